@@ -1,0 +1,60 @@
+"""What can go wrong, said so that it can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class RackplanError(Exception):
+    """Something the user can mend; the text says what is, what must be, and where."""
+
+
+class UnitError(RackplanError, ValueError):
+    """A quantity that cannot be read."""
+
+
+class ScenarioError(RackplanError):
+    """Every fault of a configuration at once.
+
+    Parameters
+    ----------
+    issues : one fault each, as `cluster.nodes: is -3; must be a whole number >= 1`.
+    """
+
+    def __init__(self, issues: Iterable[str]) -> None:
+        self.issues: list[str] = [issues] if isinstance(issues, str) else list(issues)
+        super().__init__(self.issues)
+
+    def __str__(self) -> str:
+        """Return one fault a line."""
+        return "\n".join(self.issues)
+
+
+class TraceError(RackplanError):
+    """A fault in a trace.
+
+    Parameters
+    ----------
+    path : the file.
+    line : counted from 1 (rows of a Parquet file too); 0 if the fault is of the whole file.
+    column : as the file names it; "" if the fault is of the whole row.
+    value : what stands there.
+    remedy : what must stand there, or what to do.
+    """
+
+    def __init__(
+        self, path: object, line: int = 0, column: str = "", value: object = "", remedy: str = ""
+    ) -> None:
+        self.path = str(path)
+        self.line = int(line)
+        self.column = column
+        self.value = str(value)
+        self.remedy = remedy
+        super().__init__(self.path, self.line, self.column, self.value, self.remedy)
+
+    def __str__(self) -> str:
+        """Return `file, line 7: gpus is 'x'; must be ...`."""
+        where = self.path + (f", line {self.line}" if self.line else "")
+        shown = self.value if len(self.value) <= 80 else self.value[:77] + "..."
+        what = f"{self.column} is {shown!r}; " if self.column else (f"{shown!r}: " if shown else "")
+        return f"{where}: {what}{self.remedy}"

@@ -1,0 +1,12 @@
+"""Where jobs come from: traces and laws.
+
+Enters: a file or the parameters of a law.   Leaves: a Request, one table of jobs.
+May import: the ground, pyarrow.   Must not know: policies, kernels, time, SimPy.
+To add a trace: a file in traces/ with one function `read`; a row in traces/__init__.py; a fixture.
+To add a law: a frozen class in arrivals.py, durations.py or sizes.py.
+Begin with: base.py, given.py, then synthetic.py.
+"""
+
+from sim.workload.base import AbstractWorkload, Request
+
+__all__ = ["AbstractWorkload", "Request"]

@@ -1,0 +1,42 @@
+"""What a workload is: a question answered by one table of jobs."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from sim.rng import Streams
+
+
+@dataclass(frozen=True)
+class Request:
+    """The jobs of one run.
+
+    Parameters
+    ----------
+    jobs : the columns of JOB_REQUEST that are known, then the unknown ones, kept as they are;
+        sorted by submit_s, then by job_id (as numbers if all are whole numbers, else as text).
+    rejected : the rows set aside, and why; None if there was none.
+    notes : what a reader should know, a sentence each.
+    inputs : the SHA-256 of each file read.
+    """
+
+    jobs: pa.Table
+    rejected: pa.Table | None = None
+    notes: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+class AbstractWorkload(abc.ABC):
+    """Where jobs come from. Whoever runs them cannot tell a trace from a law."""
+
+    @abc.abstractmethod
+    def request(self, streams: Streams, gpus: int) -> Request:
+        """Return the jobs; `gpus` are those of the cluster, so that a law can scale to a load."""
+
+    @abc.abstractmethod
+    def issues(self, path: str = "workload") -> list[str]:
+        """Return every fault of the parameters, each as `path: what is; what must be`."""
