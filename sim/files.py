@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
-from sim.errors import RackplanError
+from sim.errors import RackplanError, TraceError
 
 MOST_BYTES: Final = 16 * 2**30
 _PACKAGE = Path(__file__).resolve().parent
@@ -68,10 +68,12 @@ class _Bounded(io.RawIOBase):
         try:
             data = self._inner.read(len(buffer))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise RackplanError(f"{self._name}: is no whole gzip file ({error})") from error
+            raise TraceError(self._name, remedy=f"is no whole gzip file ({error})") from error
+        except OSError as error:
+            raise TraceError(self._name, remedy=f"cannot be read ({error})") from error
         self._left -= len(data)
         if self._left < 0:
-            raise RackplanError(f"{self._name}: holds more than the bound; cut it or unpack it")
+            raise TraceError(self._name, remedy="holds more bytes than the bound; cut it")
         buffer[: len(data)] = data
         return len(data)
 
@@ -84,15 +86,15 @@ class _Bounded(io.RawIOBase):
 def open_bytes(path: str | Path, most_bytes: int = MOST_BYTES) -> io.BufferedReader:
     """Return a file's bytes as a stream, unpacked if it is gzip (by content, not by name).
 
-    Beyond `most_bytes` unpacked, or where the gzip is broken, reading raises RackplanError.
+    Beyond `most_bytes` unpacked, or where the gzip is broken, reading raises TraceError.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
     except OSError as error:
-        raise RackplanError(f"{path}: cannot be read ({error.strerror})") from error
-    inner: Any = gzip.open(path, "rb") if packed else path.open("rb")
+        raise TraceError(path, remedy=f"cannot be read ({error.strerror})") from error
+    inner: Any = gzip.GzipFile(path, "rb") if packed else io.FileIO(path)
     return io.BufferedReader(_Bounded(inner, most_bytes, str(path)), 2**20)
 
 
@@ -121,4 +123,6 @@ def find(path: str | Path, folder: str = "traces") -> Path:
             return base / path
     if path.is_dir():
         raise RackplanError(f"{path}: is a folder; must be a file")
-    raise RackplanError(f"{path}: no such file, neither from {Path.cwd()} nor in {shipped/folder}")
+    raise RackplanError(
+        f"{path}: no such file, neither from {Path.cwd()} nor in {shipped / folder}"
+    )

@@ -8,5 +8,6 @@ Begin with: base.py, given.py, then synthetic.py.
 """
 
 from sim.workload.base import AbstractWorkload, Request
+from sim.workload.given import Given
 
-__all__ = ["AbstractWorkload", "Request"]
+__all__ = ["AbstractWorkload", "Given", "Request"]

@@ -1,0 +1,58 @@
+"""Jobs that are already in memory: of a test, of a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import pyarrow as pa
+
+from sim.errors import TraceError
+from sim.rng import Streams
+from sim.workload.base import AbstractWorkload, Request
+from sim.workload.check import OnError, checked
+from sim.workload.order import finished, from_zero, sorted_jobs
+from sim.workload.raw import Raw, from_one, rejected
+
+
+@final
+@dataclass(frozen=True)
+class Given(AbstractWorkload):
+    """A table of jobs, or a mapping of columns, held to the same rules as a trace.
+
+    Parameters
+    ----------
+    table : the columns of JOB_REQUEST, `job_id` numbered from 0 where absent; others are kept.
+    shift : move all instants so that the first submission is at 0.
+    """
+
+    table: pa.Table | Mapping[str, Sequence[Any]]
+    on_error: OnError = "stop"
+    shift: bool = False
+
+    def issues(self, path: str = "workload") -> list[str]:
+        """Return every fault of the parameters; those of the rows come with `request`."""
+        if self.on_error in ("stop", "skip"):
+            return []
+        return [f"{path}.on_error: is {self.on_error!r}; must be stop or skip"]
+
+    def request(self, streams: Streams, gpus: int) -> Request:
+        """Return the jobs; a bad row raises TraceError or is set aside."""
+        del streams, gpus
+        raw = Raw("the given table", self._table(), from_one)
+        jobs, faults = checked(raw, self.on_error)
+        jobs, origin_s = sorted_jobs(jobs), 0.0
+        if self.shift:
+            jobs, origin_s = from_zero(jobs)
+        aside = rejected(raw.source, faults)
+        return Request(finished(jobs, origin_s), aside, tuple(raw.notes))
+
+    def _table(self) -> pa.Table:
+        try:
+            table = self.table if isinstance(self.table, pa.Table) else pa.table(dict(self.table))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError, TypeError) as fault:
+            raise TraceError("the given table", remedy=f"is no table ({fault})") from fault
+        if "job_id" not in table.column_names:
+            table = table.add_column(0, "job_id", pa.array(range(table.num_rows), pa.int64()))
+        return table
