@@ -9,5 +9,27 @@ Begin with: base.py, given.py, then synthetic.py.
 
 from sim.workload.base import AbstractWorkload, Request
 from sim.workload.given import Given
+from sim.workload.trace import Trace
+from sim.workload.transform import (
+    AbstractTransform,
+    BlockResample,
+    Cut,
+    ScaleLoad,
+    ScaleSize,
+    Shift,
+    Thin,
+)
 
-__all__ = ["AbstractWorkload", "Given", "Request"]
+__all__ = [
+    "AbstractTransform",
+    "AbstractWorkload",
+    "BlockResample",
+    "Cut",
+    "Given",
+    "Request",
+    "ScaleLoad",
+    "ScaleSize",
+    "Shift",
+    "Thin",
+    "Trace",
+]

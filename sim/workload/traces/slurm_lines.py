@@ -57,6 +57,7 @@ class Lines:
             top = self._header(file)
             id_first = self.names[0] in ("jobid", "jobidraw")
             many = any(name in self.names for name in FREE)
+            open_end = self.names[-1] in FREE
             kept: list[str] = []
             begun, count, need = 0, 0, len(self.names) + self.trailing
             for number, line in enumerate(file, top + 1):
@@ -66,8 +67,11 @@ class Lines:
                     head = text.split(self.delimiter, 1)[0]
                     begins = fields > 1 and bool(_BEGIN.match(head))
                     begins = begins or fields >= need or not many
+                    begins = begins or (count >= need and not open_end)
                 else:
                     begins = count >= need
+                if not text.strip() and count >= need:
+                    continue
                 if kept and not begins and sum(map(len, kept)) < _LONGEST:
                     kept.append(text)
                     count += fields - 1

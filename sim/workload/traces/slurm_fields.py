@@ -1,0 +1,62 @@
+"""Fields of sacct as numbers, each from whichever form the file has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from sim.workload.traces import slurm_words
+from sim.workload.traces.text import F8, Bool, by_word, instants, number_of
+
+Text = dict[str, pa.ChunkedArray]
+_UNLIMITED = ("", "UNLIMITED", "PARTITION_LIMIT", "INVALID", "NONE", "UNKNOWN")
+
+
+def states(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    """Return each state in capitals, (n,)."""
+    coded = column.combine_chunks().dictionary_encode()
+    words = [slurm_words.state(word) for word in coded.dictionary.to_pylist()]
+    found: NDArray[np.str_] = np.array(words or [""])[np.asarray(coded.indices)]
+    return found
+
+
+def ids(text: Text) -> pa.ChunkedArray:
+    """Return JobID, else JobIDRaw; `cluster:id` where the file tells of several clusters."""
+    found = text["jobid"] if "jobid" in text else text["jobidraw"]
+    if "cluster" in text and len(pc.unique(text["cluster"])) > 1:
+        return pc.binary_join_element_wise(text["cluster"], found, ":")
+    return found
+
+
+def clock(text: Text, name: str, n: int) -> tuple[F8, Bool]:
+    """Return the seconds since 1970 of a field, and which words do not read."""
+    if name not in text:
+        return np.full(n, np.nan), np.zeros(n, np.bool_)
+    return instants(text[name])
+
+
+def elapsed(text: Text, times: dict[str, F8], n: int) -> tuple[F8, Bool]:
+    """Return the seconds each ran, and which words do not read."""
+    if "elapsedraw" in text:
+        return by_word(_unlimited(text["elapsedraw"]), number_of)
+    if "elapsed" in text:
+        return by_word(_unlimited(text["elapsed"]), slurm_words.duration_s)
+    return times["End"] - times["Start"], np.zeros(n, np.bool_)
+
+
+def limit(text: Text, n: int) -> tuple[F8, Bool]:
+    """Return the time limit in seconds, nan if there is none, and which words do not read."""
+    if "timelimitraw" in text:
+        minutes, unread = by_word(_unlimited(text["timelimitraw"]), number_of)
+        return 60.0 * minutes, unread
+    if "timelimit" in text:
+        return by_word(_unlimited(text["timelimit"]), slurm_words.duration_s)
+    return np.full(n, np.nan), np.zeros(n, np.bool_)
+
+
+def _unlimited(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    plain = pc.utf8_upper(pc.utf8_trim_whitespace(column))
+    none = pc.is_in(plain, pa.array(_UNLIMITED, pa.string()))
+    return pc.if_else(none, pa.scalar(None, pa.string()), column)
