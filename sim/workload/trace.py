@@ -81,9 +81,11 @@ class Trace(AbstractWorkload):
             raise TraceError(path, remedy="holds no job that can be simulated")
         for i, transform in enumerate(self.transforms):
             jobs = sorted_jobs(transform.apply(jobs, streams.stream("transform", i), gpus))
-        aside = rejected(raw.source, [*faults, *raw.left_out])
+        aside = rejected(str(self.path), [*faults, *raw.left_out])
         notes = [*raw.notes, *([f"rows set aside: {aside.num_rows}"] if aside else [])]
-        return Request(finished(jobs, origin_s), aside, tuple(notes), {str(path): sha256(path)})
+        return Request(
+            finished(jobs, origin_s), aside, tuple(notes), {str(self.path): sha256(path)}
+        )
 
     def read(self, path: Path) -> Raw:
         """Return the rows as the format's reader finds them; whatever fails is a TraceError."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
 
 from sim.errors import TraceError
@@ -29,11 +29,12 @@ FREE = (
 )
 _BEGIN = re.compile(r"\d+(?:_(?:\d+|\[[^\]|]*\]))?(?:\+\d+)?(?:\.[\w+]+)?$", re.ASCII)
 _TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d|\d+|Unknown|None|N/A|)$", re.ASCII)
+_EXIT = re.compile(r"\d+:\d+$", re.ASCII)
 _NUMBER = re.compile(r"\d*$", re.ASCII)
 _STATES = {*slurm_words.ENDED, *slurm_words.LIVE, "REVOKED"}
 _LONGEST = 2**20
 _SEPARATORS = "|\x1f\t;^@!~"
-_NUMBERS = ("elapsedraw", "timelimitraw", "nnodes", "ncpus", "uid", "gid")
+_NUMBERS = ("elapsedraw", "timelimitraw", "nnodes", "ncpus", "uid", "gid", "cputimeraw", "priority")
 
 
 @dataclass
@@ -118,45 +119,52 @@ class Lines:
         yield line, fields
 
     def _mended(self, fields: list[str], over: int) -> list[str] | None:
-        """Return the fields with the delimiters of a name put back, None if no way fits.
+        """Return the fields with the delimiters of names put back, None if no way fits.
 
-        Where the columns before and after the name still read (times, states, whole numbers),
-        that name held the delimiters. One name is tried first, then two.
+        Each column but the free ones holds one field, and times, states and whole numbers must
+        read as such. Of all ways left, the one with the fewest names that hold delimiters is
+        taken, and among those the likeliest names (the order of FREE). Found from the right:
+        cost[c][k] is the least cost of the columns from c on, k delimiters being put back before.
         """
-        free = [self.names.index(name) for name in FREE if name in self.names]
-        for at in free:
-            tried = self._joined(fields, {at: over})
-            if self._reads(tried):
-                return tried
-        for first, second in combinations(free, 2):
-            for part in range(1, over):
-                tried = self._joined(fields, {first: part, second: over - part})
-                if self._reads(tried):
-                    return tried
-        return None
-
-    def _joined(self, fields: list[str], extra: dict[int, int]) -> list[str]:
+        least = [math.inf] * over + [0.0]
+        widths: list[list[int]] = []
+        for column in reversed(range(len(self.names))):
+            here, width = [math.inf] * (over + 1), [0] * (over + 1)
+            name = self.names[column]
+            free = FREE.index(name) + 100 if name in FREE else 0
+            for before in range(over + 1):
+                if not free:
+                    fits = math.isfinite(least[before]) and _reads(name, fields[column + before])
+                    here[before] = least[before] if fits else math.inf
+                    continue
+                for more in range(over - before + 1):
+                    cost = least[before + more] + (free if more else 0)
+                    if cost < here[before]:
+                        here[before], width[before] = cost, more
+            least = here
+            widths.append(width)
+        if not math.isfinite(least[0]):
+            return None
         out, at = [], 0
-        for column in range(len(self.names)):
-            width = 1 + extra.get(column, 0)
-            out.append(self.delimiter.join(fields[at : at + width]))
-            at += width
+        for column, width in enumerate(reversed(widths)):
+            wide = 1 + width[at - column]
+            out.append(self.delimiter.join(fields[at : at + wide]))
+            at += wide
         return out
 
-    def _reads(self, fields: list[str]) -> bool:
-        for name, word in zip(self.names, fields, strict=True):
-            if name == "state":
-                fits = slurm_words.state(word) in _STATES
-            elif name in ("submit", "eligible", "start", "end"):
-                fits = bool(_TIME.match(word))
-            elif name in _NUMBERS:
-                fits = bool(_NUMBER.match(word)) or word in ("UNLIMITED", "Partition_Limit")
-            elif name in ("alloctres", "reqtres"):
-                fits = not word or "=" in word
-            elif name in ("jobid", "jobidraw"):
-                fits = bool(_BEGIN.match(word))
-            else:
-                continue
-            if not fits:
-                return False
-        return True
+
+def _reads(name: str, word: str) -> bool:
+    """Return whether a word can stand in that column."""
+    if name == "state":
+        return slurm_words.state(word) in _STATES
+    if name in ("submit", "eligible", "start", "end"):
+        return bool(_TIME.match(word))
+    if name in _NUMBERS:
+        return bool(_NUMBER.match(word)) or word in ("UNLIMITED", "Partition_Limit")
+    if name in ("alloctres", "reqtres"):
+        return not word or "=" in word
+    if name in ("exitcode", "derivedexitcode"):
+        return not word or bool(_EXIT.match(word))
+    if name in ("jobid", "jobidraw"):
+        return bool(_BEGIN.match(word))
+    return True

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sim.errors import TraceError
@@ -41,8 +42,8 @@ FIELDS = (
 )
 STATES = {1.0: "completed", 0.0: "failed", 5.0: "cancelled"}
 NAMES = {"job_id": FIELDS[0], "submit_s": FIELDS[1], "work_s": FIELDS[3], "gpus": FIELDS[7]}
-_WORDS = (0, 11, 12, 13, 14, 15)  # fields that are names; the others are numbers
-_NUMBERS = tuple(i for i in range(18) if i not in _WORDS)
+_WORDS = (0, 11, 12, 13, 14, 15, 16)  # fields that are names; the others are numbers
+_NUMBERS = tuple(i for i in range(17) if i not in _WORDS)
 _KEY = re.compile(r"^;\s*([A-Za-z]\w*)\s*:\s*(.*)$")
 _CHUNK = 50_000
 
@@ -152,7 +153,7 @@ def read(path: Path, reading: Reading) -> Raw:
     keep = _left_out(raw, lines, number, gpus, gave_up)
     memory = np.where((number[9] > 0) & (gpus > 0), 1024.0 * number[9] * gpus, np.nan)
     states = [STATES.get(status) for status in np.where(gave_up, 1.0, number[10]).tolist()]
-    extra = dict(zip(("executable", "queue", "partition"), words[3:], strict=True))
+    extra = dict(zip(("executable", "queue", "partition"), words[3:6], strict=True))
     columns = {
         "job_id": words[0],
         "submit_s": submit,
@@ -170,7 +171,7 @@ def read(path: Path, reading: Reading) -> Raw:
     kept = lines[keep]
     raw.lines = lambda rows: kept[rows]
     raw.known = frozenset({"recorded_start_s", *extra})
-    _tell(raw, log, number)
+    _tell(raw, log, words[6])
     return raw
 
 
@@ -190,7 +191,7 @@ def _left_out(raw: Raw, lines: I8, number: dict[int, F8], gpus: F8, gave_up: Boo
     return keep
 
 
-def _tell(raw: Raw, log: _Log, number: dict[int, F8]) -> None:
+def _tell(raw: Raw, log: _Log, preceding: pa.ChunkedArray) -> None:
     raw.notes.append("one processor of the log is one GPU")
     told = [f"{k} {log.header[k]}" for k in ("Computer", "MaxNodes", "MaxProcs") if k in log.header]
     if told:
@@ -199,5 +200,6 @@ def _tell(raw: Raw, log: _Log, number: dict[int, F8]) -> None:
         raw.notes.append(f"time 0 of the log is {begin} s after 1970")
     if log.longer:
         raw.notes.append(f"lines with more than 18 fields, the rest passed by: {log.longer}")
-    if waits := int(np.count_nonzero(number[16] > 0)):
+    alone = pc.is_in(preceding, pa.array(["-1", "0", "-1.0", "0.0"], pa.string()))
+    if waits := len(alone) - (pc.sum(alone).as_py() or 0):
         raw.notes.append(f"jobs that wait for a preceding one in the log, not followed: {waits}")
