@@ -188,3 +188,20 @@ def to_numpy(table: pa.Table, name: str, missing: float = np.nan) -> np.ndarray[
         filled = column.cast(pa.float64()).fill_null(missing) if missing is not None else column
         return np.asarray(filled.combine_chunks().to_numpy(zero_copy_only=False))
     return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False))
+
+
+def codes(table: pa.Table, name: str, missing: str = "") -> tuple[np.ndarray[Any, Any], list[str]]:
+    """Return a column of words as numbers (n,) and the words they stand for, sorted.
+
+    Null counts as `missing`; so does every row where there is no such column.
+    """
+    if name not in table.column_names:
+        return np.zeros(table.num_rows, np.int64), [missing]
+    column = table.column(name).cast(pa.string()).fill_null(missing).combine_chunks()
+    coded = column.dictionary_encode()
+    words = coded.dictionary.to_pylist()
+    order = sorted(range(len(words)), key=words.__getitem__)
+    rank = np.empty(max(len(words), 1), np.int64)
+    rank[order] = np.arange(len(words))
+    numbers = np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
+    return rank[numbers], [words[i] for i in order] or [missing]

@@ -1,0 +1,13 @@
+"""Time: SimPy's clock with a compiled lane, and the processes that live on it.
+
+Enters: a State.   Leaves: the same State at the end of the run, its ledger full.
+May import: kernel, state, the ground (and simpy).   Must not know: policies, workloads, files.
+To add one: a process in a file here, a frozen AbstractProcess whose `begin` starts it.
+Begin with: clock.py (how the two kinds of event meet), then failures.py.
+"""
+
+from sim.engine.clock import Clock
+from sim.engine.cluster import AbstractProcess, Cluster
+from sim.engine.failures import Failures
+
+__all__ = ["AbstractProcess", "Clock", "Cluster", "Failures"]

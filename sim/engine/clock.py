@@ -1,0 +1,98 @@
+"""One clock for two kinds of event: SimPy's, and the jobs' own, which are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import simpy
+
+from sim import kernel
+from sim.kernel import Why
+from sim.state.build import longer, pass_rows
+from sim.state.columns import ASKED, LEFT, NOW
+from sim.state.handle import State
+from sim.state.words import JobState
+
+BUDGET = 200_000
+"""Events the lane may run before it lets Python show progress or be interrupted."""
+
+class Clock(simpy.Environment):
+    """SimPy's environment with a compiled lane between its events.
+
+    Nothing in Python can happen before SimPy's next event, so the lane may run the jobs' own events
+    that far without asking. It comes back early only where Python must act.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        decide: Callable[[State, float], None] | None = None,
+        pause: Callable[[State, float], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.state = state
+        self._decide, self._pause = decide, pause
+        self._watchers: dict[int, simpy.Event] = {}
+        self._room = pass_rows(state)
+        self.all_done = self.event()
+        if state.face.n[LEFT] == 0:
+            self.all_done.succeed()
+
+    def step(self) -> None:
+        """Let the lane run up to SimPy's next event, then take that event."""
+        horizon_s = self.peek()
+        ask = self._decide is not None
+        why = kernel.advance(self.state, float(self._now), float(horizon_s), ask, self._room, BUDGET)
+        if why == Why.HORIZON:
+            super().step()  # SimPy's own event; EmptySchedule if there is none
+            return
+        self._now = float(self.state.face.t[NOW])  # the lane stopped early, at this instant
+        if why == Why.DECIDE and self._decide is not None:
+            self._decide(self.state, self._now)
+            self.state.face.n[ASKED] = 1
+        elif why == Why.FULL:
+            self.grow(self._room)
+        elif why == Why.WAKE:
+            self._wake()
+        elif self._pause is not None:
+            self._pause(self.state, self._now)
+
+    def finish(self, horizon_s: float) -> None:
+        """Run until all jobs have ended, the horizon comes, or nothing more can happen."""
+        end = self.all_done
+        if horizon_s < float("inf"):
+            end = self.any_of([self.all_done, self.timeout(horizon_s - self._now)])
+        try:
+            self.run(until=end)
+        except RuntimeError:  # SimPy: no scheduled events left; jobs wait for nodes that never come
+            if end.triggered or self.peek() < float("inf"):
+                raise
+
+    def grow(self, rows: int) -> None:
+        """Make room in the ledger."""
+        self.state = self.state.replaced(ledger=longer(self.state.ledger, rows))
+
+    def room(self, rows: int) -> None:
+        """See to it that so many rows can be added by hand."""
+        if self.state.ledger.n[0] + rows > self.state.ledger.job.size:
+            self.grow(rows)
+
+    def done(self, job: int) -> simpy.Event:
+        """Return an event that happens when `job` ends."""
+        event = self._watchers.get(job)
+        if event is None:
+            event = self._watchers[job] = self.event()
+            if self.state.jobs.state[job] > JobState.RUNNING:
+                self._watchers.pop(job).succeed(job)
+            else:
+                self.state.jobs.watched[job] = True
+        return event
+
+    def _wake(self) -> None:
+        """Let those who wait for jobs that have ended go on."""
+        state = self.state.jobs.state
+        for job in sorted(j for j in self._watchers if state[j] > JobState.RUNNING):
+            self.state.jobs.watched[job] = False
+            self._watchers.pop(job).succeed(job)
+        if self.state.face.n[LEFT] == 0 and not self.all_done.triggered:
+            self.all_done.succeed()

@@ -1,0 +1,147 @@
+"""The lane: the jobs' own events, from now to a horizon, without asking Python."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from sim.kernel.agenda import next_finish_s, pop
+from sim.kernel.cycle import cycle, next_cycle_s
+from sim.kernel.dispatch import dispatch
+from sim.kernel.jit import entry, jit
+from sim.kernel.job import enter, finish, give_up
+from sim.kernel.order import insert, refill, rows
+from sim.state.columns import (
+    ARRIVED,
+    ASKED,
+    CANCELS,
+    DIRTY,
+    EVENTS,
+    LEFT,
+    NOW,
+    PLAN,
+)
+from sim.state.handle import State
+from sim.state.words import JobState
+
+UNBORN = int(JobState.UNBORN)
+
+
+class Why(IntEnum):
+    """Why the lane came back to Python."""
+
+    HORIZON = 0
+    """Nothing more before the horizon."""
+    WAKE = 1
+    """A job has ended that somebody waits for, or the last one of all."""
+    DECIDE = 2
+    """A pass is due, and the queue policy wants to be asked first."""
+    FULL = 3
+    """The ledger needs room before the next pass."""
+    PAUSE = 4
+    """So many events have passed that Python may want to show progress or stop."""
+
+
+HORIZON, WAKE, DECIDE, FULL, PAUSE = (int(why) for why in Why)
+
+
+@jit
+def next_s(s: State) -> float:
+    """Return when jobs do something by themselves next."""
+    at_s = next_finish_s(s)
+    i = s.face.n[ARRIVED]
+    if i < s.events.arrive.size:
+        at_s = min(at_s, s.jobs.enter_s[s.events.arrive[i]])
+    i = s.face.n[CANCELS]
+    if i < s.events.cancel.size:
+        at_s = min(at_s, s.jobs.cancel_s[s.events.cancel[i]])
+    return float(at_s)
+
+
+@jit
+def happen(s: State, now_s: float) -> bool:
+    """Let all happen that is due: ends, then arrivals, then those who give up; lower rows first.
+
+    Return whether somebody waits for one of the jobs that ended.
+    """
+    awaited = False
+    while next_finish_s(s) == now_s:
+        job = s.agenda.job[0]
+        pop(s.agenda)
+        finish(s, job, now_s)
+        awaited = awaited or s.jobs.watched[job]
+    i = s.face.n[ARRIVED]
+    while i < s.events.arrive.size and s.jobs.enter_s[s.events.arrive[i]] <= now_s:
+        job = s.events.arrive[i]
+        i += 1
+        if s.jobs.state[job] == UNBORN:
+            enter(s, job)
+            s.face.n[EVENTS] += 1
+    s.face.n[ARRIVED] = i
+    i = s.face.n[CANCELS]
+    while i < s.events.cancel.size and s.jobs.cancel_s[s.events.cancel[i]] <= now_s:
+        job = s.events.cancel[i]
+        i += 1
+        if give_up(s, job, now_s):
+            awaited = awaited or s.jobs.watched[job]
+    s.face.n[CANCELS] = i
+    return awaited
+
+
+@entry
+def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget: int) -> int:
+    """Run the jobs' own events in [now, until), one scheduling pass an instant; return why it stopped.
+
+    At one instant: ends, arrivals, those who give up; then one pass; then the backfill cycle if
+    one is due. `room` is how many rows of the ledger one pass can need, `budget` after how many
+    events Python wants to hear.
+    """
+    awaited = False
+    some = s.face.n[LEFT] > 0
+    budget += s.face.n[EVENTS]
+    while True:
+        t = next_s(s)
+        if t > now_s:  # all of this instant is in
+            if now_s >= until_s:  # no: SimPy has more of it
+                return HORIZON
+            s.face.t[NOW] = now_s
+            due = s.face.t[PLAN] <= now_s
+            if s.face.n[DIRTY] == 1 or due:
+                if ask and s.face.n[ASKED] == 0 and s.queue.n[2] > 0:
+                    return DECIDE
+                if s.ledger.n[0] + room > s.ledger.job.size:
+                    return FULL
+                s.face.n[ASKED] = 0
+                if s.face.n[DIRTY] == 1:
+                    dispatch(s, now_s)
+                    s.face.t[PLAN] = next_cycle_s(s, now_s)
+                if s.face.t[PLAN] <= now_s:
+                    cycle(s, now_s)
+            if awaited or (some and s.face.n[LEFT] == 0):
+                return WAKE
+            if s.face.n[EVENTS] >= budget:
+                return PAUSE
+            t = next_s(s)
+        t = min(t, s.face.t[PLAN])
+        if t >= until_s or t == np.inf:
+            return HORIZON
+        now_s = t
+        awaited = happen(s, now_s) or awaited
+
+
+@entry
+def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
+    """Put the waiting `jobs` (in order) under new keys, (jobs,), and sort the queue anew."""
+    for i in range(jobs.size):
+        s.jobs.key[jobs[i]] = key[i]
+    refill(s.queue, jobs[:0])
+    for job in jobs:
+        insert(s.queue, s.jobs.key, job)
+    s.face.n[DIRTY] = 1
+
+
+@entry
+def waiting(s: State) -> np.ndarray:
+    """Return the waiting jobs in order, (k,)."""
+    return rows(s.queue)

@@ -1,0 +1,115 @@
+"""One scheduling pass: jobs start in order; behind a blocked one, as the rule allows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernel.jit import jit
+from sim.kernel.job import start
+from sim.kernel.order import close_block
+from sim.kernel.pick import pick
+from sim.kernel.plan import plan_counts
+from sim.kernel.reserve import charge, forget, lift, reserve_counts, reserve_nodes
+from sim.state.columns import DIRTY, NOW, ZERO_WAITING
+from sim.state.handle import State
+
+
+@jit
+def idle(s: State) -> bool:
+    """Return whether no GPU is free, and none of the waiting jobs could do without."""
+    if s.face.n[ZERO_WAITING] > 0:
+        return False
+    for kind in range(s.kinds.free.size):
+        if s.kinds.free[kind] > 0:
+            return False
+    return True
+
+
+@jit
+def pass_front(s: State) -> int:
+    """Start jobs in order up to the first that does not fit; return that job, -1 if none is left."""
+    queue = s.queue
+    while queue.n[0] > 0:
+        block = queue.line[0]
+        n, i = queue.size[block], 0
+        blocked = -1
+        while i < n:
+            job = queue.job[block, i]
+            kind = pick(s, job, False)
+            if kind < 0:
+                blocked = job
+                break
+            start(s, job, kind, s.face.t[NOW])
+            i += 1
+        for k in range(i, n):
+            queue.job[block, k - i] = queue.job[block, k]
+        queue.size[block] = n - i
+        queue.n[2] -= i
+        if n == i:
+            close_block(queue, 0)
+        if blocked >= 0:
+            return int(blocked)
+    return -1
+
+
+@jit
+def pass_behind(s: State, kept: np.ndarray) -> None:
+    """Start up to `depth` jobs behind the blocked head that do not touch its reservation."""
+    queue, seen, place = s.queue, 0, 0
+    over = False
+    while place < queue.n[0] and not over:
+        block = queue.line[place]
+        n, keep, i = queue.size[block], 0, 0
+        if place == 0:
+            keep, i = 1, 1  # the head itself
+        while i < n:
+            if seen == s.rule.depth or idle(s):
+                over = True
+                break
+            seen += 1
+            job = queue.job[block, i]
+            kind = pick(s, job, True)
+            if kind >= 0:
+                start(s, job, kind, s.face.t[NOW])
+                charge(s, job, kind, kept)
+            else:
+                queue.job[block, keep] = job
+                keep += 1
+            i += 1
+        if keep < i:
+            for k in range(i, n):
+                queue.job[block, k - i + keep] = queue.job[block, k]
+            queue.size[block] = n - i + keep
+            queue.n[2] -= i - keep
+        if queue.size[block] == 0:
+            close_block(queue, place)
+        else:
+            place += 1
+
+
+@jit
+def dispatch(s: State, now_s: float) -> None:
+    """Run one scheduling pass at this instant.
+
+    No reservation: whatever fits may pass the blocked job. One: EASY. More: a plan for every job
+    that may reserve, made anew each time (conservative).
+    """
+    s.face.n[DIRTY] = 0
+    s.face.t[NOW] = now_s
+    if s.queue.n[2] == 0 or idle(s):
+        return
+    head = pass_front(s)
+    rule = s.rule
+    if head < 0 or rule.depth == 0 or rule.interval_s > 0.0 or idle(s) or s.queue.n[2] == 1:
+        return
+    if rule.reserves > 1:
+        plan_counts(s, now_s)
+        return
+    forget(s)
+    kept = np.empty(0, np.int64)
+    if rule.reserves == 1 and rule.by_nodes:
+        kept = reserve_nodes(s, head)
+    elif rule.reserves == 1:
+        reserve_counts(s, head)
+    pass_behind(s, kept)
+    lift(s, kept)

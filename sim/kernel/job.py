@@ -1,0 +1,181 @@
+"""What can happen to a job: enter, start, stop, finish, go back, give up, change its rate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernel.agenda import book
+from sim.kernel.jit import entry, jit
+from sim.kernel.levels import give
+from sim.kernel.order import insert, remove
+from sim.kernel.pick import lasts_s, part
+from sim.state.columns import DIRTY, EVENTS, LEFT, PEAK, PLAN_DUE, ZERO_WAITING
+from sim.state.handle import State
+from sim.state.words import Ended, JobState
+
+UNBORN = int(JobState.UNBORN)
+WAITING = int(JobState.WAITING)
+RUNNING = int(JobState.RUNNING)
+CANCELLED = int(JobState.CANCELLED)
+DONE = int(Ended.DONE)
+
+
+@jit
+def touch(s: State) -> None:
+    """Note that something changed: a pass is due, and a plan where there is a cycle."""
+    s.face.n[DIRTY] = 1
+    s.face.n[PLAN_DUE] = 1
+
+
+@jit
+def take(s: State, job: int, node: int, gpus: int, sign: int) -> None:
+    """Take (+1) a chunk's GPUs, CPU and memory from a node, or give them back (-1)."""
+    jobs = s.jobs
+    mcpu = part(jobs.mcpu[job], gpus, jobs.gpus[job], jobs.chunks[job])
+    size = part(jobs.mem_bytes[job], gpus, jobs.gpus[job], jobs.chunks[job])
+    give(s, node, -sign * gpus, -sign * mcpu, -sign * size)
+
+
+@jit
+def open_row(s: State, job: int, node: int, gpus: int, now_s: float) -> int:
+    """Append an open row to the ledger and to its node's own list."""
+    led = s.ledger
+    r = led.n[0]
+    led.n[0] = r + 1
+    led.job[r], led.node[r], led.gpus[r] = job, node, gpus
+    led.start_s[r], led.end_s[r], led.why[r] = now_s, np.nan, 0
+    led.older[r], led.newer[r] = s.nodes.row[node], -1
+    if led.older[r] >= 0:
+        led.newer[led.older[r]] = r
+    s.nodes.row[node] = r
+    return int(r)
+
+
+@jit
+def close_row(s: State, r: int, now_s: float, why: int) -> None:
+    """End a row of the ledger and take it off its node's list."""
+    led = s.ledger
+    led.end_s[r], led.why[r] = now_s, why
+    older, newer = led.older[r], led.newer[r]
+    if older >= 0:
+        led.newer[older] = newer
+    if newer >= 0:
+        led.older[newer] = older
+    else:
+        s.nodes.row[led.node[r]] = older
+
+
+@jit
+def enter(s: State, job: int) -> None:
+    """A job joins the queue."""
+    s.jobs.state[job] = WAITING
+    insert(s.queue, s.jobs.key, job)
+    if s.jobs.gpus[job] == 0:
+        s.face.n[ZERO_WAITING] += 1
+    s.face.n[PEAK] = max(s.face.n[PEAK], s.queue.n[2])
+    touch(s)
+
+
+@jit
+def leave(s: State, job: int) -> None:
+    """A waiting job that is off the queue already waits no more."""
+    if s.jobs.gpus[job] == 0:
+        s.face.n[ZERO_WAITING] -= 1
+
+
+@jit
+def start(s: State, job: int, kind: int, now_s: float) -> None:
+    """Start a job on the nodes that `pick` found; its place in the queue is the caller's affair."""
+    jobs = s.jobs
+    leave(s, job)
+    jobs.row0[job], jobs.rows[job] = s.ledger.n[0], s.pick.n[0]
+    for i in range(s.pick.n[0]):
+        node, gpus = s.pick.node[i], s.pick.gpus[i]
+        take(s, job, node, gpus, 1)
+        open_row(s, job, node, gpus, now_s)
+    jobs.state[job], jobs.kind[job] = RUNNING, kind
+    jobs.rate[job] = s.kinds.speed[jobs.klass[job], kind]
+    jobs.asof_s[job] = now_s
+    if np.isnan(jobs.start_s[job]):
+        jobs.start_s[job] = now_s
+    jobs.epoch[job] += 1
+    jobs.expect_s[job] = now_s + lasts_s(s, job, kind)
+    insert(s.running, jobs.expect_s, job)
+    book(s, job, now_s + jobs.left_s[job] / jobs.rate[job])
+    s.face.n[EVENTS] += 1
+    s.face.n[PLAN_DUE] = 1
+
+
+@jit
+def settle(s: State, job: int, now_s: float) -> None:
+    """Bring the work left up to now."""
+    jobs = s.jobs
+    jobs.left_s[job] = max(0.0, jobs.left_s[job] - (now_s - jobs.asof_s[job]) * jobs.rate[job])
+    jobs.asof_s[job] = now_s
+
+
+@entry
+def set_rate(s: State, job: int, rate: float, now_s: float) -> None:
+    """Go on at another rate: whatever slows or speeds a running job comes down to this.
+
+    A rate of 0 holds the job; it keeps its GPUs and does not end.
+    """
+    settle(s, job, now_s)
+    s.jobs.rate[job] = rate
+    s.jobs.epoch[job] += 1
+    if rate > 0.0:
+        book(s, job, now_s + s.jobs.left_s[job] / rate)
+
+
+@jit
+def stop(s: State, job: int, now_s: float, why: int) -> None:
+    """Take a running job off its nodes and settle its work."""
+    jobs = s.jobs
+    settle(s, job, now_s)
+    remove(s.running, jobs.expect_s, job)
+    for r in range(jobs.row0[job], jobs.row0[job] + jobs.rows[job]):
+        close_row(s, r, now_s, why)
+        take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), -1)
+    jobs.epoch[job] += 1
+    touch(s)
+
+
+@jit
+def finish(s: State, job: int, now_s: float) -> None:
+    """A job has done its work: it ends as its trace says."""
+    stop(s, job, now_s, DONE)
+    s.jobs.left_s[job] = 0.0
+    s.jobs.state[job] = s.jobs.outcome[job]
+    s.jobs.end_s[job] = now_s
+    s.face.n[LEFT] -= 1
+    s.face.n[EVENTS] += 1
+
+
+@entry
+def requeue(s: State, job: int, lost_s: float, now_s: float, why: int) -> None:
+    """Send a running job back to the queue, up to `lost_s` seconds of its work the poorer."""
+    jobs = s.jobs
+    stop(s, job, now_s, why)
+    lost = min(lost_s, jobs.work_s[job] - jobs.left_s[job])
+    jobs.left_s[job] += lost
+    jobs.lost_s[job] += lost
+    jobs.restarts[job] += 1
+    enter(s, job)
+
+
+@entry
+def give_up(s: State, job: int, now_s: float) -> bool:
+    """A job that has not started by now is cancelled by its user; return whether it was."""
+    if s.jobs.state[job] == WAITING:
+        if not np.isnan(s.jobs.start_s[job]):
+            return False
+        remove(s.queue, s.jobs.key, job)
+        leave(s, job)
+    elif s.jobs.state[job] != UNBORN:
+        return False
+    s.jobs.state[job] = CANCELLED
+    s.jobs.end_s[job] = now_s
+    s.face.n[LEFT] -= 1
+    s.face.n[EVENTS] += 1
+    touch(s)
+    return True

@@ -1,0 +1,77 @@
+"""What can happen to a node: it fails, is repaired, is withdrawn from jobs and offered again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernel.jit import entry, jit
+from sim.kernel.job import close_row, open_row, requeue, touch
+from sim.kernel.levels import show
+from sim.state.handle import State
+from sim.state.words import Ended
+
+NODE_FAIL = int(Ended.NODE_FAIL)
+REPAIRED = int(Ended.REPAIRED)
+
+
+@entry
+def withdraw(s: State, node: int) -> None:
+    """Offer the node to no more jobs; those on it go on."""
+    if s.nodes.up[node]:
+        show(s, node, -1)
+        s.nodes.up[node] = False
+        touch(s)
+
+
+@entry
+def offer(s: State, node: int) -> None:
+    """Offer the node to jobs again."""
+    if not s.nodes.up[node]:
+        s.nodes.up[node] = True
+        show(s, node, 1)
+        touch(s)
+
+
+@entry
+def fail(s: State, node: int, lost_s: float, now_s: float) -> int:
+    """A node goes down: its jobs go back to the queue, up to `lost_s` of work the poorer.
+
+    Return how many jobs were hit. An outage is a row of the ledger without a job.
+    """
+    if s.nodes.outage[node] >= 0:
+        return 0
+    withdraw(s, node)
+    hit = 0
+    while s.nodes.row[node] >= 0:
+        requeue(s, int(s.ledger.job[s.nodes.row[node]]), lost_s, now_s, NODE_FAIL)
+        hit += 1
+    row = open_row(s, -1, node, s.nodes.gpus[node], now_s)
+    s.nodes.outage[node] = row
+    s.nodes.row[node] = -1  # an outage is nobody's allocation
+    return hit
+
+
+@entry
+def repair(s: State, node: int, now_s: float) -> None:
+    """A node comes back, empty."""
+    row = s.nodes.outage[node]
+    if row >= 0:
+        s.ledger.end_s[row], s.ledger.why[row] = now_s, REPAIRED
+        s.nodes.outage[node] = -1
+    offer(s, node)
+
+
+@entry
+def on_node(s: State, node: int) -> np.ndarray:
+    """Return the jobs on a node, newest first, (k,)."""
+    n = 0
+    row = s.nodes.row[node]
+    while row >= 0:
+        n += 1
+        row = s.ledger.older[row]
+    out = np.empty(n, np.int64)
+    row = s.nodes.row[node]
+    for i in range(n):
+        out[i] = int(s.ledger.job[row])
+        row = s.ledger.older[row]
+    return out

@@ -1,0 +1,18 @@
+"""Strict order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from sim.policies.backfill.base import AbstractBackfill, Rule
+
+
+@final
+@dataclass(frozen=True)
+class NoBackfill(AbstractBackfill):
+    """The head blocks: nobody starts before a job ahead of it has. Slurm's sched/builtin."""
+
+    def rule(self) -> Rule:
+        """Return a rule of depth 0."""
+        return Rule(depth=0)

@@ -1,0 +1,38 @@
+"""The interface of placement."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.state.columns import F8, Nodes
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How a placement ranks nodes: first by level, then by node; least first.
+
+    `level` (levels,) says how it likes a node with 0, 1, 2 … GPUs free; equal numbers are alike.
+    `node` (nodes,) decides among nodes alike; ties go to the lower number. `draw` (jobs,), where
+    given, picks at random instead, by the job's own number in [0, 1). `scatter`: a gang without a
+    shape may take any free GPUs; `runs`: a gang takes runs of consecutive nodes.
+    """
+
+    level: F8
+    node: F8
+    draw: F8 | None = None
+    scatter: bool = False
+    runs: bool = False
+
+
+class AbstractPlacement(abc.ABC):
+    """Where a gang sits."""
+
+    @abc.abstractmethod
+    def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
+        """Return the preference; `free` (levels,) is 0, 1, 2 … up to the largest node's GPUs."""
+
+
+__all__ = ["F8", "AbstractPlacement", "Nodes", "Preference"]

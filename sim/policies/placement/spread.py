@@ -1,0 +1,21 @@
+"""Even out the load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference
+
+
+@final
+@dataclass(frozen=True)
+class Spread(AbstractPlacement):
+    """The emptiest node that fits; ties go to the lowest number. Leaves few whole nodes for gangs."""
+
+    def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
+        """Return the levels in falling order."""
+        del jobs, rng
+        return Preference(-free, np.zeros(len(nodes.kind)))

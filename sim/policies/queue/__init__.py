@@ -1,0 +1,30 @@
+"""Who goes first.
+
+Enters: the columns of some jobs, and the time.   Leaves: a number a job, least first.
+May import: state and the ground.   Must not know: SimPy, numba, where jobs sit.
+To add one: a file here with one frozen class; a YAML in conf/queue/; a picture in tests/policies/.
+Begin with: fifo.py, then wfp3.py (a key that time changes).
+"""
+
+from sim.policies.queue.base import AbstractQueuePolicy, JobView
+from sim.policies.queue.edf import Edf
+from sim.policies.queue.fifo import Fifo
+from sim.policies.queue.ljf import Ljf
+from sim.policies.queue.priority import Priority
+from sim.policies.queue.sjf import Sjf
+from sim.policies.queue.smallest import Smallest
+from sim.policies.queue.unicef import Unicef
+from sim.policies.queue.wfp3 import Wfp3
+
+__all__ = [
+    "AbstractQueuePolicy",
+    "Edf",
+    "Fifo",
+    "JobView",
+    "Ljf",
+    "Priority",
+    "Sjf",
+    "Smallest",
+    "Unicef",
+    "Wfp3",
+]

@@ -1,0 +1,19 @@
+"""By the priority the job came with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
+
+
+@final
+@dataclass(frozen=True)
+class Priority(AbstractQueuePolicy):
+    """Greatest priority first; ties in order of the trace."""
+
+    def key(self, jobs: JobView, now_s: float | F8) -> F8:
+        """Return the negative priority, (k,)."""
+        del now_s
+        return -jobs.priority

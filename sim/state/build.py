@@ -1,0 +1,249 @@
+"""Jobs, an inventory and the policies' answers become a State."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sim.errors import ScenarioError
+from sim.state.columns import (
+    BLOCK,
+    LEFT,
+    NOW,
+    PLAN,
+    PLANNED,
+    PLENTY,
+    SHADOW,
+    SHADOW_KIND,
+    SPARE,
+    WORD,
+    Agenda,
+    Events,
+    F8,
+    Face,
+    Jobs,
+    Kinds,
+    Ledger,
+    Nodes,
+    Order,
+    Rule,
+    Scratch,
+    Taste,
+)
+from sim.state.handle import State
+from sim.state.inventory import Inventory
+from sim.state.words import JobState
+
+def order_of(rows: int) -> Order:
+    """Return an empty order with room for so many jobs, even in half-empty blocks."""
+    blocks = 2 * (rows // BLOCK + 1) + 8
+    return Order(
+        np.empty((blocks, BLOCK), np.int64),
+        np.zeros(blocks, np.int64),
+        np.zeros(blocks, np.int64),
+        np.arange(blocks, dtype=np.int64),
+        np.array([0, blocks, 0], np.int64),
+    )
+
+
+def ledger_of(rows: int) -> Ledger:
+    """Return an empty ledger with room for so many rows."""
+    ints = [np.empty(rows, np.int32) for _ in range(3)]
+    floats = [np.empty(rows) for _ in range(2)]
+    links = [np.empty(rows, np.int64) for _ in range(2)]
+    return Ledger(*ints, *floats, np.empty(rows, np.int8), *links, np.zeros(1, np.int64))
+
+
+def longer(ledger: Ledger, rows: int) -> Ledger:
+    """Return the ledger with room for at least so many rows more, half as many again at least."""
+    used = int(ledger.n[0])
+    new = ledger_of(max(used + rows, used * 3 // 2))
+    for old, column in zip(ledger[:-1], new[:-1], strict=True):
+        column[:used] = old[:used]
+    new.n[0] = used
+    return new
+
+
+def nodes_of(inventory: Inventory) -> tuple[Nodes, np.ndarray]:
+    """Return the nodes, all up and empty, and the pool of each."""
+    kinds = inventory.kinds
+    counts = [pool.nodes for pool in inventory.pools]
+
+    def column(values: Sequence[float], dtype: Any) -> np.ndarray:
+        return np.repeat(np.array(values, dtype), counts)
+
+    pools = inventory.pools
+    kind = column([kinds.index((p.gpu, p.gpus_per_node)) for p in pools], np.int64)
+    gpus = column([p.gpus_per_node for p in pools], np.int64)
+    cpu = [PLENTY if p.cpus is None else round(1000 * p.cpus) for p in pools]
+    mem = [PLENTY if p.mem_bytes is None else int(p.mem_bytes) for p in pools]
+    mcpu, mem_bytes = column(cpu, np.int64), column(mem, np.int64)
+    m = len(kind)
+    rank = np.arange(m, dtype=np.int64)
+    nodes = Nodes(
+        kind, gpus, gpus.copy(), mcpu, mcpu.copy(), mem_bytes, mem_bytes.copy(),
+        np.ones(m, np.bool_), rank, rank.copy(), np.full(m, -1, np.int64),
+        np.full(m, -1, np.int64), np.zeros(m, np.bool_), np.full((m, 3), PLENTY, np.int64),
+    )  # fmt: skip
+    return nodes, column(range(len(pools)), np.int64)
+
+
+def speeds(texts: Sequence[str], inventory: Inventory) -> tuple[F8, np.ndarray]:
+    """Return (classes, kinds) speeds and the kinds fastest first, for each distinct `gpu_types`.
+
+    "" is any type at speed 1; "a|b:0.5" is a at 1 or b at 0.5. Ties go to the kind listed first.
+    """
+    kinds = inventory.kinds
+    speed = np.zeros((len(texts), len(kinds)))
+    faults = []
+    for i, text in enumerate(texts):
+        if not text.strip():
+            speed[i] = 1.0
+            continue
+        for part in text.split("|"):
+            name, _, number = part.partition(":")
+            try:
+                factor = float(number) if number else 1.0
+            except ValueError:
+                factor = -1.0
+            if not (0.0 < factor < np.inf) or not name.strip():
+                faults.append(f"gpu_types: is {text!r}; must read like 'h100' or 'h100:1|a100:0.5'")
+            for k, (gpu, _) in enumerate(kinds):
+                if gpu == name.strip():
+                    speed[i, k] = factor
+    if faults:
+        raise ScenarioError(sorted(set(faults)))
+    return speed, np.argsort(-speed, axis=1, kind="stable").astype(np.int64)
+
+
+def kinds_of(inventory: Inventory, nodes: Nodes, speed: F8, order: np.ndarray) -> Kinds:
+    """Return the kinds with every node in the level of its free GPUs."""
+    size = np.array([gpus for _, gpus in inventory.kinds], np.int64)
+    words = (len(nodes.kind) + WORD - 1) // WORD
+    count = np.zeros((len(size), int(size.max()) + 1), np.int64)
+    level = np.zeros((*count.shape, words), np.int64)
+    np.add.at(count, (nodes.kind, nodes.free), 1)
+    word, bit = nodes.rank // WORD, np.int64(1) << (nodes.rank % WORD).astype(np.int64)
+    np.bitwise_or.at(level, (nodes.kind, nodes.free, word), bit)
+    free = np.bincount(nodes.kind, nodes.free, len(size)).astype(np.int64)
+    return Kinds(size, free, count, level, speed, order)
+
+
+def fits_never(jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool) -> np.ndarray:
+    """Return (n,) whether a job fits on no kind even when the cluster is empty and whole."""
+    ever = np.zeros(len(jobs.gpus), np.bool_)
+    plain = (jobs.mcpu == 0) & (jobs.mem_bytes == 0)
+    for kind, size in enumerate(kinds.size):  # GPUs alone are counted at once
+        many = int((nodes.kind == kind).sum())
+        each = np.where(jobs.chunk_gpus < 0, np.minimum(jobs.gpus, size), jobs.chunk_gpus)
+        full = np.where(each > 0, -(-jobs.gpus // np.maximum(each, 1)), jobs.chunks)
+        loose = (jobs.chunk_gpus < 0) & scatter & (jobs.gpus <= many * int(size))
+        room = loose | ((each <= size) & (full <= many) & ((each > 0) | (jobs.gpus == 0)))
+        ever |= plain & room & (kinds.speed[jobs.klass, kind] > 0.0)
+    never = ~ever
+    rows = np.flatnonzero(~plain)
+    if rows.size:
+        columns = (jobs.klass, jobs.gpus, jobs.chunks, jobs.chunk_gpus, jobs.mcpu, jobs.mem_bytes)
+        shapes = np.stack([column[rows] for column in columns], axis=1)
+        distinct, which = np.unique(shapes, axis=0, return_inverse=True)
+        good = np.array([any_kind(row, kinds, nodes, scatter) for row in distinct], np.bool_)
+        never[rows] = ~good[which.reshape(-1)]
+    return never
+
+
+def any_kind(row: np.ndarray, kinds: Kinds, nodes: Nodes, scatter: bool) -> bool:
+    """Return whether a gang of this shape fits some kind of node while all are empty."""
+    klass, gpus, chunks, chunk, mcpu, mem = (int(v) for v in row)
+    for kind in np.flatnonzero(kinds.speed[klass] > 0):
+        here = nodes.kind == kind
+        size = int(kinds.size[kind])
+        if chunk < 0 and scatter and gpus > 0:
+            share = np.full(here.sum(), size)
+            if mcpu:
+                share = np.minimum(share, nodes.mcpu[here] * gpus // mcpu)
+            if mem:
+                share = np.minimum(share, nodes.mem_bytes[here] * gpus // mem)
+            if share.sum() >= gpus:
+                return True
+            continue
+        each = min(gpus, size) if chunk < 0 else chunk
+        many = gpus // each if each > 0 else chunks
+        rest = gpus - each * many
+        good = [
+            (nodes.gpus[here] >= g)
+            & (nodes.mcpu[here] >= _part(mcpu, g, gpus, chunks))
+            & (nodes.mem_bytes[here] >= _part(mem, g, gpus, chunks))
+            for g in (each, rest)
+        ]
+        if good[0].sum() >= many and (rest == 0 or good[1].sum() >= many + 1):
+            return True
+    return False
+
+
+def _part(total: int, gpus: int, of_gpus: int, chunks: int) -> int:
+    return -(-total * gpus // of_gpus) if of_gpus else -(-total // max(chunks, 1))
+
+
+def ranked(nodes: Nodes, node_key: F8) -> Nodes:
+    """Return the nodes in placement's own order: least key first, ties to the lower number."""
+    by_rank = np.argsort(node_key, kind="stable").astype(np.int64)
+    rank = np.empty_like(by_rank)
+    rank[by_rank] = np.arange(len(by_rank), dtype=np.int64)
+    return nodes._replace(rank=rank, by_rank=by_rank)
+
+
+def taste_of(level_key: F8, scatter: bool, runs: bool) -> Taste:
+    """Return the levels in order of their keys, and where each group of equal keys begins."""
+    level = np.argsort(level_key, kind="stable").astype(np.int64)
+    begins = np.flatnonzero(np.diff(level_key[level])) + 1
+    group = np.concatenate([[0], begins, [len(level)]]).astype(np.int64)
+    return Taste(level, group, bool(scatter), bool(runs))
+
+
+def whole(rule: Rule) -> Rule:
+    """Return the rule with its numbers in the types that the kernels expect."""
+    plain = Rule._field_defaults
+    return Rule(*(type(plain[name])(getattr(rule, name)) for name in Rule._fields))
+
+
+def events_of(jobs: Jobs) -> Events:
+    """Return what jobs will do by themselves, in order; jobs that can never fit do nothing."""
+    alive = np.flatnonzero(jobs.state == JobState.UNBORN)
+    arrive = alive[np.argsort(jobs.enter_s[alive], kind="stable")]
+    quits = alive[np.isfinite(jobs.cancel_s[alive])]
+    cancel = quits[np.argsort(jobs.cancel_s[quits], kind="stable")]
+    return Events(arrive.astype(np.int64), cancel.astype(np.int64))
+
+
+def pass_rows(state: State) -> int:
+    """Return how many rows one pass can add to the ledger: one a GPU, and the jobs without any."""
+    zero = state.jobs.gpus == 0
+    return int(state.nodes.gpus.sum() + state.jobs.chunks[zero].sum()) + 1
+
+
+def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -> State:
+    """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
+    jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
+    n, m = len(jobs.gpus), len(nodes.kind)
+    zero = jobs.gpus == 0
+    slots = int(nodes.gpus.sum() + jobs.chunks[zero].sum()) + 1
+    size = np.maximum(kinds.size.max(), 1)
+    rows = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // size), jobs.chunks)
+    numbers = np.zeros(16, np.int64)
+    numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
+    numbers[SPARE], numbers[SHADOW_KIND] = PLENTY, -1
+    times = np.zeros(8)
+    times[NOW], times[PLANNED], times[SHADOW], times[PLAN] = 0.0, -np.inf, np.inf, np.inf
+    heap = min(n, slots) * 2 + 64
+    agenda = Agenda(
+        np.empty(heap), np.empty(heap, np.int64), np.empty(heap, np.int64), np.zeros(1, np.int64)
+    )
+    width = m + int(kinds.size.max()) + 1
+    return State(
+        jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), agenda,
+        ledger_of(int(rows.sum()) + slots + 2 * m), events_of(jobs), whole(rule), taste,
+        Scratch(np.empty(width, np.int64), np.empty(width, np.int64), np.zeros(1, np.int64)),
+        Face(times, numbers),
+    )  # fmt: skip

@@ -1,0 +1,192 @@
+"""The tables of a run: one NumPy column a field, one row a job, node or allocation."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+I4 = NDArray[np.int32]
+"""Only the ledger is kept this narrow; all else is int64, so that each verb is compiled once."""
+I1 = NDArray[np.int8]
+B1 = NDArray[np.bool_]
+
+BLOCK = 256
+"""Rows a block of an `Order`: large enough to be searched rarely, small enough to be shifted."""
+WORD = 32
+"""Nodes a word of the level bitmaps; held in int64, so that no shift meets the sign."""
+PLENTY = 1 << 60
+"""More than any node has: the limit of a node that no reservation touches."""
+
+
+class Jobs(NamedTuple):
+    """One row a job, in order of submission. What it asks never changes; how it stands does."""
+
+    submit_s: F8
+    enter_s: F8  # when it may first be scheduled: the later of submitted and eligible
+    cancel_s: F8  # when its user gives up if it still waits; inf is never
+    gpus: I8  # all of them at once: a gang
+    chunks: I8  # nodes it asked for
+    chunk_gpus: I8  # GPUs on each of them; -1 follows the size of the node
+    mcpu: I8  # thousandths of a core, the whole gang
+    mem_bytes: I8  # the whole gang
+    klass: I8  # row of `kinds.speed`
+    work_s: F8  # seconds needed at rate 1
+    walltime_s: F8  # seconds its user said, at rate 1
+    priority: F8  # greater goes first
+    deadline_s: F8
+    tenant: I8
+    outcome: I1  # the JobState its work ends in
+    draw: F8  # placement's number in [0, 1); -1 takes the first in order
+    key: F8  # queue order, least first
+    state: I1
+    rate: F8  # work seconds a second: every slowdown and speed-up meets here
+    left_s: F8  # work left as of `asof_s`
+    asof_s: F8
+    start_s: F8  # first start; nan is never
+    end_s: F8
+    expect_s: F8  # end by walltime: what a reservation may count on
+    epoch: I8  # counts reschedulings; an event of an older epoch is stale
+    row0: I8  # its open rows of the ledger: row0 .. row0 + rows
+    rows: I8
+    kind: I8  # kind of node it last ran on; -1 is none
+    restarts: I8
+    lost_s: F8  # work done and lost
+    watched: B1  # somebody in Python waits for its end
+
+
+class Nodes(NamedTuple):
+    """One row a node."""
+
+    kind: I8
+    gpus: I8
+    free: I8
+    mcpu: I8
+    mcpu_free: I8
+    mem_bytes: I8
+    mem_free: I8
+    up: B1  # offered to jobs
+    rank: I8  # its place in placement's own order of nodes
+    by_rank: I8  # the node of each rank
+    row: I8  # newest open row of the ledger here; -1 is none
+    outage: I8  # open outage row; -1 is none
+    barred: B1  # not for the job being looked at (a reservation in the way)
+    most: I8  # (nodes, 3) GPUs, mcpu, bytes left for a job that outlasts the reservation
+
+
+class Kinds(NamedTuple):
+    """Nodes alike in GPU type and size: a gang never mixes kinds."""
+
+    size: I8  # (kinds,) GPUs a node
+    free: I8  # (kinds,) GPUs free on nodes that are up
+    count: I8  # (kinds, levels) nodes that are up with so many GPUs free
+    level: I8  # (kinds, levels, words) bit r: the node of rank r is up with so many free
+    speed: F8  # (classes, kinds) work seconds a second; 0 is not allowed
+    order: I8  # (classes, kinds) fastest first
+
+
+class Order(NamedTuple):
+    """Jobs in order of (key, row): a list of sorted blocks, so that neither end is dear."""
+
+    job: I8  # (blocks, BLOCK)
+    size: I8  # (blocks,)
+    line: I8  # blocks in order
+    spare: I8  # a stack of unused blocks
+    n: I8  # [blocks in line, spare blocks, jobs]
+
+
+class Agenda(NamedTuple):
+    """A binary heap of finishes by (time, row); stale ones are dropped when they surface."""
+
+    time_s: F8
+    job: I8
+    epoch: I8
+    size: I8
+
+
+class Ledger(NamedTuple):
+    """Append-only: who held which GPUs of which node, from when to when, and why it ended."""
+
+    job: I4  # -1: an outage of the node
+    node: I4
+    gpus: I4
+    start_s: F8
+    end_s: F8  # nan while open
+    why: I1
+    older: I8  # next older open row of the same node
+    newer: I8
+    n: I8  # [rows]
+
+
+class Events(NamedTuple):
+    """What jobs will do by themselves, besides finishing."""
+
+    arrive: I8  # rows in order of (enter_s, row)
+    cancel: I8  # rows that may give up, in order of (cancel_s, row)
+
+
+class Rule(NamedTuple):
+    """The start rule, in numbers: what may start behind a blocked job, and what is kept for it.
+
+    `depth` jobs behind the first blocked one are looked at; the first `reserves` blocked ones get a
+    reservation, by counts of GPUs or of specific nodes; with `interval_s` > 0 this is done by a
+    periodic cycle apart from the strict pass of every event.
+    """
+
+    depth: int = 0
+    reserves: int = 0
+    by_nodes: bool = False
+    interval_s: float = 0.0
+    resolution_s: float = 0.0
+    window_s: float = np.inf
+    group_s: float = 0.0
+    idle_first: bool = True
+    whole_nodes: bool = True
+
+
+class Taste(NamedTuple):
+    """Placement's answer: which levels of free GPUs it likes, least first, and how gangs spread."""
+
+    level: I8  # levels in order of liking
+    group: I8  # (groups + 1,) levels of one group are alike
+    scatter: bool = False  # a gang may take any free GPUs, on as few nodes as possible
+    runs: bool = False  # a gang takes whole runs of consecutive nodes
+
+
+class Scratch(NamedTuple):
+    """Where a search leaves what it found."""
+
+    node: I8
+    gpus: I8
+    n: I8
+
+
+class Face(NamedTuple):
+    """The few scalars: f8 `t` and i8 `n`, by the indices below."""
+
+    t: F8
+    n: I8
+
+
+NOW, PLAN, SHADOW, PLANNED = 0, 1, 2, 3
+(ARRIVED, CANCELS, DIRTY, LEFT, SPARE, SHADOW_KIND, EVENTS, ASKED, PLAN_DUE, ZERO_WAITING, PEAK) = range(
+    11
+)
+
+TABLES: dict[str, Any] = {
+    "jobs": Jobs,
+    "nodes": Nodes,
+    "kinds": Kinds,
+    "queue": Order,
+    "running": Order,
+    "agenda": Agenda,
+    "ledger": Ledger,
+    "events": Events,
+    "rule": Rule,
+    "taste": Taste,
+    "pick": Scratch,
+    "face": Face,
+}

@@ -1,0 +1,133 @@
+"""What the datacentre has: pools of nodes alike."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, final
+
+from sim.errors import ScenarioError
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`nodes` nodes alike, numbered one after another.
+
+    `cpus` (cores) and `mem_bytes` are per node; None is plenty: a job's wish for them is then
+    always met.
+    """
+
+    name: str
+    nodes: int
+    gpus_per_node: int
+    gpu: str = "gpu"
+    cpus: float | None = None
+    mem_bytes: float | None = None
+
+    def issues(self, path: str = "cluster") -> list[str]:
+        """Return every fault, each as `path: what is; what must be`."""
+        found = []
+        for name, least in (("nodes", 1), ("gpus_per_node", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                found.append(f"{path}.{name}: is {value!r}; must be a whole number >= {least}")
+        for name in ("cpus", "mem_bytes"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and 0 <= value < 2**60):
+                found.append(f"{path}.{name}: is {value!r}; must be a number >= 0, or null")
+        for name in ("name", "gpu"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value or any(c in value for c in "|:,"):
+                found.append(f"{path}.{name}: is {value!r}; must be a name without | : ,")
+        return found
+
+
+class AbstractCluster(abc.ABC):
+    """What is bought."""
+
+    @abc.abstractmethod
+    def inventory(self) -> Inventory:
+        """Return the pools; faults raise ScenarioError, all at once."""
+
+
+@final
+@dataclass(frozen=True)
+class Inventory(AbstractCluster):
+    """The pools of a cluster, in the order of their node numbers."""
+
+    pools: tuple[Pool, ...]
+
+    def inventory(self) -> Inventory:
+        """Return itself, checked."""
+        if found := self.issues():
+            raise ScenarioError(found)
+        return self
+
+    def issues(self, path: str = "cluster") -> list[str]:
+        """Return every fault at once."""
+        if not self.pools:
+            return [f"{path}.pools: is empty; must list at least one pool"]
+        single = len(self.pools) == 1
+        found = []
+        for i, pool in enumerate(self.pools):
+            found += pool.issues(path if single else f"{path}.pools[{i}]")
+        names = [pool.name for pool in self.pools]
+        for name in sorted({n for n in names if names.count(n) > 1}):
+            found.append(f"{path}.pools: the name {name!r} stands twice; each pool needs its own")
+        return found
+
+    @property
+    def gpus(self) -> int:
+        """GPUs in all."""
+        return sum(pool.nodes * pool.gpus_per_node for pool in self.pools)
+
+    @property
+    def nodes(self) -> int:
+        """Nodes in all."""
+        return sum(pool.nodes for pool in self.pools)
+
+    @property
+    def kinds(self) -> tuple[tuple[str, int], ...]:
+        """(GPU type, GPUs a node), each once, in order of first sight."""
+        return tuple(dict.fromkeys((pool.gpu, pool.gpus_per_node) for pool in self.pools))
+
+
+@final
+@dataclass(frozen=True)
+class Homogeneous(AbstractCluster):
+    """Nodes all alike."""
+
+    nodes: int = 16
+    gpus_per_node: int = 8
+    gpu: str = "h100"
+    cpus: float | None = None
+    mem_bytes: float | None = None
+
+    def inventory(self) -> Inventory:
+        """Return an inventory of one pool, named after its GPU type."""
+        pool = Pool(self.gpu, self.nodes, self.gpus_per_node, self.gpu, self.cpus, self.mem_bytes)
+        return Inventory((pool,)).inventory()
+
+
+@final
+@dataclass(frozen=True)
+class Pools(AbstractCluster):
+    """Pools of different nodes: `pools` lists mappings with the fields of a Pool."""
+
+    pools: Sequence[Mapping[str, Any]] = ()
+
+    def inventory(self) -> Inventory:
+        """Return the inventory; an unknown or missing field is named with the valid ones."""
+        known = [f.name for f in fields(Pool)]
+        needed = ("name", "nodes", "gpus_per_node")
+        found = []
+        for i, pool in enumerate(self.pools):
+            for key in sorted(set(pool) - set(known)):
+                found.append(f"cluster.pools[{i}].{key}: is not known; valid are {', '.join(known)}")
+            for key in needed:
+                if key not in pool:
+                    found.append(f"cluster.pools[{i}].{key}: is missing; every pool needs it")
+        if found:
+            raise ScenarioError(found)
+        return Inventory(tuple(Pool(**pool) for pool in self.pools)).inventory()

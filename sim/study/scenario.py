@@ -1,0 +1,58 @@
+"""A question, whole and immutable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sim.engine import AbstractProcess
+from sim.errors import ScenarioError
+from sim.policies.backfill import AbstractBackfill, Easy
+from sim.policies.placement import AbstractPlacement, Pack
+from sim.policies.queue import AbstractQueuePolicy, Fifo
+from sim.state import AbstractCluster, Homogeneous
+from sim.workload import AbstractWorkload, Synthetic
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A cluster, a workload, and the choices that rule them: a field for each group of conf/.
+
+    `horizon_s` ends the run early; statistics leave out jobs submitted before `warmup_s`.
+    """
+
+    cluster: AbstractCluster = field(default_factory=Homogeneous)
+    workload: AbstractWorkload = field(default_factory=Synthetic)
+    queue: AbstractQueuePolicy = field(default_factory=Fifo)
+    backfill: AbstractBackfill = field(default_factory=Easy)
+    placement: AbstractPlacement = field(default_factory=Pack)
+    processes: tuple[AbstractProcess, ...] = ()
+    horizon_s: float = float("inf")
+    warmup_s: float = 0.0
+    name: str = ""
+    question: str = ""
+
+    def issues(self) -> list[str]:
+        """Return every fault at once, each as `path: what is; what must be`."""
+        found = []
+        for path, kind in (
+            ("cluster", AbstractCluster),
+            ("workload", AbstractWorkload),
+            ("queue", AbstractQueuePolicy),
+            ("backfill", AbstractBackfill),
+            ("placement", AbstractPlacement),
+        ):
+            value = getattr(self, path)
+            if not isinstance(value, kind):
+                found.append(f"{path}: is {value!r}; must be an {kind.__name__}")
+        if isinstance(self.cluster, AbstractCluster):
+            try:
+                self.cluster.inventory()
+            except ScenarioError as error:
+                found += error.issues
+        if isinstance(self.workload, AbstractWorkload):
+            found += self.workload.issues()
+        if not self.horizon_s > 0.0:
+            found.append(f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end")
+        if not 0.0 <= self.warmup_s < self.horizon_s:
+            found.append(f"warmup_s: is {self.warmup_s!r}; must be >= 0 and before horizon_s")
+        return found
