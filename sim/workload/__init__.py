@@ -7,8 +7,21 @@ To add a law: a frozen class in arrivals.py, durations.py or sizes.py.
 Begin with: base.py, given.py, then synthetic.py.
 """
 
+from sim.workload.arrivals import AbstractArrivals, Gamma, Poisson, Profile
 from sim.workload.base import AbstractWorkload, Request
+from sim.workload.durations import (
+    AbstractDuration,
+    Empirical,
+    Exponential,
+    Fixed,
+    HyperExponential,
+    LogNormal,
+    Pareto,
+)
+from sim.workload.factors import AbstractFactor, Constant, LogUniform, Uniform
 from sim.workload.given import Given
+from sim.workload.sizes import AbstractSizes, Mix
+from sim.workload.synthetic import Synthetic
 from sim.workload.trace import Trace
 from sim.workload.transform import (
     AbstractTransform,
@@ -18,18 +31,38 @@ from sim.workload.transform import (
     ScaleSize,
     Shift,
     Thin,
+    offered_load,
 )
 
 __all__ = [
+    "AbstractArrivals",
+    "AbstractDuration",
+    "AbstractFactor",
+    "AbstractSizes",
     "AbstractTransform",
     "AbstractWorkload",
     "BlockResample",
+    "Constant",
     "Cut",
+    "Empirical",
+    "Exponential",
+    "Fixed",
+    "Gamma",
     "Given",
+    "HyperExponential",
+    "LogNormal",
+    "LogUniform",
+    "Mix",
+    "Pareto",
+    "Poisson",
+    "Profile",
     "Request",
     "ScaleLoad",
     "ScaleSize",
     "Shift",
+    "Synthetic",
     "Thin",
     "Trace",
+    "Uniform",
+    "offered_load",
 ]

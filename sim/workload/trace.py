@@ -12,6 +12,7 @@ import pyarrow as pa
 from sim.errors import RackplanError, ScenarioError, TraceError
 from sim.files import find, sha256
 from sim.rng import Streams
+from sim.workload import rules
 from sim.workload.base import AbstractWorkload, Request
 from sim.workload.check import OnError, checked
 from sim.workload.order import finished, from_zero, sorted_jobs
@@ -64,7 +65,8 @@ class Trace(AbstractWorkload):
                 found.append(f"{path}.{name}: is {value!r}; must be one of {', '.join(choices)}")
         found += self.reading.issues(path)
         for i, transform in enumerate(self.transforms):
-            found += transform.issues(f"{path}.transforms[{i}]")
+            example = "a transform, such as Cut"
+            found += rules.one_of(f"{path}.transforms[{i}]", transform, AbstractTransform, example)
         return found
 
     def request(self, streams: Streams, gpus: int) -> Request:

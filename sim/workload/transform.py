@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sim.table import to_numpy
+from sim.workload import rules
 from sim.workload.order import INSTANTS, shifted
 
 F8 = NDArray[np.float64]
@@ -28,14 +29,6 @@ class AbstractTransform(abc.ABC):
     @abc.abstractmethod
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
-
-
-def _least(path: str, name: str, value: Any, above: float, most: float = math.inf) -> list[str]:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and above < value <= most and math.isfinite(value):
-        return []
-    upto = "" if most == math.inf else f", at most {most:g}"
-    return [f"{path}.{name}: is {value!r}; must be a number above {above:g}{upto}"]
 
 
 def offered_load(jobs: pa.Table, gpus: int) -> float:
@@ -77,11 +70,11 @@ class Cut(AbstractTransform):
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
-        found = [] if self.start_s == 0 else _least(path, "start_s", self.start_s, 0)
+        found = [] if self.start_s == 0 else rules.above(f"{path}.start_s", self.start_s, 0)
         if self.end_s is not None:
-            found += _least(path, "end_s", self.end_s, self.start_s)
+            found += rules.above(f"{path}.end_s", self.end_s, self.start_s)
         if self.jobs is not None:
-            found += _least(path, "jobs", self.jobs, 0)
+            found += rules.whole(f"{path}.jobs", self.jobs, 1)
         return found
 
 
@@ -119,7 +112,7 @@ class ScaleLoad(AbstractTransform):
         if (self.factor is None) == (self.load is None):
             return [f"{path}: has factor {self.factor} and load {self.load}; must have one of them"]
         name = "load" if self.factor is None else "factor"
-        return _least(path, name, getattr(self, name), 0)
+        return rules.above(f"{path}.{name}", getattr(self, name), 0)
 
 
 @final
@@ -158,7 +151,7 @@ class ScaleSize(AbstractTransform):
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
-        return _least(path, "factor", self.factor, 0, 1000)
+        return rules.above(f"{path}.factor", self.factor, 0, 1000)
 
 
 @final
@@ -175,7 +168,7 @@ class Thin(AbstractTransform):
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
-        return _least(path, "keep", self.keep, 0, 1)
+        return rules.above(f"{path}.keep", self.keep, 0, 1)
 
 
 @final
@@ -218,8 +211,10 @@ class BlockResample(AbstractTransform):
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
-        found = _least(path, "block_s", self.block_s, 0)
-        return found + ([] if self.blocks is None else _least(path, "blocks", self.blocks, 0))
+        found = rules.above(f"{path}.block_s", self.block_s, 0)
+        return found + (
+            [] if self.blocks is None else rules.whole(f"{path}.blocks", self.blocks, 1)
+        )
 
 
 @final
@@ -236,7 +231,7 @@ class Shift(AbstractTransform):
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
-        return [] if self.by_s == 0 else _least(path, "by_s", self.by_s, 0)
+        return [] if self.by_s == 0 else rules.above(f"{path}.by_s", self.by_s, 0)
 
 
 def _nullable(values: F8) -> pa.Array:

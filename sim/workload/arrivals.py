@@ -1,0 +1,149 @@
+"""When jobs come."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.units import WEEK_S
+from sim.workload import rules
+
+F8 = NDArray[np.float64]
+Rng = np.random.Generator
+
+
+class AbstractArrivals(abc.ABC):
+    """A law of the instants at which jobs come."""
+
+    @abc.abstractmethod
+    def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
+        """Return instants, rising, (n,): the first `jobs` of them (None: all) before `until_s`.
+
+        `rate_per_s` is the mean rate in the long run.
+        """
+
+    @abc.abstractmethod
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+
+
+def _renewal(gaps: Callable[[int], F8], rate_per_s: float, jobs: int | None, until_s: float) -> F8:
+    """Return the sums of gaps of mean 1 / rate, drawn in blocks: the sequence is one and the same.
+
+    The first job comes one gap after instant 0.
+    """
+    blocks, total, last_s = [], 0, 0.0
+    while (jobs is None or total < jobs) and last_s < until_s:
+        left = jobs - total if jobs is not None else 2**20
+        expected = (until_s - last_s) * rate_per_s
+        if math.isfinite(expected):
+            left = min(left, int(expected + 4 * math.sqrt(expected)) + 16)
+        block = last_s + np.cumsum(gaps(min(left, 2**20)) / rate_per_s)
+        blocks.append(block)
+        total, last_s = total + len(block), float(block[-1])
+    times = np.concatenate(blocks) if blocks else np.zeros(0)
+    return times[times < until_s]
+
+
+@final
+@dataclass(frozen=True)
+class Poisson(AbstractArrivals):
+    """Independent users: exponential gaps."""
+
+    def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
+        """Return the instants, (n,)."""
+        return _renewal(rng.standard_exponential, rate_per_s, jobs, until_s)
+
+    def issues(self, path: str) -> list[str]:
+        """Return nothing: there is no parameter."""
+        del path
+        return []
+
+
+@final
+@dataclass(frozen=True)
+class Gamma(AbstractArrivals):
+    """Gamma gaps of a given coefficient of variation: above 1 in bursts, below 1 evenly.
+
+    Shape 1 / cv^2, so that cv = 1 is Poisson; cv = 0 is a steady beat.
+    """
+
+    cv: float = 1.0
+
+    def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
+        """Return the instants, (n,)."""
+        if self.cv == 0:
+            return _renewal(np.ones, rate_per_s, jobs, until_s)
+        shape = self.cv**-2
+        return _renewal(lambda n: rng.standard_gamma(shape, n) / shape, rate_per_s, jobs, until_s)
+
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+        return rules.at_least(f"{path}.cv", self.cv, 0)
+
+
+@final
+@dataclass(frozen=True)
+class Profile(AbstractArrivals):
+    """A law whose rate follows the hour of the day and the day of the week.
+
+    rate(t) = mean rate x daily(t) x weekly(t), both constant by pieces and scaled so that a week
+    has the mean rate. `base` runs on a clock that goes faster when the rate is higher: its instants
+    u become t with integral of rate over [0, t] = rate u. Poisson stays Poisson (non-homogeneous).
+
+    Parameters
+    ----------
+    daily : weights of equal parts of the day, such as 24; the first begins at midnight.
+    weekly : weights of the seven days.
+    begin_s : where in the week instant 0 lies, from its first midnight.
+
+    Source: E. Cinlar, Introduction to Stochastic Processes, 1975, ch. 4.7 (time change).
+    """
+
+    base: AbstractArrivals = field(default_factory=Poisson)
+    daily: Sequence[float] = (1.0,)
+    weekly: Sequence[float] = (1.0,) * 7
+    begin_s: float = 0.0
+
+    def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
+        """Return the instants, (n,)."""
+        begin = self._faster(self.begin_s)
+        end = math.inf if until_s == math.inf else self._faster(self.begin_s + until_s) - begin
+        found = self._plain(self.base.times(rng, rate_per_s, jobs, end) + begin) - self.begin_s
+        return np.maximum(found, 0.0)
+
+    def rate(self, t_s: F8) -> F8:
+        """Return the rate at each instant, (n,), as a multiple of the mean rate."""
+        edges, passed = self._week()
+        part = np.searchsorted(edges, np.mod(t_s + self.begin_s, WEEK_S), "right") - 1
+        return (np.diff(passed) / np.diff(edges))[part]
+
+    def _week(self) -> tuple[F8, F8]:
+        """Return the edges of a week's parts, and the faster clock at each, both (parts + 1,)."""
+        weight = np.outer(np.asarray(self.weekly, float), np.asarray(self.daily, float)).ravel()
+        edges = np.linspace(0.0, WEEK_S, len(weight) + 1)
+        passed = np.concatenate([[0.0], np.cumsum(weight)])
+        return edges, passed * (WEEK_S / passed[-1])
+
+    def _faster(self, t_s: float) -> float:
+        edges, passed = self._week()
+        weeks, rest = divmod(t_s, WEEK_S)
+        return float(weeks * WEEK_S + np.interp(rest, edges, passed))
+
+    def _plain(self, u_s: F8) -> F8:
+        edges, passed = self._week()
+        weeks, rest = np.divmod(u_s, WEEK_S)
+        return weeks * WEEK_S + np.interp(rest, passed, edges)
+
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+        found = rules.weights(f"{path}.daily", self.daily)
+        found += rules.weights(f"{path}.weekly", self.weekly, 7)
+        found += rules.at_least(f"{path}.begin_s", self.begin_s, 0)
+        return found + self.base.issues(f"{path}.base")
