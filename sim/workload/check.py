@@ -123,7 +123,10 @@ class Checker:
             again = np.zeros(self.n, np.bool_)
             again[ordered[1:]] = key[ordered[1:]] == key[ordered[:-1]]
         else:
-            codes = np.asarray(ids.combine_chunks().dictionary_encode().indices.fill_null(-1))
+            coded = ids.combine_chunks().dictionary_encode()
+            if len(coded.dictionary) == self.n:
+                return
+            codes = np.asarray(coded.indices.fill_null(-1))
             first = np.unique(codes, return_index=True)[1]
             again = np.ones(self.n, np.bool_)
             again[first] = False
@@ -218,6 +221,8 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def whole_ids(ids: pa.ChunkedArray) -> NDArray[np.int64] | None:
     """Return ids as integers if every one is a whole number written plainly, else None."""
+    if not all((word or "").isdigit() for word in ids.slice(0, 8).to_pylist()):
+        return None
     try:
         number = ids.cast(pa.int64())
     except pa.ArrowInvalid:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sim.errors import RackplanError, TraceError
-from sim.files import MOST_BYTES, open_bytes
+from sim.files import MOST_BYTES, open_bytes, open_text
 from sim.workload.raw import I8, Fault, Raw, from_one
 
 _BLOCK = 2**22
 _WIDEST = 2**20
+_CHUNK = 50_000
 
 
 def header_of(path: Path) -> tuple[list[str], str, int]:
@@ -44,28 +47,19 @@ def header_of(path: Path) -> tuple[list[str], str, int]:
 def read_csv(path: Path, numbers: Collection[str]) -> Raw:
     """Return a CSV's columns under their own names: those of `numbers` as float64, if all are.
 
-    A file whose numbers do not all read comes whole as text, for the rules to name the row.
+    A file with a row that does not fit comes whole as text, row by row, for the rules to name it.
+    An empty field is null.
     """
     names, delimiter, top = header_of(path)
     kinds = {name: pa.float64() if name in numbers else pa.string() for name in names}
-    short: list[Fault] = []
     try:
-        table = _arrow_csv(path, names, delimiter, top, kinds, None)
-        wrong: list[int] = []
+        table = _arrow_csv(path, kinds, delimiter, top)
     except (pa.ArrowInvalid, UnicodeError):
-        table, wrong = _plain_csv(path, names, delimiter, top, short)
-    lines = _Lines(path, top, wrong)
-    return Raw(str(path), table, lines, faults=short)
+        return _plain_csv(path, names, delimiter, top)
+    return Raw(str(path), table, _Lines(path, delimiter, top))
 
 
-def _arrow_csv(
-    path: Path,
-    names: list[str],
-    delimiter: str,
-    top: int,
-    kinds: dict[str, pa.DataType],
-    refuse: Callable[..., str] | None,
-) -> pa.Table:
+def _arrow_csv(path: Path, kinds: Mapping[str, pa.DataType], delimiter: str, top: int) -> pa.Table:
     from pyarrow import csv as arrow
 
     with open_bytes(path) as file:
@@ -73,88 +67,74 @@ def _arrow_csv(
             file.readline(_WIDEST)
         return arrow.read_csv(
             pa.PythonFile(file, "r"),
-            read_options=arrow.ReadOptions(
-                column_names=names, block_size=_BLOCK, use_threads=refuse is None
-            ),
-            parse_options=arrow.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=refuse
-            ),
+            read_options=arrow.ReadOptions(column_names=list(kinds), block_size=_BLOCK),
+            parse_options=arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=arrow.ConvertOptions(
                 column_types=kinds, null_values=[""], strings_can_be_null=True
             ),
         )
 
 
-def _plain_csv(
-    path: Path, names: list[str], delimiter: str, top: int, short: list[Fault]
-) -> tuple[pa.Table, list[int]]:
-    """Return all columns as text, and which records (from 1) have the wrong count of fields."""
-    wrong: list[tuple[int, int, str]] = []
-
-    def refuse(row: object) -> str:
-        number, count = getattr(row, "number", 0) or 0, getattr(row, "actual_columns", 0)
-        wrong.append((number, count, str(getattr(row, "text", ""))[:200]))
-        return "skip"
-
-    kinds = dict.fromkeys(names, pa.binary())
-    try:
-        table = _arrow_csv(path, names, delimiter, top, kinds, refuse)
-    except (pa.ArrowInvalid, UnicodeError) as fault:
-        if "Empty CSV" in str(fault):
-            table = pa.table({name: pa.array([], pa.string()) for name in names})
-        else:
-            raise TraceError(path, remedy=f"is no readable CSV ({fault})") from fault
-    numbers = [number for number, _, _ in wrong]
-    at = _Lines(path, top, []).of_records(np.array(numbers, np.int64))
-    for line, (_, count, text) in zip(at.tolist(), wrong, strict=True):
-        told = f"the row has {count} fields; must have {len(names)} as the header"
-        short.append(Fault(line, "", text, told))
-    columns = [_decoded(table.column(i)) for i in range(len(names))]
-    return pa.table(columns, names=names), numbers
+def _records(path: Path, delimiter: str, top: int) -> Iterator[tuple[int, list[str]]]:
+    """Give the line each record below the header begins at, and its fields; empty lines pass by."""
+    with open_text(path) as file:
+        for _ in range(top):
+            file.readline(_WIDEST)
+        rows = csv.reader(file, delimiter=delimiter)
+        begins = top + 1
+        try:
+            for fields in rows:
+                if len(fields) > 1 or (fields and fields[0].strip()):
+                    yield begins, fields
+                begins = top + rows.line_num + 1
+        except csv.Error as fault:
+            told = f"is no row of a CSV ({fault})"
+            raise TraceError(path, top + rows.line_num, remedy=told) from fault
 
 
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    try:
-        return column.cast(pa.string())
-    except pa.ArrowInvalid:
-        raw = column.to_pylist()
-        words = [None if v is None else v.decode("utf-8", "backslashreplace") for v in raw]
-        return pa.chunked_array([pa.array(words, pa.string())])
+def _plain_csv(path: Path, names: list[str], delimiter: str, top: int) -> Raw:
+    """Return all columns as text; rows with the wrong count of fields become faults."""
+    chunks: list[pa.Table] = []
+    faults: list[Fault] = []
+    lines: list[int] = []
+    rows: list[list[str]] = []
+
+    def keep() -> None:
+        columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+        empty = pa.array([], pa.string())
+        chunks.append(pa.table(columns or [empty] * len(names), names=names))
+        rows.clear()
+
+    for line, fields in _records(path, delimiter, top):
+        if len(fields) != len(names):
+            told = f"the row has {len(fields)} fields; must have {len(names)} as the header"
+            faults.append(Fault(line, "", delimiter.join(fields)[:200], told))
+            continue
+        lines.append(line)
+        rows.append(fields)
+        if len(rows) == _CHUNK:
+            keep()
+    keep()
+    table = pa.concat_tables(chunks)
+    null = pa.scalar(None, pa.string())
+    columns = [pc.if_else(pc.equal(column, ""), null, column) for column in table.columns]
+    begins = np.array(lines, np.int64)
+    return Raw(str(path), pa.table(columns, names=names), lambda rows: begins[rows], faults=faults)
 
 
 class _Lines:
     """Rows of a table to lines of its file: only asked for where something is wrong."""
 
-    def __init__(self, path: Path, top: int, wrong: list[int]) -> None:
-        self.path, self.top = path, top
-        self.wrong = np.array(sorted(wrong), np.int64)
+    def __init__(self, path: Path, delimiter: str, top: int) -> None:
+        self._file = path, delimiter, top
 
     def __call__(self, rows: I8) -> I8:
         """Return the line each row begins at, (k,)."""
-        records = rows + 1
-        for gone in self.wrong:
-            records = records + (records >= gone)
-        return self.of_records(records)
+        return self._begins[rows]
 
-    def of_records(self, records: I8) -> I8:
-        """Return the line that the k-th record below the header begins at, k from 1, (n,)."""
-        if not len(records):
-            return records
-        begins = np.zeros(int(records.max()) + 1, np.int64)
-        count, line, quoted = 0, 0, False
-        with open_bytes(self.path) as file:
-            for text in file:
-                line += 1
-                if line <= self.top:
-                    continue
-                if not quoted and text.strip():
-                    count += 1
-                    if count < len(begins):
-                        begins[count] = line
-                quoted ^= text.count(b'"') % 2 == 1
-                if count >= len(begins):
-                    break
-        return begins[records]
+    @cached_property
+    def _begins(self) -> I8:
+        return np.array([line for line, _ in _records(*self._file)], np.int64)
 
 
 def read_parquet(path: Path) -> Raw:
