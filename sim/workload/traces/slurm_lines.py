@@ -113,7 +113,7 @@ class Lines:
                 return
             fields = fixed
         at = self.names.index("jobid" if "jobid" in self.names else "jobidraw")
-        if "." in fields[at]:
+        if "." in fields[at].split("[")[0]:
             self.steps += 1
             return
         yield line, fields

@@ -122,5 +122,13 @@ def tasks(job_id: str) -> list[str] | None:
 
 
 def state(word: str) -> str:
-    """Return the state in capitals: `CANCELLED by 0` and `CANCELLED+` are CANCELLED."""
-    return word.strip().upper().split(" ")[0].rstrip("+")
+    """Return the state in capitals, whole: `CANCELLED by 0` and `CANCELLED+` are CANCELLED.
+
+    >>> state("OUT_OF_ME+"), state("CANCELLED by 1001")
+    ('OUT_OF_MEMORY', 'CANCELLED')
+    """
+    first = word.strip().upper().split(" ")[0]
+    begun = first.rstrip("+")
+    if begun == first or len(begun) < 4:
+        return begun
+    return next((known for known in (*ENDED, *LIVE) if known.startswith(begun)), begun)
