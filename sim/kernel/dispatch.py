@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import close_block
 from sim.kernel.pick import pick
 from sim.kernel.plan import plan_counts
-from sim.kernel.reserve import charge, forget, lift, reserve_counts, reserve_nodes
-from sim.state.columns import DIRTY, NOW, ZERO_WAITING
+from sim.kernel.reserve import charge, forget, promise
+from sim.state.columns import CHANGE, DIRTY, NOW, ZERO_WAITING
 from sim.state.handle import State
+
+
+@jit
+def most_free(s: State) -> int:
+    """Return the most GPUs free on nodes of one kind: no wider gang can start now."""
+    most = 0
+    for kind in range(s.kinds.free.size):
+        most = max(most, s.kinds.free[kind])
+    return int(most)
 
 
 @jit
 def idle(s: State) -> bool:
     """Return whether no GPU is free, and none of the waiting jobs could do without."""
-    if s.face.n[ZERO_WAITING] > 0:
-        return False
-    for kind in range(s.kinds.free.size):
-        if s.kinds.free[kind] > 0:
-            return False
-    return True
+    return bool(s.face.n[ZERO_WAITING] == 0 and most_free(s) == 0)
 
 
 @jit
@@ -53,29 +55,37 @@ def pass_front(s: State) -> int:
 
 
 @jit
-def pass_behind(s: State, kept: np.ndarray) -> None:
-    """Start up to `depth` jobs behind the blocked head that do not touch its reservation."""
-    queue, seen, place = s.queue, 0, 0
-    over = False
+def pass_behind(s: State) -> None:
+    """Start up to `depth` jobs behind the blocked head that do not touch its reservation.
+
+    A job refused before is not asked again until something has come free or the reservation is
+    another: time and other starts only take from it.
+    """
+    queue, jobs, seen, place = s.queue, s.jobs, 0, 0
+    over, room, change = False, most_free(s), s.face.n[CHANGE]
+    zero = s.face.n[ZERO_WAITING] > 0
     while place < queue.n[0] and not over:
         block = queue.line[place]
         n, keep, i = queue.size[block], 0, 0
         if place == 0:
             keep, i = 1, 1  # the head itself
         while i < n:
-            if seen == s.rule.depth or idle(s):
+            if seen == s.rule.depth or (room == 0 and not zero):
                 over = True
                 break
             seen += 1
             job = queue.job[block, i]
-            kind = pick(s, job, True)
-            if kind >= 0:
-                start(s, job, kind, s.face.t[NOW])
-                charge(s, job, kind, kept)
-            else:
-                queue.job[block, keep] = job
-                keep += 1
             i += 1
+            if jobs.tried[job] != change:
+                kind = pick(s, job, True) if jobs.gpus[job] <= room else -1
+                if kind >= 0:
+                    start(s, job, kind, s.face.t[NOW])
+                    charge(s, job, kind)
+                    room, zero = most_free(s), s.face.n[ZERO_WAITING] > 0
+                    continue
+                jobs.tried[job] = change
+            queue.job[block, keep] = job
+            keep += 1
         if keep < i:
             for k in range(i, n):
                 queue.job[block, k - i + keep] = queue.job[block, k]
@@ -105,11 +115,8 @@ def dispatch(s: State, now_s: float) -> None:
     if rule.reserves > 1:
         plan_counts(s, now_s)
         return
-    forget(s)
-    kept = np.empty(0, np.int64)
-    if rule.reserves == 1 and rule.by_nodes:
-        kept = reserve_nodes(s, head)
-    elif rule.reserves == 1:
-        reserve_counts(s, head)
-    pass_behind(s, kept)
-    lift(s, kept)
+    if rule.reserves == 1:
+        promise(s, head)
+    else:
+        forget(s)
+    pass_behind(s)

@@ -9,7 +9,19 @@ from sim.kernel.jit import entry, jit
 from sim.kernel.levels import give
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
-from sim.state.columns import DIRTY, EVENTS, LEFT, PEAK, PLAN_DUE, ZERO_WAITING
+from sim.state.columns import (
+    CHANGE,
+    DIRTY,
+    EVENTS,
+    HEAD,
+    HOLDS,
+    LEFT,
+    PEAK,
+    PLAN_DUE,
+    PLENTY,
+    SHADOW,
+    ZERO_WAITING,
+)
 from sim.state.handle import State
 from sim.state.words import Ended, JobState
 
@@ -22,9 +34,17 @@ DONE = int(Ended.DONE)
 
 @jit
 def touch(s: State) -> None:
-    """Note that something changed: a pass is due, and a plan where there is a cycle."""
+    """Note that something happened: a pass is due, and a plan where there is a cycle."""
     s.face.n[DIRTY] = 1
     s.face.n[PLAN_DUE] = 1
+
+
+@jit
+def better(s: State) -> None:
+    """Note that something came free: who was refused before may be asked again."""
+    s.face.n[CHANGE] += 1
+    s.kinds.refused[:] = PLENTY
+    touch(s)
 
 
 @jit
@@ -84,6 +104,31 @@ def leave(s: State, job: int) -> None:
 
 
 @jit
+def doubt(s: State, node: int, taken: int) -> None:
+    """Let the reservation lapse if it could have had this node, now that something changed there.
+
+    What ends before the promised instant changes nothing at it, and nothing earlier can come of it:
+    what was not enough then is not enough before. So only ends and starts of jobs that outlast the
+    promise are asked about, and of those only where the head could use the node at that instant,
+    before a start took its GPUs (`taken`) or after an end gave them back.
+    """
+    head = s.face.n[HEAD]
+    if s.face.n[HOLDS] == 0:
+        return
+    kind = s.nodes.kind[node]
+    if s.kinds.speed[s.jobs.klass[head], kind] <= 0.0:
+        return
+    free = s.nodes.free[node] + taken
+    row = s.nodes.row[node]
+    while row >= 0:
+        if s.jobs.expect_s[int(s.ledger.job[row])] <= s.face.t[SHADOW]:
+            free += int(s.ledger.gpus[row])
+        row = s.ledger.older[row]
+    if free >= s.kinds.useful[kind]:
+        s.face.n[HOLDS] = 0
+
+
+@jit
 def start(s: State, job: int, kind: int, now_s: float) -> None:
     """Start a job on the nodes that `pick` found; its place in the queue is the caller's affair."""
     jobs = s.jobs
@@ -102,6 +147,9 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     jobs.expect_s[job] = now_s + lasts_s(s, job, kind)
     insert(s.running, jobs.expect_s, job)
     book(s, job, now_s + jobs.left_s[job] / jobs.rate[job])
+    if jobs.expect_s[job] > s.face.t[SHADOW]:
+        for i in range(s.pick.n[0]):
+            doubt(s, s.pick.node[i], s.pick.gpus[i])
     s.face.n[EVENTS] += 1
     s.face.n[PLAN_DUE] = 1
 
@@ -136,8 +184,10 @@ def stop(s: State, job: int, now_s: float, why: int) -> None:
     for r in range(jobs.row0[job], jobs.row0[job] + jobs.rows[job]):
         close_row(s, r, now_s, why)
         take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), -1)
+        if jobs.expect_s[job] >= s.face.t[SHADOW]:
+            doubt(s, int(s.ledger.node[r]), 0)
     jobs.epoch[job] += 1
-    touch(s)
+    better(s)
 
 
 @jit

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import entry, jit
-from sim.kernel.job import close_row, open_row, requeue, touch
+from sim.kernel.job import better, open_row, requeue
 from sim.kernel.levels import show
+from sim.state.columns import HOLDS
 from sim.state.handle import State
 from sim.state.words import Ended
 
@@ -20,7 +21,8 @@ def withdraw(s: State, node: int) -> None:
     if s.nodes.up[node]:
         show(s, node, -1)
         s.nodes.up[node] = False
-        touch(s)
+        s.face.n[HOLDS] = 0
+        better(s)
 
 
 @entry
@@ -29,7 +31,8 @@ def offer(s: State, node: int) -> None:
     if not s.nodes.up[node]:
         s.nodes.up[node] = True
         show(s, node, 1)
-        touch(s)
+        s.face.n[HOLDS] = 0
+        better(s)
 
 
 @entry

@@ -188,17 +188,23 @@ def pick_in(s: State, job: int, kind: int, outlasts: bool) -> bool:
     one more for the rest.
     """
     gpus, size = s.jobs.gpus[job], s.kinds.size[kind]
-    s.pick.n[0] = 0
     if gpus > s.kinds.free[kind]:
         return False
+    s.pick.n[0] = 0
     chunk, chunks = s.jobs.chunk_gpus[job], s.jobs.chunks[job]
     if chunk < 0:
         if s.taste.scatter and gpus > 0:
             return pick_scattered(s, job, kind, outlasts)
         chunk = min(gpus, size)
-    if chunk > 0:
+    if chunk > size or (outlasts and chunk >= s.kinds.refused[kind]):
+        return False
+    if chunk == gpus and chunk > 0:
+        chunks = 1
+    elif chunk > 0:
         chunks = gpus // chunk
-    if chunk > size or not pick_alike(s, job, kind, chunk, chunks, outlasts):
+    if not pick_alike(s, job, kind, chunk, chunks, outlasts):
+        if outlasts and chunks == 1 and s.jobs.mcpu[job] == 0 and s.jobs.mem_bytes[job] == 0:
+            s.kinds.refused[kind] = chunk  # nor will a larger piece find room, until something ends
         return False
     rest = gpus - chunk * chunks
     return rest == 0 or (
@@ -223,6 +229,8 @@ def pick(s: State, job: int, behind: bool) -> int:
         kind = s.kinds.order[klass, i]
         if s.kinds.speed[klass, kind] <= 0.0:
             break
+        if gpus > s.kinds.free[kind]:
+            continue
         outlasts = behind and s.face.t[NOW] + lasts_s(s, job, kind) > s.face.t[SHADOW]
         if outlasts and kind == s.face.n[SHADOW_KIND] and gpus > s.face.n[SPARE]:
             continue

@@ -7,7 +7,16 @@ import numpy as np
 from sim.kernel.jit import jit
 from sim.kernel.job import take
 from sim.kernel.pick import part, pick
-from sim.state.columns import NOW, PLENTY, SHADOW, SHADOW_KIND, SPARE
+from sim.state.columns import (
+    CHANGE,
+    HEAD,
+    HOLDS,
+    NOW,
+    PLENTY,
+    SHADOW,
+    SHADOW_KIND,
+    SPARE,
+)
 from sim.state.handle import State
 
 
@@ -20,10 +29,15 @@ def release(s: State, job: int, sign: int) -> None:
 
 @jit
 def forget(s: State) -> None:
-    """Drop the reservation."""
+    """Drop the reservation, and the limits it put on nodes."""
     s.face.t[SHADOW] = np.inf
     s.face.n[SHADOW_KIND] = -1
     s.face.n[SPARE] = PLENTY
+    s.face.n[HOLDS] = 0
+    for k in range(s.kept.n[0]):
+        for i in range(3):
+            s.nodes.most[s.kept.node[k], i] = PLENTY
+    s.kept.n[0] = 0
 
 
 @jit
@@ -64,8 +78,10 @@ def reserve_counts(s: State, job: int) -> None:
 def keep(s: State, job: int) -> None:
     """Keep the nodes found for `job`: set what they will have left for jobs that outlast it."""
     nodes, jobs = s.nodes, s.jobs
+    s.kept.n[0] = s.pick.n[0]
     for i in range(s.pick.n[0]):
         node, gpus = s.pick.node[i], s.pick.gpus[i]
+        s.kept.node[i], s.kept.gpus[i] = node, gpus
         mcpu = part(jobs.mcpu[job], gpus, jobs.gpus[job], jobs.chunks[job])
         size = part(jobs.mem_bytes[job], gpus, jobs.gpus[job], jobs.chunks[job])
         nodes.most[node, 0] = nodes.free[node] - gpus
@@ -74,11 +90,11 @@ def keep(s: State, job: int) -> None:
 
 
 @jit
-def reserve_nodes(s: State, job: int) -> np.ndarray:
+def reserve_nodes(s: State, job: int) -> None:
     """Reserve specific nodes: those that placement would choose at the first instant when `job` fits.
 
     The running jobs are ended one instant of expected ends after another, until the job fits; then
-    all is put back. Return the nodes kept, whose limits `lift` removes.
+    all is put back.
 
     Source: what batsched's easy_bf and Slurm do; Neglects: that running jobs may end earlier.
     """
@@ -102,36 +118,74 @@ def reserve_nodes(s: State, job: int) -> np.ndarray:
             break
     if kind < 0 and n > 0:
         kind = pick(s, job, False)
-    kept = np.empty(0, np.int64)
     if kind >= 0:
         keep(s, job)
-        kept = s.pick.node[: s.pick.n[0]].astype(np.int64)
         s.face.t[SHADOW], s.face.n[SHADOW_KIND], s.face.n[SPARE] = shadow_s, kind, PLENTY
     for i in range(n - 1, -1, -1):
         release(s, gone[i], -1)
-    return kept
 
 
 @jit
-def lift(s: State, kept: np.ndarray) -> None:
-    """Remove the limits of a reservation."""
-    for node in kept:
-        for i in range(3):
-            s.nodes.most[node, i] = PLENTY
+def useful(s: State, job: int) -> None:
+    """Note from how many free GPUs on a node matters to the job's reservation, a kind each.
+
+    By counts every node matters: 0.
+    """
+    gpus = s.jobs.gpus[job]
+    for kind in range(s.kinds.size.size):
+        least = 0
+        if s.rule.by_nodes and not s.taste.scatter:
+            chunk = s.jobs.chunk_gpus[job]
+            least = chunk if chunk >= 0 else min(gpus, s.kinds.size[kind])
+            if least > 0 and gpus % least > 0:
+                least = gpus % least
+        s.kinds.useful[kind] = least
 
 
 @jit
-def charge(s: State, job: int, kind: int, kept: np.ndarray) -> None:
+def scattered(s: State, job: int) -> bool:
+    """Return whether some kind has GPUs enough for the blocked job, but on too many nodes.
+
+    By counts it then waits for the very next end, which any start can bring nearer.
+    """
+    for kind in range(s.kinds.size.size):
+        if s.kinds.speed[s.jobs.klass[job], kind] > 0.0 and s.kinds.free[kind] >= s.jobs.gpus[job]:
+            return True
+    return False
+
+
+@jit
+def promise(s: State, job: int) -> None:
+    """See to it that the blocked head has the reservation it would get if it were made now.
+
+    One that still holds stays: most events cannot change it (see `doubt`).
+    """
+    if s.face.n[HEAD] == job and s.face.n[HOLDS] == 1 and s.face.t[SHADOW] > s.face.t[NOW]:
+        return
+    forget(s)
+    if s.rule.by_nodes:
+        reserve_nodes(s, job)
+    else:
+        reserve_counts(s, job)
+    useful(s, job)
+    s.face.n[HEAD] = job
+    s.face.n[HOLDS] = 1 if s.rule.by_nodes or not scattered(s, job) else 0
+    s.face.n[CHANGE] += 1
+    s.kinds.refused[:] = PLENTY
+
+
+@jit
+def charge(s: State, job: int, kind: int) -> None:
     """A job has just started behind the reservation: if it outlasts it, it used up what was left."""
     if s.jobs.expect_s[job] <= s.face.t[SHADOW] or kind != s.face.n[SHADOW_KIND]:
         return
-    if kept.size == 0:
+    if s.kept.n[0] == 0:
         s.face.n[SPARE] -= s.jobs.gpus[job]
         return
-    jobs = s.jobs
+    jobs, most = s.jobs, s.nodes.most
     for i in range(s.pick.n[0]):
         node, gpus = s.pick.node[i], s.pick.gpus[i]
-        if s.nodes.most[node, 0] < PLENTY:
-            s.nodes.most[node, 0] -= gpus
-            s.nodes.most[node, 1] -= part(jobs.mcpu[job], gpus, jobs.gpus[job], jobs.chunks[job])
-            s.nodes.most[node, 2] -= part(jobs.mem_bytes[job], gpus, jobs.gpus[job], jobs.chunks[job])
+        if most[node, 0] < PLENTY:
+            most[node, 0] -= gpus
+            most[node, 1] -= part(jobs.mcpu[job], gpus, jobs.gpus[job], jobs.chunks[job])
+            most[node, 2] -= part(jobs.mem_bytes[job], gpus, jobs.gpus[job], jobs.chunks[job])

@@ -10,6 +10,7 @@ import numpy as np
 from sim.errors import ScenarioError
 from sim.state.columns import (
     BLOCK,
+    HEAD,
     LEFT,
     NOW,
     PLAN,
@@ -128,7 +129,10 @@ def kinds_of(inventory: Inventory, nodes: Nodes, speed: F8, order: np.ndarray) -
     word, bit = nodes.rank // WORD, np.int64(1) << (nodes.rank % WORD).astype(np.int64)
     np.bitwise_or.at(level, (nodes.kind, nodes.free, word), bit)
     free = np.bincount(nodes.kind, nodes.free, len(size)).astype(np.int64)
-    return Kinds(size, free, count, level, speed, order)
+    return Kinds(
+        size, free, count, level, speed, order,
+        np.full(len(size), PLENTY, np.int64), np.zeros(len(size), np.int64),
+    )  # fmt: skip
 
 
 def fits_never(jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool) -> np.ndarray:
@@ -223,6 +227,11 @@ def pass_rows(state: State) -> int:
     return int(state.nodes.gpus.sum() + state.jobs.chunks[zero].sum()) + 1
 
 
+def scratch_of(rows: int) -> Scratch:
+    """Return room for the nodes of one gang."""
+    return Scratch(np.empty(rows, np.int64), np.empty(rows, np.int64), np.zeros(1, np.int64))
+
+
 def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
     jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
@@ -233,7 +242,7 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -
     rows = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // size), jobs.chunks)
     numbers = np.zeros(16, np.int64)
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
-    numbers[SPARE], numbers[SHADOW_KIND] = PLENTY, -1
+    numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD] = PLENTY, -1, -1
     times = np.zeros(8)
     times[NOW], times[PLANNED], times[SHADOW], times[PLAN] = 0.0, -np.inf, np.inf, np.inf
     heap = min(n, slots) * 2 + 64
@@ -244,6 +253,5 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), agenda,
         ledger_of(int(rows.sum()) + slots + 2 * m), events_of(jobs), whole(rule), taste,
-        Scratch(np.empty(width, np.int64), np.empty(width, np.int64), np.zeros(1, np.int64)),
-        Face(times, numbers),
+        scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

@@ -56,6 +56,7 @@ class Jobs(NamedTuple):
     restarts: I8
     lost_s: F8  # work done and lost
     watched: B1  # somebody in Python waits for its end
+    tried: I8  # the change after which it was refused a start; nothing better since then
 
 
 class Nodes(NamedTuple):
@@ -86,6 +87,8 @@ class Kinds(NamedTuple):
     level: I8  # (kinds, levels, words) bit r: the node of rank r is up with so many free
     speed: F8  # (classes, kinds) work seconds a second; 0 is not allowed
     order: I8  # (classes, kinds) fastest first
+    refused: I8  # (kinds,) least GPUs on one node that were refused to a job behind a reservation
+    useful: I8  # (kinds,) GPUs free that make a node matter to the job with the reservation
 
 
 class Order(NamedTuple):
@@ -172,9 +175,22 @@ class Face(NamedTuple):
 
 
 NOW, PLAN, SHADOW, PLANNED = 0, 1, 2, 3
-(ARRIVED, CANCELS, DIRTY, LEFT, SPARE, SHADOW_KIND, EVENTS, ASKED, PLAN_DUE, ZERO_WAITING, PEAK) = range(
-    11
-)
+(
+    ARRIVED,  # jobs that have come, of `events.arrive`
+    CANCELS,  # of `events.cancel`
+    DIRTY,  # a pass is due
+    LEFT,  # jobs that have not ended
+    SPARE,  # GPUs that the reservation by counts leaves to jobs that outlast it
+    SHADOW_KIND,  # the kind of node it is on
+    EVENTS,
+    ASKED,  # the queue policy has been asked for this pass
+    PLAN_DUE,  # something has changed since the last cycle
+    ZERO_WAITING,  # waiting jobs without GPUs
+    PEAK,  # most jobs that ever waited
+    HEAD,  # the job the reservation is for
+    HOLDS,  # the reservation is what it would be if it were made now
+    CHANGE,  # counts what could help a job that was refused
+) = range(14)
 
 TABLES: dict[str, Any] = {
     "jobs": Jobs,
@@ -188,5 +204,6 @@ TABLES: dict[str, Any] = {
     "rule": Rule,
     "taste": Taste,
     "pick": Scratch,
+    "kept": Scratch,
     "face": Face,
 }

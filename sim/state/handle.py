@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from sim.state.cache import folder
 from sim.state.columns import (
     TABLES,
     Agenda,
@@ -24,6 +26,8 @@ try:
     from numba.experimental import structref
 
     COMPILED = not config.DISABLE_JIT
+    if COMPILED and not os.environ.get("NUMBA_CACHE_DIR"):
+        config.CACHE_DIR = str(folder())
 except ImportError:  # numba is optional: the same code runs without it, slowly
     COMPILED = False
 
@@ -76,6 +80,7 @@ class State(_Base):  # type: ignore[misc]
     rule: Rule
     taste: Taste
     pick: Scratch
+    kept: Scratch
     face: Face
 
     def __new__(cls, *tables: Any) -> State:
@@ -99,11 +104,11 @@ if COMPILED:
 
     @njit(cache=True)
     def _joined(  # type: ignore[no-untyped-def]
-        jobs, nodes, kinds, queue, running, agenda, ledger, events, rule, taste, pick, face
+        jobs, nodes, kinds, queue, running, agenda, ledger, events, rule, taste, pick, kept, face
     ):
         """Return the compiled face of the tables. Cached, unlike a structref's own constructor."""
         return State(
             JobsFace(*jobs), NodesFace(*nodes), KindsFace(*kinds), OrderFace(*queue),
             OrderFace(*running), AgendaFace(*agenda), LedgerFace(*ledger), EventsFace(*events),
-            RuleFace(*rule), TasteFace(*taste), ScratchFace(*pick), FaceFace(*face),
+            RuleFace(*rule), TasteFace(*taste), ScratchFace(*pick), ScratchFace(*kept), FaceFace(*face),
         )  # fmt: skip

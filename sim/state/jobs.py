@@ -89,4 +89,5 @@ def jobs_of(
         restarts=zeros(),
         lost_s=zeros(np.float64),
         watched=zeros(np.bool_),
+        tried=np.full(n, -1, np.int64),
     )
