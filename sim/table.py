@@ -147,8 +147,10 @@ def described(table: pa.Table, columns: Iterable[Column]) -> pa.Table:
     fields = []
     for field in table.schema:
         column = known.get(field.name)
-        about = {"unit": column.unit, "meaning": column.meaning} if column else field.metadata
-        fields.append(field.with_metadata(about))
+        if column:
+            about = {"unit": column.unit, "meaning": column.meaning}
+            field = field.with_metadata(about).with_nullable(not column.required)
+        fields.append(field)
     return table.cast(pa.schema(fields, metadata=table.schema.metadata))
 
 

@@ -16,6 +16,7 @@ from sim.workload import rules
 
 F8 = NDArray[np.float64]
 Rng = np.random.Generator
+_BLOCK = 2**15
 
 
 class AbstractArrivals(abc.ABC):
@@ -34,21 +35,18 @@ class AbstractArrivals(abc.ABC):
 
 
 def _renewal(gaps: Callable[[int], F8], rate_per_s: float, jobs: int | None, until_s: float) -> F8:
-    """Return the sums of gaps of mean 1 / rate, drawn in blocks: the sequence is one and the same.
+    """Return the sums of gaps of mean 1 / rate, (n,).
 
+    Drawn in blocks of one length, so that the sequence is the same however many are asked for.
     The first job comes one gap after instant 0.
     """
     blocks, total, last_s = [], 0, 0.0
     while (jobs is None or total < jobs) and last_s < until_s:
-        left = jobs - total if jobs is not None else 2**20
-        expected = (until_s - last_s) * rate_per_s
-        if math.isfinite(expected):
-            left = min(left, int(expected + 4 * math.sqrt(expected)) + 16)
-        block = last_s + np.cumsum(gaps(min(left, 2**20)) / rate_per_s)
+        block = last_s + np.cumsum(gaps(_BLOCK) / rate_per_s)
         blocks.append(block)
         total, last_s = total + len(block), float(block[-1])
     times = np.concatenate(blocks) if blocks else np.zeros(0)
-    return times[times < until_s]
+    return times[:jobs][times[:jobs] < until_s]
 
 
 @final
@@ -114,9 +112,11 @@ class Profile(AbstractArrivals):
     def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
         """Return the instants, (n,)."""
         begin = self._faster(self.begin_s)
-        end = math.inf if until_s == math.inf else self._faster(self.begin_s + until_s) - begin
+        end = math.inf
+        if until_s < math.inf:  # a little further, for rounding; then cut exactly
+            end = (self._faster(self.begin_s + until_s) - begin) * (1 + 1e-9)
         found = self._plain(self.base.times(rng, rate_per_s, jobs, end) + begin) - self.begin_s
-        return np.maximum(found, 0.0)
+        return np.maximum(found[found < until_s], 0.0)
 
     def rate(self, t_s: F8) -> F8:
         """Return the rate at each instant, (n,), as a multiple of the mean rate."""

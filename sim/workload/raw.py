@@ -56,6 +56,22 @@ class Raw:
         return self.names.get(column, column)
 
 
+def without(
+    raw: Raw, gone: Bool, column: str, reason: str, faults: list[Fault] | None = None
+) -> None:
+    """Take rows out of a trace, a fault for each; `column` as the file and `raw.table` name it."""
+    rows = np.flatnonzero(gone)
+    if not len(rows):
+        return
+    faults = raw.faults if faults is None else faults
+    words = raw.table.column(column).take(pa.array(rows)).to_pylist()
+    for line, word in zip(raw.lines(rows).tolist(), words, strict=True):
+        faults.append(Fault(line, column, "" if word is None else str(word), reason))
+    lines, kept = raw.lines, np.flatnonzero(~gone)
+    raw.table = raw.table.filter(pa.array(~gone))
+    raw.lines = lambda rows: lines(kept[rows])
+
+
 def error(source: str, fault: Fault) -> TraceError:
     """Return the fault as an error to raise."""
     return TraceError(source, fault.line, fault.column, fault.value, fault.reason)

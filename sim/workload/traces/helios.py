@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sim.workload.check import as_float
-from sim.workload.raw import Fault, Raw
+from sim.workload.check import null_mask
+from sim.workload.raw import Raw, without
 from sim.workload.traces.base import Reading
 from sim.workload.traces.table import read_csv
-from sim.workload.traces.text import instants, nullable, text_of, without_unknown
+from sim.workload.traces.text import (
+    instants,
+    nullable,
+    text_of,
+    timed,
+    without_unknown,
+)
 
 NAMES = {
     "job_id": "job_id",
@@ -39,36 +44,29 @@ def read(path: Path, reading: Reading) -> Raw:
     """
     del reading
     raw = read_csv(path, {"gpu_num", "cpu_num", "duration"})
+    raw.names = NAMES
+    if "submit_time" not in raw.table.column_names:
+        return raw
+    if "start_time" in raw.table.column_names:
+        word = without_unknown(text_of(raw.table.column("start_time")))
+        without(raw, null_mask(word), "start_time", "left out: never started", raw.left_out)
+    submit = timed(raw, "submit_time")
     table = raw.table
     columns = {ours: table.column(n) for ours, n in NAMES.items() if n in table.column_names}
+    columns["submit_s"] = pa.chunked_array([submit])
     taken = {*NAMES.values(), "start_time", "end_time", "queue"}
     extra = {name: table.column(name) for name in table.column_names if name not in taken}
-    times = {}
-    for name in ("submit_time", "start_time", "end_time"):
+    span = {}
+    for name, ours in (("start_time", "recorded_start_s"), ("end_time", "recorded_end_s")):
         if name in table.column_names:
-            times[name], unread = instants(text_of(table.column(name)))
-            if name == "submit_time" and not unread.any():
-                columns["submit_s"] = pa.chunked_array([nullable(times[name])])
-    start, end = (times.get(n, np.full(len(table), np.nan)) for n in ("start_time", "end_time"))
-    for name, at in (("recorded_start_s", start), ("recorded_end_s", end)):
-        if not np.isnan(at).all():
-            extra[name] = nullable(at)
-    keep = np.ones(len(table), np.bool_)
-    if "work_s" in columns and pa.types.is_floating(columns["work_s"].type):
-        ran, _ = as_float(columns["work_s"])
-        ran = np.where(np.isnan(ran), end - start, ran)
-        columns["work_s"] = pa.chunked_array([nullable(ran)])
-    if "start_time" in table.column_names:
-        word = without_unknown(text_of(table.column("start_time")))
-        keep = np.asarray(pc.is_valid(word).combine_chunks().to_numpy(zero_copy_only=False))
+            span[ours], _ = instants(text_of(table.column(name)))
+            extra[ours] = nullable(span[ours])
+    ran = columns.get("work_s", pa.chunked_array([pa.nulls(len(submit), pa.float64())]))
+    if len(span) == 2 and ran.null_count:
+        lasted = span["recorded_end_s"] - span["recorded_start_s"]
+        columns["work_s"] = pc.coalesce(ran, nullable(lasted).cast(ran.type))
     if "state" in columns:
         columns["state"] = pc.replace_substring_regex(text_of(columns["state"]), r"\s.*$", "")
-    rows = np.flatnonzero(~keep)
-    for line in raw.lines(rows).tolist():
-        raw.left_out.append(Fault(line, "start_time", "", "left out: never started"))
-    raw.table = pa.table(columns | extra).filter(pa.array(keep))
-    lines, kept = raw.lines, np.flatnonzero(keep)
-    raw.lines = lambda rows: lines(kept[rows])
-    raw.names = NAMES
-    raw.known = frozenset({"recorded_start_s", "recorded_end_s"})
+    raw.table = pa.table(columns | extra)
+    raw.known = frozenset(span)
     return raw

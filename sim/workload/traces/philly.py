@@ -11,7 +11,7 @@ from sim.workload.check import as_float
 from sim.workload.raw import I8, Raw
 from sim.workload.traces.base import Reading
 from sim.workload.traces.table import read_csv
-from sim.workload.traces.text import instants, nullable, text_of
+from sim.workload.traces.text import F8, text_of, timed
 
 NAMES = {
     "submit_s": "timestamp",
@@ -34,23 +34,22 @@ def read(path: Path, reading: Reading) -> Raw:
     """
     del reading
     raw = read_csv(path, {"duration", "num_gpus", "gpu_time"})
-    table, columns = raw.table, {}
-    for ours, theirs in NAMES.items():
-        if theirs in table.column_names:
-            columns[ours] = table.column(theirs)
-    rest = [n for n in table.column_names if n not in {*NAMES.values(), "gpu_time"}]
-    keys = [text_of(columns["tenant"])] if "tenant" in columns else []
-    if "submit_s" in columns:
-        submit, unread = instants(text_of(columns["submit_s"]))
-        if not unread.any():
-            columns["submit_s"] = pa.chunked_array([nullable(submit)])
-    numbers = [as_float(columns[name])[0] for name in ("work_s", "gpus") if name in columns]
-    ranks = [_codes(key) for key in keys]
-    by = np.lexsort((*ranks, *numbers, submit)) if "submit_s" in columns else np.arange(len(table))
-    place = np.empty(table.num_rows, np.int64)
-    place[by] = np.arange(table.num_rows)
-    raw.table = pa.table({"job_id": place} | columns | {name: table.column(name) for name in rest})
     raw.names = NAMES
+    if NAMES["submit_s"] not in raw.table.column_names:
+        return raw
+    submit = timed(raw, NAMES["submit_s"])
+    table = raw.table
+    columns = {
+        ours: table.column(name) for ours, name in NAMES.items() if name in table.column_names
+    }
+    columns["submit_s"] = pa.chunked_array([submit])
+    taken = {*NAMES.values(), "gpu_time"}
+    extra = {name: table.column(name) for name in table.column_names if name not in taken}
+    keys: list[I8 | F8] = [_codes(text_of(columns["tenant"]))] if "tenant" in columns else []
+    keys += [as_float(columns[name])[0] for name in ("work_s", "gpus") if name in columns]
+    place = np.empty(len(submit), np.int64)
+    place[np.lexsort((*keys, submit))] = np.arange(len(submit))
+    raw.table = pa.table({"job_id": place} | columns | extra)
     return raw
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sim.workload.check import as_float, null_mask
+from sim.workload.raw import Raw, without
 
 F8 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -49,6 +50,14 @@ def instants(column: pa.ChunkedArray) -> tuple[F8, Bool]:
         except pa.ArrowInvalid:
             pass
     return by_word(column, _instant)
+
+
+def timed(raw: Raw, column: str) -> F8:
+    """Return a column of instants as seconds, (n,), after taking out the rows that hold none."""
+    seconds, unread = instants(text_of(raw.table.column(column)))
+    unread |= np.isnan(seconds)
+    without(raw, unread, column, "must be a time, as 2026-11-23 07:32:42")
+    return seconds[~unread]
 
 
 def _instant(word: str) -> float:
