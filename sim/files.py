@@ -123,6 +123,5 @@ def find(path: str | Path, folder: str = "traces") -> Path:
             return base / path
     if path.is_dir():
         raise RackplanError(f"{path}: is a folder; must be a file")
-    raise RackplanError(
-        f"{path}: no such file, neither from {Path.cwd()} nor in {shipped / folder}"
-    )
+    where = f"neither from {Path.cwd()} nor in {shipped / folder}"
+    raise RackplanError(f"{path}: no such file, {where}; must be a file")

@@ -76,14 +76,14 @@ class Gamma(AbstractArrivals):
 
     def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
         """Return the instants, (n,)."""
-        if self.cv == 0:
+        if self.cv < 1e-6:
             return _renewal(np.ones, rate_per_s, jobs, until_s)
         shape = self.cv**-2
         return _renewal(lambda n: rng.standard_gamma(shape, n) / shape, rate_per_s, jobs, until_s)
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
-        return rules.at_least(f"{path}.cv", self.cv, 0)
+        return [] if self.cv == 0 else rules.above(f"{path}.cv", self.cv, 0, 100)
 
 
 @final

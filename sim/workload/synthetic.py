@@ -17,6 +17,7 @@ from sim.table import JOB_REQUEST, from_numpy
 from sim.workload import rules
 from sim.workload.arrivals import AbstractArrivals, Poisson
 from sim.workload.base import AbstractWorkload, Request
+from sim.workload.check import LONGEST_S
 from sim.workload.durations import AbstractDuration, Empirical, LogNormal
 from sim.workload.factors import AbstractFactor, Uniform
 from sim.workload.order import finished
@@ -83,6 +84,9 @@ class Synthetic(AbstractWorkload):
         n = len(submit)
         size, factor = self.sizes.draw(streams.stream("sizes"), n)
         work = factor * self.work.draw(streams.stream("work"), n)
+        if work.max(initial=0.0) > LONGEST_S:
+            told = f"drew {work.max():.3g} s; at most {LONGEST_S:g} can be simulated"
+            raise ScenarioError([f"workload.work: {told}; cut the law, as Pareto by most_s"])
         columns: dict[str, Any] = {
             "job_id": pa.array(np.arange(n)).cast(pa.string()),
             "submit_s": submit,

@@ -6,6 +6,7 @@ import pytest
 
 from sim import table
 from sim.errors import RackplanError, ScenarioError, TraceError
+from sim.files import data_dir
 
 SCHEMAS = (table.JOB_REQUEST, table.JOBS, table.LEDGER, table.NODES, table.TIMELINE, table.REJECTED)
 
@@ -28,6 +29,15 @@ def test_the_names_that_stay():
         "walltime_s restarts lost_s"
     )
     assert jobs >= set(stay.split())
+
+
+def test_the_written_schema_of_a_job_request_is_the_one_in_force():
+    text = (data_dir("conf") / "traces" / "README.md").read_text()
+    for column in table.JOB_REQUEST:
+        needed = "required" if column.required else ""
+        meaning = column.meaning.replace("|", "\\|")
+        row = f"| `{column.name}` | {column.dtype} | {column.unit} | {needed} | {meaning} |"
+        assert row in text
 
 
 def test_nan_becomes_null_and_null_becomes_nan():

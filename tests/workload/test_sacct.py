@@ -213,6 +213,16 @@ def test_an_exclusive_job_holds_what_it_was_given(trace):
     assert [(j["cpus"], j["mem_bytes"]) for j in jobs] == [(64, 62.5 * 2**30), (2, 2000 * 2**20)]
 
 
+def test_a_command_may_say_that_a_job_is_exclusive(trace):
+    small, whole = "cpu=2,gres/gpu=1,node=1", "cpu=3,gres/gpu=1,node=1"
+    text = table(row("1", req=small, alloc=whole), row("2", req=small, alloc=whole))
+    lines = text.splitlines()
+    lines[0] += "|SubmitLine"
+    lines[1] += "|sbatch --exclusive -N1"
+    lines[2] += "|sbatch --exclusively-mine"
+    assert [j["cpus"] for j in trace("\n".join(lines)).jobs.to_pylist()] == [3, 2]
+
+
 def test_older_files_name_gpus_and_memory_otherwise(trace):
     head = "JobID|Submit|Start|End|Elapsed|Timelimit|State|NNodes|NCPUS|ReqMem|ReqGRES|JobName"
     rows = [

@@ -142,6 +142,7 @@ def test_all_faults_are_told_at_once():
         {"jobs": None},
         {"work": Pareto(1.0, 0.9, None)},
         {"work": Fixed(0.0)},
+        {"work": Pareto(1e9, 0.5, None), "load": None, "rate_per_s": 1.0},
         {"jobs": None, "duration_s": 1e12, "load": None, "rate_per_s": 1e6},
     ],
 )

@@ -79,7 +79,10 @@ def _columns(lines: Lines) -> tuple[Text, I8]:
 
     def keep() -> None:
         for name, i in where:
-            words = pa.array([row[i] for row in rows], pa.string())
+            told = [row[i] for row in rows]
+            if name == "submitline":  # may be long; all that counts is whether it says so
+                told = [" --exclusive" if "--exclusive" in word.split() else "" for word in told]
+            words = pa.array(told, pa.string())
             chunks.setdefault(name, []).append(words)
         rows.clear()
 
