@@ -16,7 +16,7 @@ _HOMES = {
     "Scenario": "sim.study",
     "simulate": "sim.study",
 }
-__all__ = ["Progress", "Result", "Scenario", "__version__", "simulate"]  # noqa: F822 (lazy)
+__all__ = ["Progress", "Result", "Scenario", "__version__", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ from sim.state.words import JobState
 BUDGET = 200_000
 """Events the lane may run before it lets Python show progress or be interrupted."""
 
+
 class Clock(simpy.Environment):
     """SimPy's environment with a compiled lane between its events.
 
@@ -42,7 +43,9 @@ class Clock(simpy.Environment):
         """Let the lane run up to SimPy's next event, then take that event."""
         horizon_s = self.peek()
         ask = self._decide is not None
-        why = kernel.advance(self.state, float(self._now), float(horizon_s), ask, self._room, BUDGET)
+        why = kernel.advance(
+            self.state, float(self._now), float(horizon_s), ask, self._room, BUDGET
+        )
         if why == Why.HORIZON:
             super().step()  # SimPy's own event; EmptySchedule if there is none
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import final
 
@@ -18,7 +18,7 @@ from sim.rng import Streams
 def node_life(
     clock: Clock, cluster: Cluster, node: int, rng: np.random.Generator, mtbf_s: float,
     repair_s: float,
-) -> Iterator[simpy.Event]:  # fmt: skip
+) -> Generator[simpy.Event, None, None]:  # fmt: skip
     """A node's life: up for a while, then down for repair."""
     while True:
         yield clock.timeout(rng.exponential(mtbf_s))

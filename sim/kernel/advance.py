@@ -91,7 +91,7 @@ def happen(s: State, now_s: float) -> bool:
 
 @entry
 def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget: int) -> int:
-    """Run the jobs' own events in [now, until), one scheduling pass an instant; return why it stopped.
+    """Run the jobs' own events in [now, until), one pass an instant; return why it stopped.
 
     At one instant: ends, arrivals, those who give up; then one pass; then the backfill cycle if
     one is due. `room` is how many rows of the ledger one pass can need, `budget` after how many

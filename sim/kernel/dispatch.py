@@ -29,7 +29,7 @@ def idle(s: State) -> bool:
 
 @jit
 def pass_front(s: State) -> int:
-    """Start jobs in order up to the first that does not fit; return that job, -1 if none is left."""
+    """Start jobs in order up to the first that does not fit; return that job, -1 if none."""
     queue = s.queue
     while queue.n[0] > 0:
         block = queue.line[0]

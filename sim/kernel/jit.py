@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _wide(kind: Any) -> Any:
     """Return the type an argument is widened to: no literals, one width of integer."""
-    kind = types.unliteral(kind)
+    kind = types.unliteral(kind)  # type: ignore[attr-defined]
     return types.int64 if isinstance(kind, types.Integer) else kind
 
 

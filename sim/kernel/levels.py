@@ -1,4 +1,4 @@
-"""Which nodes have so many GPUs free: a bit a node, a bitmap a level, nodes in placement's order."""
+"""Which nodes have so many GPUs free: a bit a node, a bitmap a level, in placement's order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def show(s: State, node: int, sign: int) -> None:
     """Enter (+1) a node in the level of its free GPUs, or take it out (-1)."""
     kind, free, rank = s.nodes.kind[node], s.nodes.free[node], s.nodes.rank[node]
     s.kinds.level[kind, free, rank // WORD] ^= 1 << (rank % WORD)
-    s.kinds.count[kind, free] += sign
+    s.kinds.many[kind, free] += sign
     s.kinds.free[kind] += sign * free
 
 
@@ -55,7 +55,7 @@ def able(s: State, kind: int, gpus: int, enough: int) -> bool:
     """Return whether at least `enough` nodes of a kind have `gpus` free."""
     n = 0
     for f in range(s.kinds.size[kind], gpus - 1, -1):
-        n += s.kinds.count[kind, f]
+        n += s.kinds.many[kind, f]
         if n >= enough:
             return True
     return False
@@ -67,21 +67,21 @@ def word_of(s: State, kind: int, group: int, gpus: int, word: int) -> int:
     bits = 0
     for i in range(s.taste.group[group], s.taste.group[group + 1]):
         f = s.taste.level[i]
-        if f >= gpus and s.kinds.count[kind, f] > 0:
+        if f >= gpus and s.kinds.many[kind, f] > 0:
             bits |= s.kinds.level[kind, f, word]
     return int(bits)
 
 
 @jit
 def next_rank(s: State, kind: int, group: int, gpus: int, rank: int) -> int:
-    """Return the least rank >= `rank` of a node in the group's levels with `gpus` free; -1 if none."""
+    """Return the least rank >= `rank` of a node in the group's levels with `gpus` free, or -1."""
     word = rank // WORD
     if word >= s.kinds.level.shape[2]:
         return -1
     alive = False
     for i in range(s.taste.group[group], s.taste.group[group + 1]):
         f = s.taste.level[i]
-        alive = alive or (f >= gpus and s.kinds.count[kind, f] > 0)
+        alive = alive or (f >= gpus and s.kinds.many[kind, f] > 0)
     if not alive:
         return -1
     bits = word_of(s, kind, group, gpus, word) >> (rank % WORD) << (rank % WORD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.jit import entry, jit
+from sim.kernel.jit import entry
 from sim.kernel.job import better, open_row, requeue
 from sim.kernel.levels import show
 from sim.state.columns import HOLDS

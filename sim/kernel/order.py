@@ -17,7 +17,8 @@ def before(key: F8, a: int, b: int) -> bool:
 @jit
 def block_of(order: Order, key: F8, job: int) -> int:
     """Return the place in line of the block where `job` is, or would be: the last that begins at
-    or before it, else the first."""
+    or before it, else the first.
+    """
     lo, hi = 0, order.n[0]
     while hi - lo > 1:
         mid = (lo + hi) >> 1
@@ -93,7 +94,7 @@ def rows(order: Order) -> np.ndarray:
 
 @jit
 def make_room(order: Order, key: F8, job: int, place: int) -> int:
-    """Split the full block at `place`, or begin a new one behind the last; return where `job` goes."""
+    """Split the full block at `place`, or begin one behind the last; return where `job` goes."""
     block = order.line[place]
     new = open_block(order, place + 1)
     if place == order.n[0] - 2 and before(key, order.job[block, BLOCK - 1], job):
@@ -128,7 +129,7 @@ def insert(order: Order, key: F8, job: int) -> None:
 
 @jit
 def drop(order: Order, place: int, slot: int) -> None:
-    """Take out the job at a slot of the block at `place` in line; an empty block leaves the line."""
+    """Take out the job at a slot of the block at `place` in line; empty blocks leave."""
     block = order.line[place]
     for i in range(slot, order.size[block] - 1):
         order.job[block, i] = order.job[block, i + 1]

@@ -162,12 +162,12 @@ def pick_alike(s: State, job: int, kind: int, gpus: int, enough: int, outlasts: 
 
 @jit
 def pick_scattered(s: State, job: int, kind: int, outlasts: bool) -> bool:
-    """Find any free GPUs on as few nodes as possible: the fullest offers first, then the best fit."""
+    """Find any free GPUs on as few nodes as possible: largest pieces first, then the best fit."""
     need = s.jobs.gpus[job]
     for f in range(s.kinds.size[kind], 0, -1):
         if need <= f:
             break
-        if s.kinds.count[kind, f] == 0:
+        if s.kinds.many[kind, f] == 0:
             continue
         for rank in range(s.nodes.by_rank.size):
             node = s.nodes.by_rank[rank]
@@ -207,9 +207,7 @@ def pick_in(s: State, job: int, kind: int, outlasts: bool) -> bool:
             s.kinds.refused[kind] = chunk  # nor will a larger piece find room, until something ends
         return False
     rest = gpus - chunk * chunks
-    return rest == 0 or (
-        able(s, kind, rest, 1) and pick_first(s, job, kind, rest, 1, outlasts)
-    )
+    return rest == 0 or (able(s, kind, rest, 1) and pick_first(s, job, kind, rest, 1, outlasts))
 
 
 @jit

@@ -63,7 +63,7 @@ def earliest(t: np.ndarray, free: np.ndarray, n: int, gpus: int, lasts: float) -
 def block_out(
     t: np.ndarray, free: np.ndarray, n: int, a: int, kind: int, gpus: int, end_s: float
 ) -> int:
-    """Take `gpus` of a kind out of the profile from step `a` to `end_s`; return the steps' number."""
+    """Take `gpus` of a kind out of the profile from step `a` to `end_s`; return how many steps."""
     b = a
     while b < n and t[b] < end_s:
         b += 1

@@ -91,7 +91,7 @@ def keep(s: State, job: int) -> None:
 
 @jit
 def reserve_nodes(s: State, job: int) -> None:
-    """Reserve specific nodes: those that placement would choose at the first instant when `job` fits.
+    """Reserve the nodes that placement would choose at the first instant when `job` fits.
 
     The running jobs are ended one instant of expected ends after another, until the job fits; then
     all is put back.
@@ -176,7 +176,7 @@ def promise(s: State, job: int) -> None:
 
 @jit
 def charge(s: State, job: int, kind: int) -> None:
-    """A job has just started behind the reservation: if it outlasts it, it used up what was left."""
+    """A job has just started behind the reservation: if it outlasts it, it used of the rest."""
     if s.jobs.expect_s[job] <= s.face.t[SHADOW] or kind != s.face.n[SHADOW_KIND]:
         return
     if s.kept.n[0] == 0:

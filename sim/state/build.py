@@ -10,6 +10,7 @@ import numpy as np
 from sim.errors import ScenarioError
 from sim.state.columns import (
     BLOCK,
+    F8,
     HEAD,
     LEFT,
     NOW,
@@ -22,7 +23,6 @@ from sim.state.columns import (
     WORD,
     Agenda,
     Events,
-    F8,
     Face,
     Jobs,
     Kinds,
@@ -36,6 +36,7 @@ from sim.state.columns import (
 from sim.state.handle import State
 from sim.state.inventory import Inventory
 from sim.state.words import JobState
+
 
 def order_of(rows: int) -> Order:
     """Return an empty order with room for so many jobs, even in half-empty blocks."""
@@ -51,18 +52,23 @@ def order_of(rows: int) -> Order:
 
 def ledger_of(rows: int) -> Ledger:
     """Return an empty ledger with room for so many rows."""
-    ints = [np.empty(rows, np.int32) for _ in range(3)]
-    floats = [np.empty(rows) for _ in range(2)]
-    links = [np.empty(rows, np.int64) for _ in range(2)]
-    return Ledger(*ints, *floats, np.empty(rows, np.int8), *links, np.zeros(1, np.int64))
+
+    def empty(dtype: type) -> np.ndarray:
+        return np.empty(rows, dtype)
+
+    return Ledger(
+        job=empty(np.int32), node=empty(np.int32), gpus=empty(np.int32), start_s=empty(np.float64),
+        end_s=empty(np.float64), why=empty(np.int8), older=empty(np.int64), newer=empty(np.int64),
+        n=np.zeros(1, np.int64),
+    )  # fmt: skip
 
 
 def longer(ledger: Ledger, rows: int) -> Ledger:
     """Return the ledger with room for at least so many rows more, half as many again at least."""
     used = int(ledger.n[0])
     new = ledger_of(max(used + rows, used * 3 // 2))
-    for old, column in zip(ledger[:-1], new[:-1], strict=True):
-        column[:used] = old[:used]
+    for name in Ledger._fields[:-1]:
+        getattr(new, name)[:used] = getattr(ledger, name)[:used]
     new.n[0] = used
     return new
 

@@ -83,7 +83,7 @@ class Kinds(NamedTuple):
 
     size: I8  # (kinds,) GPUs a node
     free: I8  # (kinds,) GPUs free on nodes that are up
-    count: I8  # (kinds, levels) nodes that are up with so many GPUs free
+    many: I8  # (kinds, levels) nodes that are up with so many GPUs free
     level: I8  # (kinds, levels, words) bit r: the node of rank r is up with so many free
     speed: F8  # (classes, kinds) work seconds a second; 0 is not allowed
     order: I8  # (classes, kinds) fastest first

@@ -103,12 +103,13 @@ if COMPILED:
     ScratchFace, FaceFace = _FACES[Scratch], _FACES[Face]
 
     @njit(cache=True)
-    def _joined(  # type: ignore[no-untyped-def]
+    def _joined(  # type: ignore[no-untyped-def]  # noqa: PLR0913 (a table each)
         jobs, nodes, kinds, queue, running, agenda, ledger, events, rule, taste, pick, kept, face
     ):
         """Return the compiled face of the tables. Cached, unlike a structref's own constructor."""
         return State(
             JobsFace(*jobs), NodesFace(*nodes), KindsFace(*kinds), OrderFace(*queue),
             OrderFace(*running), AgendaFace(*agenda), LedgerFace(*ledger), EventsFace(*events),
-            RuleFace(*rule), TasteFace(*taste), ScratchFace(*pick), ScratchFace(*kept), FaceFace(*face),
+            RuleFace(*rule), TasteFace(*taste), ScratchFace(*pick), ScratchFace(*kept),
+            FaceFace(*face),
         )  # fmt: skip

@@ -123,11 +123,12 @@ class Pools(AbstractCluster):
         needed = ("name", "nodes", "gpus_per_node")
         found = []
         for i, pool in enumerate(self.pools):
-            for key in sorted(set(pool) - set(known)):
-                found.append(f"cluster.pools[{i}].{key}: is not known; valid are {', '.join(known)}")
-            for key in needed:
-                if key not in pool:
-                    found.append(f"cluster.pools[{i}].{key}: is missing; every pool needs it")
+            path = f"cluster.pools[{i}]"
+            odd = sorted(set(pool) - set(known))
+            found += [f"{path}.{k}: is not known; valid are {', '.join(known)}" for k in odd]
+            found += [
+                f"{path}.{k}: is missing; every pool needs it" for k in needed if k not in pool
+            ]
         if found:
             raise ScenarioError(found)
         return Inventory(tuple(Pool(**pool) for pool in self.pools)).inventory()

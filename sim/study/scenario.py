@@ -52,7 +52,9 @@ class Scenario:
         if isinstance(self.workload, AbstractWorkload):
             found += self.workload.issues()
         if not self.horizon_s > 0.0:
-            found.append(f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end")
+            found.append(
+                f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end"
+            )
         if not 0.0 <= self.warmup_s < self.horizon_s:
             found.append(f"warmup_s: is {self.warmup_s!r}; must be >= 0 and before horizon_s")
         return found

@@ -13,9 +13,10 @@ from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference
 @final
 @dataclass(frozen=True)
 class BestFit(AbstractPlacement):
-    """Like pack in GPUs; among nodes alike it takes the one with the least memory, then the fewest cores.
+    """Like pack in GPUs; among nodes alike, the one with the least memory, then the fewest cores.
 
-    Differs from pack only where nodes with the same GPUs have unequal memory or cores."""
+    Differs from pack only where nodes with the same GPUs have unequal memory or cores.
+    """
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return the levels in rising order, small nodes first."""

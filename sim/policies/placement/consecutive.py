@@ -13,9 +13,10 @@ from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference
 @final
 @dataclass(frozen=True)
 class Consecutive(AbstractPlacement):
-    """The smallest run of consecutive nodes that suffices, else the largest, from its start; and so on.
+    """The smallest run of consecutive nodes that suffices, else the largest, from its start.
 
-    Source: Slurm, select/cons_tres, `_eval_nodes_consec`. Neglects: node weights."""
+    Source: Slurm, select/cons_tres, `_eval_nodes_consec`. Neglects: node weights.
+    """
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return all levels alike, in runs."""

@@ -13,9 +13,10 @@ from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference
 @final
 @dataclass(frozen=True)
 class FewestNodes(AbstractPlacement):
-    """A gang without a shape of its own takes the largest free pieces, and the best fit for the rest.
+    """A gang without a shape takes the largest free pieces, and the best fit for the rest.
 
-    Unlike the others it does not insist on whole nodes for gangs wider than one."""
+    Unlike the others it does not insist on whole nodes for gangs wider than one.
+    """
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return the levels in rising order, scattered gangs allowed."""

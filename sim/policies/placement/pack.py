@@ -13,7 +13,7 @@ from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference
 @final
 @dataclass(frozen=True)
 class Pack(AbstractPlacement):
-    """The fullest node that fits; ties go to the lowest number. Keeps whole nodes free for gangs."""
+    """The fullest node that fits; ties go to the lowest number. Whole nodes stay free."""
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return the levels in rising order."""

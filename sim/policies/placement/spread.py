@@ -13,7 +13,7 @@ from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference
 @final
 @dataclass(frozen=True)
 class Spread(AbstractPlacement):
-    """The emptiest node that fits; ties go to the lowest number. Leaves few whole nodes for gangs."""
+    """The emptiest node that fits; ties go to the lowest number. Few whole nodes stay free."""
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return the levels in falling order."""

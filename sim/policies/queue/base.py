@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import abc
-from typing import ClassVar
+
+import numpy as np
 
 from sim.state.columns import F8, I4
 from sim.state.handle import State
-
-import numpy as np
 
 
 class JobView:
@@ -34,7 +33,7 @@ class AbstractQueuePolicy(abc.ABC):
     seconds, asked again that often about the waiting ones; 0, asked before every scheduling pass.
     """
 
-    refresh_s: ClassVar[float] | float = np.inf
+    refresh_s: float = np.inf
 
     @abc.abstractmethod
     def key(self, jobs: JobView, now_s: float | F8) -> F8:

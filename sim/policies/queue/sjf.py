@@ -14,7 +14,8 @@ class Sjf(AbstractQueuePolicy):
     """Least walltime first.
 
     Source: Conway, Maxwell and Miller, Theory of Scheduling (1967).
-    Neglects: that estimates are wrong; what a job has waited (long jobs can starve)."""
+    Neglects: that estimates are wrong; what a job has waited (long jobs can starve).
+    """
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:
         """Return the walltime, (k,)."""

@@ -13,7 +13,8 @@ from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
 class Smallest(AbstractQueuePolicy):
     """Fewest GPUs first; wide gangs can starve.
 
-    Source: Majumdar, Eager and Bunt, SIGMETRICS 1988 (smallest number of processes first)."""
+    Source: Majumdar, Eager and Bunt, SIGMETRICS 1988 (smallest number of processes first).
+    """
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:
         """Return the GPUs, (k,)."""

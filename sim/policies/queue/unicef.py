@@ -16,7 +16,8 @@ class Unicef(AbstractQueuePolicy):
     """Greatest wait / (log2(GPUs) x walltime) first: favours small and short jobs.
 
     Source: Tang, Lan, Desai and Buettner, Cluster 2009.
-    Neglects: the paper leaves log2(1) = 0 open; here a job counts as at least 2 GPUs wide."""
+    Neglects: the paper leaves log2(1) = 0 open; here a job counts as at least 2 GPUs wide.
+    """
 
     refresh_s: float = 60.0
 

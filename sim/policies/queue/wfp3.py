@@ -17,7 +17,8 @@ class Wfp3(AbstractQueuePolicy):
 
     Source: Tang, Lan, Desai and Buettner, Cluster 2009 (Fault-aware, utility-based job scheduling
     on Blue Gene/P).
-    Neglects: what happens between two refreshes: a job that arrives then has waited nothing yet."""
+    Neglects: what happens between two refreshes: a job that arrives then has waited nothing yet.
+    """
 
     refresh_s: float = 60.0
 

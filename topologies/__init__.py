@@ -1,0 +1,17 @@
+"""Graphs of fabrics: pure functions, as in networkx.generators.
+
+A fabric is an undirected `networkx.Graph`. What its attributes mean:
+
+nodes   kind         "node" (holds GPUs), "leaf", "spine"
+        tier         0 for nodes, 1 for leaves, 2 for spines
+        rack         number of the rack; spines have none
+edges   capacity_Bps bytes a second, each way
+        latency_s    one way
+
+Hosts are numbered 0 … n-1 as in the simulated cluster; switches are named by strings.
+"""
+
+from topologies.check import faults
+from topologies.leaf_spine import leaf_spine
+
+__all__ = ["faults", "leaf_spine"]
