@@ -1,0 +1,26 @@
+"""Every room has the same door, and every public name says what comes back."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = sorted(p.parent for p in (ROOT / "sim").rglob("__init__.py") if p.parent != ROOT / "sim")
+CARD = ("Enters:", "Leaves:", "May import:", "Must not know:", "To add ", "Begin with:")
+
+
+@pytest.mark.parametrize("place", ROOMS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_begins_with_its_card(place):
+    text = ast.get_docstring(ast.parse((place / "__init__.py").read_text())) or ""
+    missing = [word for word in CARD if word not in text]
+    assert not missing or place.name in ("metrics", "traces"), missing
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "sim").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_public_names_have_docstrings(path):
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
