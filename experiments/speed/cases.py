@@ -1,0 +1,130 @@
+"""The cases of the benchmark; each runs in a process of its own and prints one JSON line."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from experiments.speed.load import columns
+from sim.engine import Failures
+from sim.policies.backfill import Easy, NoBackfill
+from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView
+from sim.rng import Streams
+from sim.state import Homogeneous
+from sim.study import Scenario, simulate
+from sim.study.simulate import prepared, run
+from sim.workload import Given, Trace
+
+REPEATS = 3
+
+
+def peak_MB() -> float:  # noqa: N802 (a unit)
+    """Return the most memory this process ever held, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@dataclass(frozen=True)
+class AskAlways(AbstractQueuePolicy):
+    """A user's own policy in Python, asked before every pass: least GPU-seconds, ageing."""
+
+    refresh_s: float = 0.0
+
+    def key(self, jobs: JobView, now_s: Any) -> Any:
+        """Return GPU-seconds less what waiting earns, (k,)."""
+        return jobs.gpus * jobs.walltime_s - 8.0 * (now_s - jobs.enter_s)
+
+
+def lane(jobs: int, nodes: int, load: float, scenario: Scenario, horizon: bool = False) -> dict:
+    """Return jobs and decisions per CPU-second of the simulation itself, median of runs."""
+    table = pa.table(columns(jobs, nodes * 8, load))
+    rates = []
+    small = pa.table(columns(2000, 80, load))
+    warm = Homogeneous(nodes=10).inventory()
+    run(scenario, prepared(scenario, warm, small, Streams(1)), Streams(1), None)
+    inventory = Homogeneous(nodes=nodes).inventory()
+    for _ in range(REPEATS):
+        state = prepared(scenario, inventory, table, Streams(1))
+        began = time.process_time()
+        state, _, _ = run(scenario, state, Streams(1), None)
+        rates.append((time.process_time() - began, int((state.jobs.state >= 3).sum())))
+    cpu_s, done = sorted(rates)[len(rates) // 2]
+    wait_s = float(np.nanmean(state.jobs.start_s - state.jobs.submit_s))
+    rows = int(state.ledger.n[0])
+    return {"jobs": jobs, "per_cpu_s": done / cpu_s, "wait_s": wait_s, "rows": rows,
+            "restarts": int(state.jobs.restarts.sum())}  # fmt: skip
+
+
+def heap(jobs: int) -> dict:
+    """Return the rate of a bare heapq loop over the same arrivals and ends, nothing placed."""
+    made = columns(jobs, 8000, 0.9)
+    submit, work = made["submit_s"].tolist(), made["work_s"].tolist()
+    times = []
+    for _ in range(REPEATS):
+        began = time.process_time()
+        agenda = [(submit[0], 0, 0)]
+        while agenda:
+            now, what, job = heapq.heappop(agenda)
+            if what == 0:
+                heapq.heappush(agenda, (now + work[job], 1, job))
+                if job + 1 < jobs:
+                    heapq.heappush(agenda, (submit[job + 1], 0, job + 1))
+        times.append(time.process_time() - began)
+    return {"jobs": jobs, "per_cpu_s": jobs / sorted(times)[len(times) // 2]}
+
+
+def whole(jobs: int, nodes: int) -> dict:
+    """Return the rate from reading a Parquet trace to written results, and the peak memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.parquet"
+        pq.write_table(pa.table(columns(jobs, nodes * 8, 0.9)), path)
+        scenario = Scenario(cluster=Homogeneous(nodes=nodes), workload=Trace(path=str(path)))
+        simulate(Scenario(cluster=Homogeneous(nodes=10), workload=Given(columns(2000, 80, 0.9))))
+        began = time.process_time()
+        simulate(scenario).write(Path(folder) / "run")
+        cpu_s = time.process_time() - began
+    return {"jobs": jobs, "per_cpu_s": jobs / cpu_s, "peak_MB": peak_MB()}
+
+
+def case(name: str, jobs: int) -> dict:
+    """Run one case by name."""
+    lanes = {
+        "100 nodes, load 0.9": (100, 0.9, Scenario()),
+        "1000 nodes, load 0.9": (1000, 0.9, Scenario()),
+        "1000 nodes, load 0.9, no backfill": (1000, 0.9, Scenario(backfill=NoBackfill())),
+        "1000 nodes, load 0.9, EASY by counts": (1000, 0.9, Scenario(backfill=Easy("counts"))),
+        "12500 nodes, load 0.9": (12500, 0.9, Scenario()),
+        "100 nodes, load 1.1": (100, 1.1, Scenario()),
+        "1000 nodes, load 1.1": (1000, 1.1, Scenario()),
+        "12500 nodes, load 1.1": (12500, 1.1, Scenario()),
+        "1000 nodes that fail and are repaired": (
+            1000, 0.9, Scenario(processes=(Failures(mtbf_s=30 * 86400.0, repair_s=3600.0),)),
+        ),
+        "a Python policy asked at every pass": (1000, 0.9, Scenario(queue=AskAlways())),
+    }  # fmt: skip
+    if name == "heapq":
+        return heap(jobs)
+    if name == "whole":
+        return whole(jobs, 1000)
+    nodes, load, scenario = lanes[name]
+    return lane(jobs, nodes, load, scenario)
+
+
+def main() -> None:
+    """Run the case named on the command line and print what it gave."""
+    assert Fifo  # the default queue of a Scenario
+    print(json.dumps(case(sys.argv[1], int(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    main()

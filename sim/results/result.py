@@ -1,0 +1,98 @@
+"""One run, whole: its tables, what made it, and the numbers that follow."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sim.results import store
+from sim.results.metrics import summary
+from sim.units import human_s
+
+
+@dataclass(frozen=True)
+class Result:
+    """What happened in one run.
+
+    Parameters
+    ----------
+    jobs, ledger, nodes, timeline : tables whose columns, units and meanings `sim.table` declares;
+        `result.jobs.to_pandas()` gives a data frame.
+    rejected : rows of the trace that were set aside, and why; None if there were none.
+    manifest : what made the run: configuration, seed, inputs, status, end_s, warmup_s.
+    """
+
+    jobs: pa.Table
+    ledger: pa.Table
+    nodes: pa.Table
+    timeline: pa.Table
+    rejected: pa.Table | None = None
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The numbers of the run, as in metrics.json."""
+        return summary(self)
+
+    def write(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Write the run's files and return the folder.
+
+        A folder that holds a run already raises RackplanError, unless `overwrite`.
+        """
+        return store.write(self, Path(folder), overwrite)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Result:
+        """Return a run that was written."""
+        return cls(**store.read(Path(folder)))
+
+    def to_csv(self, folder: str | Path) -> Path:
+        """Write the tables as CSV, safe to open in a spreadsheet, and return the folder."""
+        return store.write_csv(self, Path(folder))
+
+    def headline(self) -> dict[str, str]:
+        """Return the few numbers one looks at first, as text."""
+        found = self.metrics
+        wait, jct = found["wait_s"], found["jct_s"]
+        states = found["jobs"]
+
+        def time_of(value: float | None) -> str:
+            return "–" if value is None else human_s(value)
+
+        def share(value: float | None) -> str:
+            return "–" if value is None else f"{100 * value:.1f} %"
+
+        told = {
+            "status": str(self.manifest.get("status", "")),
+            "jobs completed": f"{states.get('completed', 0):,} of {states['submitted']:,}",
+            "simulated time": human_s(found["span_s"]),
+            "GPUs": f"{found['gpus']:,} on {found['nodes']:,} nodes",
+            "occupancy": share(found["occupancy"]),
+            "wait, mean": time_of(wait.get("mean")),
+            "wait, median / p95": f"{time_of(wait.get('p50'))} / {time_of(wait.get('p95'))}",
+            "completion time, mean": time_of(jct.get("mean")),
+            "queue, mean / most": f"{found['queue_jobs']['mean']:,.1f} / "
+            f"{found['queue_jobs']['max']:,} jobs",
+        }
+        if states.get("unfit"):
+            told["can never fit"] = f"{states['unfit']:,} jobs"
+        if self.rejected is not None and self.rejected.num_rows:
+            told["rows set aside"] = f"{self.rejected.num_rows:,}"
+        return told
+
+    def _repr_html_(self) -> str:
+        """Return a small table of the headline, for Jupyter."""
+        cell = "<td style='text-align:left;padding:2px 14px 2px 0'>"
+        rows = "".join(
+            f"<tr>{cell}{html.escape(name)}</td>{cell}<b>{html.escape(value)}</b></td></tr>"
+            for name, value in self.headline().items()
+        )
+        title = html.escape(str(self.manifest.get("name") or "rackplan run"))
+        seed = html.escape(str(self.manifest.get("seed", "")))
+        return f"<table><caption><b>{title}</b>, seed {seed}</caption>{rows}</table>"

@@ -1,0 +1,83 @@
+"""Who ran and who waited, from when to when."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.state import JobState, State
+
+F8 = NDArray[np.float64]
+
+
+class Segments(NamedTuple):
+    """Stretches of time, (k,) each: from, to, and how much of something in between."""
+
+    begin_s: F8
+    end_s: F8
+    weight: F8
+
+
+def held(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
+    """Return the GPUs held by jobs, a segment a ledger row, and the node of each."""
+    led, n = state.ledger, int(state.ledger.n[0])
+    rows = np.flatnonzero(led.job[:n] >= 0)
+    until = led.end_s[rows]
+    until = np.where(np.isnan(until), end_s, until)
+    return Segments(led.start_s[rows], until, led.gpus[rows].astype(float)), led.node[rows].astype(
+        np.int64
+    )
+
+
+def outages(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
+    """Return the GPUs out of service, a segment an outage, and the node of each."""
+    led, n = state.ledger, int(state.ledger.n[0])
+    rows = np.flatnonzero(led.job[:n] < 0)
+    until = led.end_s[rows]
+    until = np.where(np.isnan(until), end_s, until)
+    return Segments(led.start_s[rows], until, led.gpus[rows].astype(float)), led.node[rows].astype(
+        np.int64
+    )
+
+
+def runs(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
+    """Return the runs of jobs, each counting 1, and the job of each, in order of start."""
+    led, n = state.ledger, int(state.ledger.n[0])
+    rows = np.flatnonzero(led.job[:n] >= 0)
+    job, begin_s = led.job[rows], led.start_s[rows]
+    first = np.ones(len(rows), np.bool_)
+    first[1:] = (job[1:] != job[:-1]) | (begin_s[1:] != begin_s[:-1])
+    rows = rows[first]
+    until = led.end_s[rows]
+    until = np.where(np.isnan(until), end_s, until)
+    return Segments(led.start_s[rows], until, np.ones(len(rows))), led.job[rows].astype(np.int64)
+
+
+def waits(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
+    """Return when jobs waited, each counting 1, and the job of each.
+
+    From being eligible to the first start, or to giving up, or to the end of the run; and again
+    after each restart. Jobs that can never fit do not wait.
+    """
+    jobs = state.jobs
+    came = (jobs.state != JobState.UNFIT) & (jobs.enter_s <= end_s)
+    until = np.where(np.isnan(jobs.start_s), jobs.end_s, jobs.start_s)
+    until = np.where(np.isnan(until), end_s, until)
+    rows = np.flatnonzero(came & (until > jobs.enter_s))
+    begin, end, who = [jobs.enter_s[rows]], [until[rows]], [rows]
+    if jobs.restarts.any():
+        run, job = runs(state, end_s)
+        again = np.flatnonzero(jobs.restarts[job] > 0)
+        again = again[np.lexsort((run.begin_s[again], job[again]))]
+        job, left, next_s = job[again], run.end_s[again], np.full(len(again), end_s)
+        same = job[1:] == job[:-1]
+        next_s[:-1][same] = run.begin_s[again][1:][same]
+        last = np.append(~same, True)
+        keep = ~last | (jobs.state[job] == JobState.WAITING)
+        begin.append(left[keep])
+        end.append(next_s[keep])
+        who.append(job[keep])
+    segments = Segments(np.concatenate(begin), np.concatenate(end), np.ones(sum(map(len, begin))))
+    return segments, np.concatenate(who).astype(np.int64)

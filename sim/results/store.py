@@ -1,0 +1,114 @@
+"""A run as a folder of files, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim import files, table
+from sim.errors import RackplanError
+
+if TYPE_CHECKING:
+    from sim.results.result import Result
+
+TABLES = {
+    "jobs": table.JOBS,
+    "ledger": table.LEDGER,
+    "nodes": table.NODES,
+    "timeline": table.TIMELINE,
+    "rejected": table.REJECTED,
+}
+LIBRARIES = ("rackplan", "simpy", "numpy", "numba", "pyarrow", "hydra-core")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can say it: nan and inf become null, mappings and tuples plain."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    return plain(value.item()) if hasattr(value, "item") else str(value)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that made a run; nothing is imported for it."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def as_json(value: Any) -> str:
+    """Return text that is the same for the same value."""
+    return json.dumps(plain(value), indent=1, sort_keys=False, ensure_ascii=False) + "\n"
+
+
+def write(result: Result, folder: Path, overwrite: bool) -> Path:
+    """Write a run; the manifest comes last, so a folder that has one is whole."""
+    done = folder / "manifest.json"
+    if done.exists() and not overwrite:
+        raise RackplanError(
+            f"{folder} holds a run already; choose another folder (hydra.run.dir=…) or say "
+            "overwrite=true"
+        )
+    done.unlink(missing_ok=True)
+    for name, columns in TABLES.items():
+        made, path = getattr(result, name), folder / f"{name}.parquet"
+        if made is None:
+            path.unlink(missing_ok=True)
+            continue
+        with files.atomic(path) as part:
+            pq.write_table(table.described(made, columns), part, compression="zstd",
+                           compression_level=1, row_group_size=1 << 20)  # fmt: skip
+    files.write(folder / "metrics.json", as_json(result.metrics))
+    files.write(done, as_json({**result.manifest, "versions": versions()}))
+    return folder
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return the parts of a run that was written."""
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise RackplanError(f"{folder} holds no run: there is no manifest.json in it")
+    parts: dict[str, Any] = {"manifest": json.loads(path.read_text(encoding="utf-8"))}
+    for name in TABLES:
+        if (folder / f"{name}.parquet").exists():
+            parts[name] = pq.read_table(folder / f"{name}.parquet")
+    return parts
+
+
+def defused(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return text that no spreadsheet takes for a formula: such a cell gets an apostrophe."""
+    if not pa.types.is_string(column.type):
+        return column
+    cells = ("'" + c if c is not None and c.startswith(FORMULA) else c for c in column.to_pylist())
+    return pa.chunked_array([pa.array(list(cells), pa.string())])
+
+
+def write_csv(result: Result, folder: Path) -> Path:
+    """Write each table as CSV."""
+    from pyarrow import csv
+
+    for name in TABLES:
+        made = getattr(result, name)
+        if made is not None:
+            safe = pa.table({n: defused(made.column(n)) for n in made.column_names})
+            with files.atomic(folder / f"{name}.csv") as part:
+                csv.write_csv(safe, part)
+    return folder

@@ -1,0 +1,129 @@
+"""A State at its end becomes tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sim import table
+from sim.results.result import Result
+from sim.results.segments import held, outages
+from sim.results.timeline import timeline
+from sim.state import Ended, Inventory, JobState, State
+from sim.state.columns import PEAK, PLENTY
+
+
+def words(codes: np.ndarray, texts: list[str | None]) -> pa.Array:
+    """Return the text that each code stands for, (n,)."""
+    index = pa.array(np.asarray(codes, np.int32))
+    return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string())).cast(pa.string())
+
+
+def node_names(inventory: Inventory) -> list[str]:
+    """Return a name for each node: its pool and its number there, as in "h100-007"."""
+    names = []
+    for pool in inventory.pools:
+        digits = len(str(max(pool.nodes - 1, 1)))
+        names += [f"{pool.name}-{i:0{digits}d}" for i in range(pool.nodes)]
+    return names
+
+
+def jobs_table(state: State, request: pa.Table, inventory: Inventory) -> pa.Table:
+    """Return the JOBS table, then the trace's own columns as they were."""
+    jobs = state.jobs
+    started = ~np.isnan(jobs.start_s)
+    types: list[str | None] = [gpu for gpu, _ in inventory.kinds] + [None]
+    values: dict[str, Any] = {
+        "submit_s": jobs.submit_s,
+        "start_s": jobs.start_s,
+        "end_s": jobs.end_s,
+        "wait_s": jobs.start_s - jobs.enter_s,
+        "jct_s": np.where(started, jobs.end_s - jobs.submit_s, np.nan),
+        "gpus": jobs.gpus,
+        "nodes": np.where(started, jobs.rows, np.nan),
+        "state": words(jobs.state, [state.name.lower() for state in JobState]),
+        "gpu_type": words(np.where(jobs.kind >= 0, jobs.kind, len(types) - 1), types),
+        "work_s": jobs.work_s,
+        "walltime_s": jobs.walltime_s,
+        "restarts": jobs.restarts,
+        "lost_s": jobs.lost_s,
+    }
+    for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
+                 "mem_bytes"):  # fmt: skip
+        if name in request.column_names:
+            values[name] = request.column(name)
+    if "tenant" not in values:
+        values["tenant"] = pa.nulls(request.num_rows, pa.string())
+    made = table.from_numpy(table.JOBS, values)
+    asked = {column.name for column in table.JOB_REQUEST}
+    for name in request.column_names:
+        if name not in asked:
+            kept = f"trace_{name}" if name in made.column_names else name
+            made = made.append_column(kept, request.column(name))
+    return made
+
+
+def ledger_table(state: State, request: pa.Table, names: list[str]) -> pa.Table:
+    """Return the LEDGER table, in order of start; rows that the end of the run cut say so."""
+    led, n = state.ledger, int(state.ledger.n[0])
+    job = led.job[:n]
+    ids = request.column("job_id").cast(pa.string()).combine_chunks()
+    why = np.where(led.why[:n] == Ended.OPEN, int(Ended.CUT), led.why[:n])
+    values = {
+        "job_id": ids.take(pa.array(job, mask=job < 0)),
+        "node": words(led.node[:n], list(names)),
+        "gpus": led.gpus[:n],
+        "start_s": led.start_s[:n],
+        "end_s": led.end_s[:n],
+        "why": words(why, [end.name.lower() for end in Ended]),
+    }
+    return table.from_numpy(table.LEDGER, values)
+
+
+def nodes_table(state: State, inventory: Inventory, names: list[str], end_s: float) -> pa.Table:
+    """Return the NODES table."""
+    nodes, m = state.nodes, len(state.nodes.kind)
+    busy, where = held(state, end_s)
+    down, fell = outages(state, end_s)
+    counts = [pool.nodes for pool in inventory.pools]
+    pool = np.repeat(np.arange(len(counts)), counts)
+
+    def known(values: np.ndarray, scale: float) -> np.ndarray:
+        return np.where(values >= PLENTY, np.nan, values / scale)
+
+    values = {
+        "node": names,
+        "pool": words(pool, [p.name for p in inventory.pools]),
+        "gpu_type": words(nodes.kind, [gpu for gpu, _ in inventory.kinds]),
+        "gpus": nodes.gpus,
+        "cpus": known(nodes.mcpu, 1000.0),
+        "mem_bytes": known(nodes.mem_bytes, 1.0),
+        "busy_gpu_s": np.bincount(where, busy.weight * (busy.end_s - busy.begin_s), m),
+        "up_s": end_s - np.bincount(fell, down.end_s - down.begin_s, m),
+        "outages": np.bincount(fell, minlength=m),
+    }
+    return table.from_numpy(table.NODES, values)
+
+
+def result(
+    state: State,
+    request: pa.Table,
+    inventory: Inventory,
+    end_s: float,
+    manifest: Mapping[str, Any],
+    rejected: pa.Table | None,
+) -> Result:
+    """Return the Result of a run that ended at `end_s`."""
+    names = node_names(inventory)
+    said = dict(manifest) | {"queue_peak": int(state.face.n[PEAK])}
+    return Result(
+        jobs=jobs_table(state, request, inventory),
+        ledger=ledger_table(state, request, names),
+        nodes=nodes_table(state, inventory, names, end_s),
+        timeline=timeline(state, end_s),
+        rejected=rejected,
+        manifest=said,
+    )
