@@ -1,0 +1,104 @@
+"""Does a value suit what a constructor says it takes? Faults are collected, never thrown one by one."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sim.errors import UnitError
+from sim.units import parse, suffix_of
+
+RESOLVER = "${"
+
+
+def choices(name: str, valid: Iterable[str]) -> str:
+    """Return what is valid, the closest first."""
+    known = sorted(valid)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}valid are {', '.join(known)}"
+
+
+def quantity(path: str, value: Any, faults: list[str]) -> Any:
+    """Return a value in SI where the knob's name ends in a unit; texts such as "2 h" are read."""
+    name = path.rsplit(".", 1)[-1]
+    suffix = suffix_of(name)
+    if not suffix:
+        return value
+    if isinstance(value, list):
+        return [quantity(f"{path}[{i}]", item, faults) if isinstance(item, str) else item
+                for i, item in enumerate(value)]  # fmt: skip
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse(value, suffix.split("[", maxsplit=1)[0])
+    except UnitError as error:
+        faults.append(f"{path}: {error}")
+        return None
+
+
+def wanted(kind: Any) -> str:
+    """Return a type as one would say it to a user."""
+    plain = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    if kind in plain:
+        return plain[kind]
+    if kind is type(None):
+        return "null"
+    origin = typing.get_origin(kind)
+    if origin is typing.Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(kind)))
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys(wanted(k) for k in typing.get_args(kind)))
+    base = origin or kind
+    if isinstance(base, type) and issubclass(base, Mapping):
+        return "a mapping"
+    if isinstance(base, type) and issubclass(base, Sequence):
+        return "a list"
+    name = getattr(kind, "__name__", str(kind))
+    return f"a choice of kind {name} (a mapping with _target_)"
+
+
+def suits(value: Any, kind: Any) -> bool:
+    """Return whether a value is of a type, as far as a configuration can say."""
+    origin = typing.get_origin(kind)
+    if kind is Any:
+        return True
+    if origin is typing.Literal:
+        return value in typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(suits(value, k) for k in typing.get_args(kind))
+    if kind is type(None):
+        return value is None
+    if kind is bool or isinstance(value, bool):
+        return kind is bool and isinstance(value, bool)
+    if kind is float:
+        return isinstance(value, int | float)
+    base = origin or kind
+    if not isinstance(base, type):
+        return True
+    if base in (int, str):
+        return isinstance(value, base)
+    if issubclass(base, Mapping):
+        return isinstance(value, Mapping)
+    if issubclass(base, Sequence):
+        return isinstance(value, list | tuple)
+    return isinstance(value, base)
+
+
+def resolvers(path: str, value: Any, faults: list[str]) -> None:
+    """Note every `${name:...}`: only plain references to other knobs are allowed here."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            resolvers(f"{path}.{key}" if path else str(key), item, faults)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            resolvers(f"{path}[{i}]", item, faults)
+    elif isinstance(value, str) and RESOLVER in value:
+        for piece in value.split(RESOLVER)[1:]:
+            if ":" in piece.split("}")[0]:
+                faults.append(
+                    f"{path}: is {value!r}; only references such as ${{seed}} may stand here"
+                )

@@ -1,0 +1,88 @@
+"""How a sweep ends: one comparison, in the terminal and as a page beside the runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+FAILED: list[str] = []
+"""The runs of this process's sweep that failed."""
+
+HEADLINE = {
+    "wait_mean_s": ("wait_s", "mean"),
+    "wait_p95_s": ("wait_s", "p95"),
+    "jct_mean_s": ("jct_s", "mean"),
+    "bounded_slowdown_mean": ("bounded_slowdown", "mean"),
+    "occupancy_frac": ("occupancy",),
+    "makespan_s": ("makespan_s",),
+    "jain_tenants": ("jain_tenants",),
+}
+
+
+def reached(metrics: dict[str, Any], path: tuple[str, ...]) -> float | None:
+    """Return a number of metrics.json by its path; None where it is not known."""
+    found: Any = metrics
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def design_of(overrides: list[str]) -> dict[str, str]:
+    """Return what a run chose, without its seed."""
+    pairs = dict(o.lstrip("+").split("=", 1) for o in overrides if "=" in o)
+    return {key: value for key, value in pairs.items() if key != "seed"}
+
+
+def rows_of(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a row a run of a sweep's folder, in order of its number, and the faults of others."""
+    rows, faults = [], []
+    places = [p for p in folder.iterdir() if p.is_dir()]
+    for place in sorted(places, key=lambda p: (len(p.name), p.name)):
+        if (place / "manifest.json").exists():
+            manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+            metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+            rows.append(
+                {
+                    "design": design_of(manifest["config"].get("overrides", [])),
+                    "seed": manifest["seed"],
+                    "run": place.name,
+                    "metrics": {name: reached(metrics, path) for name, path in HEADLINE.items()},
+                }
+            )
+        elif (place / "fault.txt").exists():
+            said = (place / "fault.txt").read_text(encoding="utf-8").strip().splitlines()
+            faults.append(f"{place.name}: {said[-1] if said else 'failed'}")
+    varied = {k for row in rows for k in row["design"]}
+    same = {k for k in varied if len({row["design"].get(k) for row in rows}) == 1}
+    for row in rows:  # what never varies is no part of a design
+        row["design"] = {k: v for k, v in row["design"].items() if k not in same}
+    return rows, faults
+
+
+class CompareRuns(Callback):
+    """Hydra calls this when a sweep is over."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return nothing: launchers pickle callbacks to their workers."""
+        return {}
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Compare the runs of the sweep."""
+        del kwargs
+        from sim.app.terminal import fault, grid
+        from sim.report import comparison, write_comparison
+
+        folder = Path(config.hydra.sweep.dir)
+        rows, faults = rows_of(folder)
+        if rows:
+            made = comparison(rows)
+            grid("comparison", made.header(), made.cells())
+            page = write_comparison(made, folder / "compare.html")
+            print(f"comparison: {page}")
+        for text in faults:
+            fault(f"run {text}")
+        FAILED.extend(faults)
