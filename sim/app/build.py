@@ -88,7 +88,8 @@ class Builder:
         if known is not None and getattr(known, "__file__", None) == str(file):
             return known
         spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)

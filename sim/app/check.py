@@ -1,4 +1,4 @@
-"""Does a value suit what a constructor says it takes? Faults are collected, never thrown one by one."""
+"""Does a value suit what a constructor takes? Faults are collected, not thrown one by one."""
 
 from __future__ import annotations
 
@@ -64,15 +64,13 @@ def wanted(kind: Any) -> str:
 def suits(value: Any, kind: Any) -> bool:
     """Return whether a value is of a type, as far as a configuration can say."""
     origin = typing.get_origin(kind)
-    if kind is Any:
-        return True
     if origin is typing.Literal:
         return value in typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return any(suits(value, k) for k in typing.get_args(kind))
     if kind is type(None):
         return value is None
-    if kind is bool or isinstance(value, bool):
+    if kind is bool or (isinstance(value, bool) and kind is not Any):
         return kind is bool and isinstance(value, bool)
     if kind is float:
         return isinstance(value, int | float)

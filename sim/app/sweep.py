@@ -28,7 +28,7 @@ def reached(metrics: dict[str, Any], path: tuple[str, ...]) -> float | None:
     found: Any = metrics
     for key in path:
         found = found.get(key) if isinstance(found, dict) else None
-    return found
+    return None if found is None else float(found)
 
 
 def design_of(overrides: list[str]) -> dict[str, str]:
