@@ -1,22 +1,18 @@
 """Configuration becomes objects: the only place where a `_target_` is followed.
 
-What a `_target_` may name is decided before anything of it runs: a class of sim.policies,
-sim.workload, sim.state or sim.engine, or a class in a .py file that lies in the current directory
-or beside the user's own configuration; and it must be of the kind that its place in the
-configuration asks for.
+What a `_target_` may name is decided before anything of it runs: see `allowed`. It must be of the
+kind that its place in the configuration asks for. All faults are collected, none is thrown.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sim.app.allowed import Allowed, is_abstract, kinds_of
 from sim.app.check import choices, quantity, resolvers, suits, wanted
 from sim.engine import AbstractProcess
 from sim.errors import RackplanError, ScenarioError
@@ -35,7 +31,6 @@ GROUPS: dict[str, type] = {
     "placement": AbstractPlacement,
     "failures": AbstractProcess,
 }
-ROOMS = ("sim.policies.", "sim.workload.", "sim.state.", "sim.engine.")
 KNOBS: dict[str, Any] = {
     "seed": int,
     "horizon_s": float | None,
@@ -45,7 +40,6 @@ KNOBS: dict[str, Any] = {
     "overwrite": bool,
     "report": bool,
 }
-FORBIDDEN = ("_partial_", "_args_", "_convert_", "_recursive_")
 
 
 def hints_of(found: type) -> dict[str, Any]:
@@ -56,153 +50,134 @@ def hints_of(found: type) -> dict[str, Any]:
         return {}
 
 
+def interfaces(hint: Any) -> Iterator[type]:
+    """Give the interfaces that a type speaks of, as AbstractArrivals in a list of them."""
+    if is_abstract(hint):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from interfaces(part)
+
+
 class Builder:
     """Builds objects and collects every fault on the way."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self.folders, self.faults = list(folders), list[str]()
+        self.allowed, self.faults = Allowed(folders), list[str]()
 
-    def module(self, name: str, path: str) -> Any:
-        """Return a module that may be named, None with a fault noted if it may not."""
-        if (name + ".").startswith(ROOMS) and all(part.isidentifier() for part in name.split(".")):
-            try:
-                return importlib.import_module(name)
-            except ModuleNotFoundError:
-                self.faults.append(f"{path}._target_: there is no module {name!r}")
-                return None
-        for folder in self.folders:
-            file = folder.joinpath(*name.split(".")).with_suffix(".py")
-            if all(p.isidentifier() for p in name.split(".")) and file.is_file():
-                return self.user_module(name, file)
-        where = ", ".join(dict.fromkeys(str(f) for f in self.folders))
-        self.faults.append(
-            f"{path}._target_: {name!r} may not be named; must be a class of {', '.join(ROOMS)}* "
-            f"or of a .py file in {where}"
-        )
-        return None
-
-    @staticmethod
-    def user_module(name: str, file: Path) -> Any:
-        """Return a user's own module, loaded from its file."""
-        known = sys.modules.get(name)
-        if known is not None and getattr(known, "__file__", None) == str(file):
-            return known
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-
-    def target(self, text: Any, path: str, kind: type | None) -> type | None:
-        """Return the class that a `_target_` names, if it may."""
-        if not isinstance(text, str) or "." not in text or "__" in text:
-            self.faults.append(f"{path}._target_: is {text!r}; must be the path of a class")
-            return None
-        name, _, last = text.rpartition(".")
-        module = self.module(name, path)
-        if module is None:
-            return None
-        found = getattr(module, last, None)
-        base = kind or object
-        if not inspect.isclass(found) or not issubclass(found, base) or inspect.isabstract(found):
-            valid = [n for n, c in vars(module).items() if inspect.isclass(c) and
-                     issubclass(c, base) and not inspect.isabstract(c)]  # fmt: skip
-            asked = kind.__name__ if kind else "class"
-            self.faults.append(f"{path}._target_: {text!r} is no {asked}; {choices(last, valid)}")
-            return None
-        made_here = found.__module__.startswith(ROOMS) or found.__module__ == name
-        if kind is None and not made_here:
-            self.faults.append(f"{path}._target_: {text!r} may not be named")
-            return None
-        return found
-
-    def value(self, given: Any, path: str) -> Any:
-        """Return a knob's value: nested choices built, units read."""
+    def value(self, given: Any, path: str, kinds: Sequence[type]) -> Any:
+        """Return a knob's value: nested choices built if they are of `kinds`, units read."""
         if isinstance(given, Mapping) and "_target_" in given:
-            return self.build(given, path, None)
+            return self.build(given, path, kinds)
         if isinstance(given, Mapping):
-            return {k: self.value(v, f"{path}.{k}") for k, v in given.items()}
+            return {k: self.value(v, f"{path}.{k}", kinds) for k, v in given.items()}
         if isinstance(given, list):
-            made = [self.value(v, f"{path}[{i}]") for i, v in enumerate(given)]
+            made = [self.value(v, f"{path}[{i}]", kinds) for i, v in enumerate(given)]
             return quantity(path, made, self.faults)
         return quantity(path, given, self.faults)
 
-    def build(self, given: Any, path: str, kind: type | None) -> Any:
+    def knobs(self, found: type, given: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """Return the arguments of a class; what does not suit is noted."""
+        known, hints, made = inspect.signature(found).parameters, hints_of(found), {}
+        for name, raw in given.items():
+            if name == "_target_":
+                continue
+            here = f"{path}.{name}"
+            if name not in known:
+                self.faults.append(f"{here}: is not known; {choices(str(name), known)}")
+                continue
+            hint, before = hints.get(name, Any), len(self.faults)
+            value = self.value(raw, here, list(interfaces(hint)))
+            if len(self.faults) == before and not suits(value, hint):
+                self.faults.append(f"{here}: is {raw!r}; must be {wanted(hint)}")
+            if len(self.faults) == before:
+                made[name] = value
+        for name, one in known.items():
+            if name not in given and one.default is one.empty:
+                self.faults.append(f"{path}.{name}: is missing; the choice needs it")
+        return made
+
+    def build(self, given: Any, path: str, kinds: Sequence[type]) -> Any:
         """Return the object that a mapping with `_target_` describes; None if there are faults."""
         if not isinstance(given, Mapping) or "_target_" not in given:
             self.faults.append(f"{path}: is {given!r}; must be a choice of its group")
             return None
-        found = self.target(given["_target_"], path, kind)
-        if found is None:
+        try:
+            found = self.allowed.find(given["_target_"], kinds)
+        except LookupError as error:
+            self.faults.append(f"{path}._target_: {error.args[0]}")
             return None
+        knobs = self.knobs(found, given, path)
         known = inspect.signature(found).parameters
-        odd = [n for n in given if n != "_target_" and (n in FORBIDDEN or n not in known)]
-        self.faults += [f"{path}.{name}: is not known; {choices(name, known)}" for name in odd]
-        before = len(self.faults)
-        knobs = {n: self.value(v, f"{path}.{n}") for n, v in given.items() if n in known}
-        hints = hints_of(found)
-        for name, made in knobs.items():
-            hint = hints.get(name, Any)
-            if len(self.faults) == before and not suits(made, hint):
-                self.faults.append(f"{path}.{name}: is {given[name]!r}; must be {wanted(hint)}")
-        needed = [n for n, p in known.items() if p.default is p.empty and n not in given]
-        self.faults += [f"{path}.{name}: is missing; the choice needs it" for name in needed]
-        if len(self.faults) > before:
-            return None
+        whole = all(name in knobs or one.default is not one.empty for name, one in known.items())
+        # beside a fault the default stands in, so that the other knobs are held to their rules too
+        return self.made(found, knobs, path) if whole else None
+
+    def made(self, found: type, knobs: Mapping[str, Any], path: str) -> Any:
+        """Return the object; what its constructor refuses is noted."""
         try:
             return found(**knobs)
         except ScenarioError as error:
             self.faults += error.issues
         except RackplanError as error:
             self.faults.append(f"{path}: {error}")
+        except Exception as error:
+            if kinds_of(found) and found.__module__.startswith("sim."):
+                raise
+            told = f"{type(error).__name__}: {error}"
+            self.faults.append(f"{path}: {found.__name__} cannot be made of these ({told})")
         return None
 
+    def general(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the knobs that stand at the top of the configuration."""
+        valid, made = [*GROUPS, *KNOBS], {}
+        for name in config:
+            if name not in valid:
+                self.faults.append(f"{name}: is not known; {choices(str(name), valid)}")
+        for name, hint in KNOBS.items():
+            before = len(self.faults)
+            made[name] = quantity(name, config.get(name), self.faults)
+            if len(self.faults) == before and not suits(made[name], hint):
+                self.faults.append(f"{name}: is {config.get(name)!r}; must be {wanted(hint)}")
+                made[name] = None
+        seed = made["seed"]
+        if seed is not None and not 0 <= seed < 2**63:
+            self.faults.append(f"seed: is {seed}; must be a whole number >= 0, below 2^63")
+        return made
 
-def scenario(
-    config: Mapping[str, Any], raw: Mapping[str, Any], folders: Sequence[Path]
-) -> Scenario:
-    """Return the scenario of a configuration; ScenarioError holds all faults at once.
 
-    `raw` is the same configuration before references were resolved.
-    """
+def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
+    """Return the scenario of a configuration; ScenarioError holds all faults at once."""
     builder = Builder(folders)
-    resolvers("", raw, builder.faults)
-    odd = sorted(set(config) - set(GROUPS) - set(KNOBS))
-    valid = [*GROUPS, *KNOBS]
-    builder.faults += [f"{name}: is not known; {choices(name, valid)}" for name in odd]
-    knobs = {}
-    for name, hint in KNOBS.items():
-        knobs[name] = quantity(name, config.get(name), builder.faults)
-        if not suits(knobs[name], hint):
-            builder.faults.append(f"{name}: is {config.get(name)!r}; must be {wanted(hint)}")
+    faults = builder.faults
+    knobs = builder.general(config)
     parts = {}
     for group, kind in GROUPS.items():
-        optional = group == "failures"
-        if not (optional and not config.get(group)):
-            parts[group] = builder.build(config.get(group), group, kind)
-    workload = parts.get("workload")
-    if isinstance(workload, AbstractWorkload):
-        builder.faults += workload.issues()
-    cluster = parts.get("cluster")
-    if isinstance(cluster, AbstractCluster):
-        try:
-            cluster.inventory()
-        except ScenarioError as error:
-            builder.faults += error.issues
-    if builder.faults:
-        raise ScenarioError(dict.fromkeys(builder.faults))
+        if config.get(group) or group != "failures":  # failures=none is empty
+            made = builder.build(config.get(group), group, [kind])
+            if made is not None:
+                parts[group] = made
     process = parts.pop("failures", None)
-    horizon_s = knobs["horizon_s"]
-    made = Scenario(
+    whole = Scenario(
         **parts,
         processes=() if process is None else (process,),
-        horizon_s=float("inf") if horizon_s is None else float(horizon_s),
-        warmup_s=float(knobs["warmup_s"]),
-        name=knobs["name"],
-        question=knobs["question"],
+        horizon_s=float("inf") if knobs["horizon_s"] is None else float(knobs["horizon_s"]),
+        warmup_s=float(knobs["warmup_s"] or 0.0),
+        name=knobs["name"] or "",
+        question=knobs["question"] or "",
     )
-    if found := made.issues():
-        raise ScenarioError(found)
-    return made
+    faults += whole.issues()  # what could not be built is here as its default, without faults
+    try:
+        whole.backfill.rule()
+    except ScenarioError as error:
+        faults += error.issues
+    if faults:
+        raise ScenarioError(dict.fromkeys(faults))
+    return whole
+
+
+def references(config: Mapping[str, Any]) -> None:
+    """Refuse what would run code while a configuration is read: ScenarioError names each."""
+    faults: list[str] = []
+    resolvers("", config, faults)
+    if faults:
+        raise ScenarioError(faults)

@@ -17,6 +17,8 @@ RESOLVER = "${"
 def choices(name: str, valid: Iterable[str]) -> str:
     """Return what is valid, the closest first."""
     known = sorted(valid)
+    if not known:
+        return "there is none to set"
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}valid are {', '.join(known)}"
@@ -24,17 +26,12 @@ def choices(name: str, valid: Iterable[str]) -> str:
 
 def quantity(path: str, value: Any, faults: list[str]) -> Any:
     """Return a value in SI where the knob's name ends in a unit; texts such as "2 h" are read."""
-    name = path.rsplit(".", 1)[-1]
+    name = path.rsplit(".", 1)[-1].split("[", 1)[0]
     suffix = suffix_of(name)
-    if not suffix:
-        return value
-    if isinstance(value, list):
-        return [quantity(f"{path}[{i}]", item, faults) if isinstance(item, str) else item
-                for i, item in enumerate(value)]  # fmt: skip
-    if not isinstance(value, str):
+    if not suffix or not isinstance(value, str):
         return value
     try:
-        return parse(value, suffix.split("[", maxsplit=1)[0])
+        return parse(value, suffix)
     except UnitError as error:
         faults.append(f"{path}: {error}")
         return None
@@ -94,9 +91,5 @@ def resolvers(path: str, value: Any, faults: list[str]) -> None:
     elif isinstance(value, list):
         for i, item in enumerate(value):
             resolvers(f"{path}[{i}]", item, faults)
-    elif isinstance(value, str) and RESOLVER in value:
-        for piece in value.split(RESOLVER)[1:]:
-            if ":" in piece.split("}")[0]:
-                faults.append(
-                    f"{path}: is {value!r}; only references such as ${{seed}} may stand here"
-                )
+    elif isinstance(value, str) and any(":" in p.split("}")[0] for p in value.split(RESOLVER)[1:]):
+        faults.append(f"{path}: is {value!r}; only references such as ${{seed}} may stand here")

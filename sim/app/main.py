@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from sim.errors import RackplanError
+from sim.app.asked import asked
+from sim.app.terminal import fault
+from sim.errors import RackplanError, ScenarioError
 from sim.files import data_dir, write
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 FAULT = "fault.txt"
 CLAIM = ".running"
 USAGE, INTERRUPTED = 2, 130
+PLUGINS = ("hydra._internal.core_plugins.", "hydra_plugins.", "sim.app.sweep.CompareRuns")
 
 
 def folders() -> list[Path]:
@@ -65,18 +73,18 @@ def command(overrides: list[str]) -> str:
 
 def answer(config: DictConfig) -> tuple[Result, Path]:
     """Run what was asked and write it; faults of the user are raised as RackplanError."""
-    from sim.app.build import scenario
+    from sim.app.build import references, scenario
     from sim.app.terminal import progress
     from sim.study import simulate
 
-    asked = HydraConfig.get()
-    raw: Any = OmegaConf.to_container(config, resolve=False)
-    plain: Any = OmegaConf.to_container(config, resolve=True)
-    question = scenario(plain, raw, folders())
-    overrides = list(asked.overrides.task)
-    many = asked.mode == RunMode.MULTIRUN
-    chosen = many or any(o.startswith("hydra.run.dir=") for o in asked.overrides.hydra)
-    folder = claimed(Path(asked.runtime.output_dir), chosen, bool(plain["overwrite"]))
+    here = HydraConfig.get()
+    references(cast("Any", OmegaConf.to_container(config, resolve=False)))
+    plain = cast("Any", OmegaConf.to_container(config, resolve=True))
+    question = scenario(plain, folders())
+    overrides = [o.lstrip("+") for o in here.overrides.task if not o.startswith("~")]
+    many = here.mode == RunMode.MULTIRUN
+    chosen = many or any(o.startswith("hydra.run.dir=") for o in here.overrides.hydra)
+    folder = claimed(Path(here.runtime.output_dir), chosen, bool(plain["overwrite"]))
     try:
         said = {"command": command(overrides), "overrides": overrides, "knobs": plain}
         with progress(question.name or "rackplan") as show:
@@ -112,14 +120,17 @@ def shown(result: Result, folder: Path, many: bool) -> None:
     print(f"report: {report}" if report.exists() else f"results: {place}")
 
 
-def run(config: DictConfig) -> None:
-    """Run one job; in a sweep a fault is kept beside the run, so that the others go on."""
-    from sim.app.terminal import fault
+def run(config: DictConfig, left_out: Sequence[str] = ()) -> None:
+    """Run one job; in a sweep a fault is kept beside the run, so that the others go on.
 
+    `left_out` are faults of the command line that Hydra was not given; told with all others.
+    """
     many = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
+        if left_out:
+            raise ScenarioError([*left_out, *faults_of(config)])
         result, folder = answer(config)
-    except RackplanError as error:
+    except (RackplanError, OmegaConfBaseException) as error:
         fault(error)
         if not many:
             sys.exit(USAGE)
@@ -136,15 +147,67 @@ def run(config: DictConfig) -> None:
         sys.exit(INTERRUPTED)
 
 
-def main() -> None:
-    """Run the command."""
-    conf = str(data_dir("conf"))
-    entry = hydra.main(version_base="1.3", config_path=conf, config_name="config")(run)
+def faults_of(config: DictConfig) -> list[str]:
+    """Return the faults of a configuration, without running it."""
+    from sim.app.build import references, scenario
+
     try:
+        references(cast("Any", OmegaConf.to_container(config, resolve=False)))
+        scenario(cast("Any", OmegaConf.to_container(config, resolve=True)), folders())
+    except ScenarioError as error:
+        return error.issues
+    except (RackplanError, OmegaConfBaseException) as error:
+        return [str(error)]
+    return []
+
+
+def compose_safely() -> None:
+    """Let Hydra make objects of its own plugins and of our callback only, whatever it reads."""
+    compose = Hydra.compose_config
+
+    def checked(self: Any, *args: Any, **kwargs: Any) -> DictConfig:
+        config = compose(self, *args, **kwargs)
+        odd = list(targets(OmegaConf.to_container(config.hydra, resolve=False), "hydra"))
+        if odd:
+            raise ScenarioError(odd)
+        return config
+
+    Hydra.compose_config = checked  # type: ignore[method-assign]
+
+
+def targets(node: Any, path: str) -> Iterator[str]:
+    """Give a fault for each `_target_` that Hydra itself must not follow."""
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if isinstance(node, dict):
+        pairs = node.items()
+    elif isinstance(node, list):
+        pairs = enumerate(node)
+    for key, value in pairs:
+        if key == "_target_" and not (isinstance(value, str) and value.startswith(PLUGINS)):
+            yield f"{path}._target_: {value!r} may not be named"
+        yield from targets(value, f"{path}.{key}")
+
+
+def main() -> None:
+    """Run the command: 0, or 2 for a fault of the user's, 130 after Ctrl-C, 1 for the rest."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # faults come to us, whole
+    compose_safely()
+    words, left_out = asked(sys.argv[1:])
+    many = any(word in ("-m", "--multirun") for word in words)
+    try:
+        if left_out and many:
+            raise ScenarioError(left_out)
+        sys.argv[1:] = words
+        job = partial(run, left_out=tuple(left_out)) if left_out else run
+        entry = hydra.main(version_base="1.3", config_path=str(data_dir("conf")),
+                           config_name="config")(job)  # fmt: skip
         entry()
     except KeyboardInterrupt:
         print("rackplan: interrupted before there was anything to keep", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except (RackplanError, HydraException, OmegaConfBaseException) as error:
+        fault(error)
+        sys.exit(USAGE)
     from sim.app import sweep
 
     if sweep.FAILED:

@@ -88,5 +88,7 @@ def grid(title: str, header: list[str], rows: list[list[str]]) -> None:
 def fault(error: Any) -> None:
     """Print faults of the user's, one a line, without a trace."""
     faults = getattr(error, "issues", None) or [str(error)]
+    if key := getattr(error, "full_key", None):  # OmegaConf's own
+        faults = [f"{key}: {str(error).splitlines()[0]}"]
     for text in faults:
         print(f"rackplan: {text}", file=sys.stderr)

@@ -1,0 +1,65 @@
+"""What was asked on the command line, read before Hydra composes: faults told at once and plainly.
+
+Hydra stops at the first fault and tells it in its own words. Here a choice that does not exist is
+noted and left out, and a knob is set whether it is known or not, so that `build` can tell them all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sim.app.check import choices
+from sim.files import data_dir
+
+OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+NESTED = re.compile(r"\{\s*_target_\s*:")
+PLAIN = re.compile(r"\w+(,\w+)*")
+FOLDER_FLAGS = ("--config-dir", "-cd")
+
+
+def config_folders(words: Sequence[str]) -> Iterator[Path]:
+    """Give the folders of configuration: the shipped one, then those of --config-dir."""
+    yield data_dir("conf")
+    for i, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if flag in FOLDER_FLAGS:
+            yield Path(value if equals else words[i + 1] if i + 1 < len(words) else ".")
+
+
+def groups_of(folders: Sequence[Path]) -> dict[str, set[str]]:
+    """Return each group with its choices."""
+    found: dict[str, set[str]] = {}
+    for folder in folders:
+        for file in sorted(folder.glob("*/*.yaml")):
+            found.setdefault(file.parent.name, set()).add(file.stem)
+    return found
+
+
+def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words to give to Hydra, and the faults of those that were left out."""
+    groups = groups_of(list(config_folders(words)))
+    faults, gone, kept = [], set(), []
+    for word in words:
+        match = OVERRIDE.fullmatch(word)
+        if match and match[1] in groups and PLAIN.fullmatch(match[2]):
+            valid = groups[match[1]]
+            odd = [name for name in match[2].split(",") if name not in valid and name != "null"]
+            faults += [f"{match[1]}: {name!r} is no choice; {choices(name, valid)}" for name in odd]
+            if odd:
+                gone.add(match[1])
+                continue
+        kept.append(word)
+    told = [word for word in kept if word.split(".")[0] not in gone]
+    return [made for word in told for made in _knob(word, groups)], faults
+
+
+def _knob(word: str, groups: dict[str, set[str]]) -> list[str]:
+    """Return what sets a knob, known or not; a nested choice takes the place of the old one."""
+    match = OVERRIDE.fullmatch(word)
+    if not match or match[1] in groups or match[1].split(".")[0] == "hydra":
+        return [word]
+    if NESTED.match(match[2]) and match[1].count(".") == 1:
+        return [f"~{match[1]}", "+" + word]
+    return ["++" + word]
