@@ -8,7 +8,7 @@ nodes   kind         "node" (holds GPUs), "leaf", "spine"
 edges   capacity_Bps bytes a second, each way
         latency_s    one way
 
-Hosts are numbered 0 … n-1 as in the simulated cluster; switches are named by strings.
+Nodes are numbered 0 … n-1 as in the simulated cluster; switches are named by strings.
 """
 
 from topologies.check import faults

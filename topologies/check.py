@@ -14,11 +14,11 @@ def faults(graph: nx.Graph) -> list[str]:
     a latency of at least 0, and all must be connected. An empty list means that it can be used.
     """
     found = []
-    hosts = [v for v, kind in graph.nodes(data="kind") if kind == "node"]
-    if not hosts:
+    ends = [v for v, kind in graph.nodes(data="kind") if kind == "node"]
+    if not ends:
         return ["the fabric has no vertex of kind 'node'; at least one must be"]
-    if set(hosts) != set(range(len(hosts))):
-        found.append(f"the {len(hosts)} nodes must be numbered 0 … {len(hosts) - 1}")
+    if set(ends) != set(range(len(ends))):
+        found.append(f"the {len(ends)} nodes must be numbered 0 … {len(ends) - 1}")
     for vertex, kind in graph.nodes(data="kind"):
         if not kind:
             found.append(f"vertex {vertex!r} has no kind; must be 'node', 'leaf', 'spine', …")

@@ -46,13 +46,13 @@ def answer(result: Result) -> str:
     """Return the run in one sentence."""
     found = result.metrics
     wait, jobs = found["wait_s"], found["jobs"]
-    machine = f"{found['gpus']:,} GPUs on {found['nodes']:,} nodes"
+    what = f"{found['gpus']:,} GPUs on {found['nodes']:,} nodes"
     if wait["mean"] is None:
-        return f"On {machine} no job started."
+        return f"On {what} no job started."
     ended = sum(n for name, n in jobs.items() if name not in ("submitted", "waiting", "running",
                                                                "unborn", "unfit"))  # fmt: skip
     done = "all" if ended == jobs["submitted"] else f"{ended:,} of"
-    text = f"{machine} ended {done} {jobs['submitted']:,} jobs in {time_of(found['span_s'])}"
+    text = f"{what} ended {done} {jobs['submitted']:,} jobs in {time_of(found['span_s'])}"
     if wait["p95"] == 0.0:
         return f"{text}; at least 95 % of them started at once."
     half = "at once" if wait["p50"] < 1.0 else f"within {time_of(wait['p50'])}"
