@@ -63,6 +63,12 @@ class Builder:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.allowed, self.faults = Allowed(folders), list[str]()
+        self.unread: list[str] = []  # knobs for which the default stands in
+
+    def also(self, issues: Sequence[str]) -> None:
+        """Note more faults, but none of a default that only stands in for what was wrong."""
+        stand_ins = tuple(f"{path}{end}" for path in self.unread for end in (":", ".", "["))
+        self.faults += [text for text in issues if not text.startswith(stand_ins)]
 
     def value(self, given: Any, path: str, kinds: Sequence[type]) -> Any:
         """Return a knob's value: nested choices built if they are of `kinds`, units read."""
@@ -91,6 +97,8 @@ class Builder:
                 self.faults.append(f"{here}: is {raw!r}; must be {wanted(hint)}")
             if len(self.faults) == before:
                 made[name] = value
+            else:
+                self.unread.append(here)
         for name, one in known.items():
             if name not in given and one.default is one.empty:
                 self.faults.append(f"{path}.{name}: is missing; the choice needs it")
@@ -117,7 +125,7 @@ class Builder:
         try:
             return found(**knobs)
         except ScenarioError as error:
-            self.faults += error.issues
+            self.also(error.issues)
         except RackplanError as error:
             self.faults.append(f"{path}: {error}")
         except Exception as error:
@@ -165,7 +173,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
         name=knobs["name"] or "",
         question=knobs["question"] or "",
     )
-    faults += whole.issues()  # what could not be built is here as its default, without faults
+    builder.also(whole.issues())  # what could not be built is here as its default
     try:
         whole.backfill.rule()
     except ScenarioError as error:

@@ -90,6 +90,7 @@ def answer(config: DictConfig) -> tuple[Result, Path]:
         with progress(question.name or "rackplan") as show:
             result = simulate(question, int(plain["seed"]), show, said)
         result.write(folder, overwrite=bool(plain["overwrite"]))
+        (folder / FAULT).unlink(missing_ok=True)
         if plain["report"]:
             from sim.report import write_report
 

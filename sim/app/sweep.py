@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from sim.errors import RackplanError
+
+CLAIM = ".running"
 FAILED: list[str] = []
 """The runs of this process's sweep that failed."""
 
@@ -42,7 +47,10 @@ def rows_of(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     rows, faults = [], []
     places = [p for p in folder.iterdir() if p.is_dir()]
     for place in sorted(places, key=lambda p: (len(p.name), p.name)):
-        if (place / "manifest.json").exists():
+        if (place / "fault.txt").exists():
+            said = (place / "fault.txt").read_text(encoding="utf-8").strip().splitlines()
+            faults.append(f"{place.name}: {said[-1] if said else 'failed'}")
+        elif (place / "manifest.json").exists():
             manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
             metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
             rows.append(
@@ -53,9 +61,6 @@ def rows_of(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
                     "metrics": {name: reached(metrics, path) for name, path in HEADLINE.items()},
                 }
             )
-        elif (place / "fault.txt").exists():
-            said = (place / "fault.txt").read_text(encoding="utf-8").strip().splitlines()
-            faults.append(f"{place.name}: {said[-1] if said else 'failed'}")
     varied = {k for row in rows for k in row["design"]}
     same = {k for k in varied if len({row["design"].get(k) for row in rows}) == 1}
     for row in rows:  # what never varies is no part of a design
@@ -63,12 +68,40 @@ def rows_of(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return rows, faults
 
 
+def claim(folder: Path, overwrite: bool) -> None:
+    """Take a folder for one sweep; RackplanError if it holds a sweep already, or another runs there."""
+    taken = [*folder.glob("*/manifest.json"), *folder.glob("compare.html")]
+    if taken and not overwrite:
+        raise RackplanError(
+            f"{folder} holds a sweep already; choose another hydra.sweep.dir or say overwrite=true"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        os.close(os.open(folder / CLAIM, os.O_CREAT | (0 if overwrite else os.O_EXCL)))
+    except FileExistsError:
+        raise RackplanError(
+            f"{folder}: another sweep runs there, or was cut short; choose another "
+            "hydra.sweep.dir or say overwrite=true"
+        ) from None
+
+
 class CompareRuns(Callback):
-    """Hydra calls this when a sweep is over."""
+    """Hydra calls this when a sweep begins and when it is over."""
 
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: launchers pickle callbacks to their workers."""
         return {}
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse to mix the sweep with another one."""
+        del kwargs
+        from sim.app.terminal import fault
+
+        try:
+            claim(Path(config.hydra.sweep.dir), config.overwrite is True)
+        except (RackplanError, OSError) as error:  # Hydra would pass over an ordinary exception
+            fault(error)
+            sys.exit(2)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs of the sweep."""
@@ -77,6 +110,7 @@ class CompareRuns(Callback):
         from sim.report import comparison, write_comparison
 
         folder = Path(config.hydra.sweep.dir)
+        (folder / CLAIM).unlink(missing_ok=True)
         rows, faults = rows_of(folder)
         if rows:
             made = comparison(rows)

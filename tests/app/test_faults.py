@@ -1,0 +1,121 @@
+"""All faults of a configuration at once, each with its path, its value and what would be right."""
+
+import pytest
+
+from sim.app.asked import asked
+from sim.app.build import scenario
+from sim.errors import ScenarioError
+
+from .test_attacks import config, faults
+
+
+def test_faults_of_several_groups_at_once():
+    made = config(seed="x", horizon_s="2 parsecs", warmup_s=-1, nods=3)
+    made["cluster"] |= {"nodes": -2, "gpu": 7, "nods": 3, "mem_bytes": "3 foos"}
+    made["backfill"] |= {"depth": "abc", "reservation": "node"}
+    made["workload"]["work"]["mean_s"] = "2 hh"
+    made["workload"]["sizes"]["weights"] = [-1]
+    made["queue"] = {"_target_": "sim.policies.queue.Fifoo"}
+    with pytest.raises(ScenarioError) as caught:
+        scenario(made, [])
+    told = caught.value.issues
+    for path, value, right in (
+        ("seed", "'x'", "a whole number"),
+        ("horizon_s", "'2 parsecs'", "2 h"),
+        ("warmup_s", "-1", ">= 0"),
+        ("nods", "", "valid are"),
+        ("cluster.nodes", "-2", "a whole number >= 1"),
+        ("cluster.gpu", "7", "a text"),
+        ("cluster.nods", "", "did you mean 'nodes'? valid are cpus, gpu"),
+        ("cluster.mem_bytes", "'3 foos'", "64 GiB"),
+        ("backfill.depth", "'abc'", "a whole number or null"),
+        ("backfill.reservation", "'node'", "one of nodes, counts"),
+        ("workload.work.mean_s", "'2 hh'", "2 h"),
+        ("workload.sizes.weights", "-1", "numbers >= 0"),
+        ("queue._target_", "sim.policies.queue.Fifoo", "did you mean 'Fifo'?"),
+    ):
+        lines = [line for line in told if line.startswith(f"{path}: ")]
+        assert len(lines) == 1, (path, told)
+        assert value in lines[0], lines
+        assert right in lines[0], lines
+    assert len(told) == 13, told
+
+
+def test_quantities_are_read_by_the_unit_in_the_knobs_name(tmp_path):
+    made = config(horizon_s="1 w", warmup_s="1 d 4 h")
+    made["cluster"] |= {"mem_bytes": "2 TiB"}
+    made["workload"]["work"] = {
+        "_target_": "sim.workload.Empirical", "values_s": ["1 h", 60, "2 min"], "path": None,
+    }  # fmt: skip
+    made["workload"] |= {"load": None, "rate_per_s": "120 per h", "mem_per_gpu_bytes": "64 GiB"}
+    made["failures"] = {"_target_": "sim.engine.Failures", "mtbf_s": "1000 h", "repair_s": 600}
+    question = scenario(made, [tmp_path])
+    assert question.horizon_s == 7 * 86400
+    assert question.warmup_s == 28 * 3600
+    assert question.cluster.mem_bytes == 2 * 2**40
+    assert list(question.workload.work.values_s) == [3600, 60, 120]
+    assert question.workload.rate_per_s == 120 / 3600
+    assert question.workload.mem_per_gpu_bytes == 64 * 2**30
+    assert question.processes[0].mtbf_s == 3.6e6
+
+
+def test_quantities_in_lists_of_mappings():
+    pools = [{"name": "a", "nodes": 1, "gpus_per_node": 8, "mem_bytes": "1 TiB"}]
+    made = scenario(config(cluster={"_target_": "sim.state.Pools", "pools": pools}), [])
+    assert made.cluster.inventory().pools[0].mem_bytes == 2**40
+    pools[0] |= {"mem_bytes": "much"}
+    told = faults(cluster={"_target_": "sim.state.Pools", "pools": pools})
+    assert len(told) == 1
+    assert told[0].startswith("cluster.pools[0].mem_bytes: is 'much'")
+    pools[0] |= {"mem_bytes": 1, "nods": 3}
+    told = faults(cluster={"_target_": "sim.state.Pools", "pools": pools})
+    assert told[0].startswith("cluster.pools[0].nods: is not known")
+
+
+@pytest.mark.parametrize(
+    ("group", "given"),
+    [("queue", None), ("cluster", {}), ("workload", "philly"), ("backfill", 3), ("failures", "x")],
+)
+def test_a_group_without_a_choice(group, given):
+    assert faults(**{group: given})[0].startswith(f"{group}: is {given!r}; must be a choice")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5, True, None, "one"])
+def test_a_seed_is_a_whole_number(seed):
+    told = faults(seed=seed)
+    assert len(told) == 1
+    assert told[0].startswith(f"seed: is {seed!r}; must be")
+
+
+def test_a_users_constructor_may_refuse(tmp_path):
+    (tmp_path / "fussy_policy.py").write_text(
+        "from sim.policies.queue import AbstractQueuePolicy\n"
+        "class Fussy(AbstractQueuePolicy):\n"
+        "    def __init__(self, power: float):\n"
+        "        if power < 0: raise ValueError('power is below 0')\n"
+        "    def key(self, jobs, now_s): return jobs.gpus\n"
+    )
+    target = {"_target_": "fussy_policy.Fussy"}
+    told = faults([tmp_path], queue=target | {"power": -1})
+    assert told == ["queue: Fussy cannot be made of these (ValueError: power is below 0)"]
+    assert "queue.power: is missing" in faults([tmp_path], queue=target)[0]
+    assert "queue.power: is 'x'" in faults([tmp_path], queue=target | {"power": "x"})[0]
+    scenario(config(queue=target | {"power": 2}), [tmp_path])
+
+
+def test_words_of_the_command_line_are_told_at_once(tmp_path):
+    words, left_out = asked(["queue=nope", "backfill=eazy", "queue.refresh_s=3", "cluster.nods=4",
+                             "seed=3", "hydra.run.dir=x", "placement=pack", "-m"])  # fmt: skip
+    assert words == ["++cluster.nods=4", "++seed=3", "hydra.run.dir=x", "placement=pack", "-m"]
+    assert left_out[0].startswith("queue: 'nope' is no choice; valid are edf, fifo")
+    assert "did you mean 'easy'?" in left_out[1]
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "queue" / "mine.yaml").touch()
+    for flag in (["--config-dir", str(tmp_path)], [f"--config-dir={tmp_path}"]):
+        assert asked([*flag, "queue=fifo,mine"]) == ([*flag, "queue=fifo,mine"], [])
+
+
+def test_a_nested_choice_takes_the_place_of_the_old_one():
+    words, _ = asked(["workload.work={_target_: sim.workload.Fixed, mean_s: 1 h}"])
+    assert words == ["~workload.work",
+                     "+workload.work={_target_: sim.workload.Fixed, mean_s: 1 h}"]  # fmt: skip
