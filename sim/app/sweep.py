@@ -69,7 +69,7 @@ def rows_of(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def claim(folder: Path, overwrite: bool) -> None:
-    """Take a folder for one sweep; RackplanError if it holds a sweep already, or another runs there."""
+    """Take a folder for one sweep; RackplanError if it holds one, or another runs there."""
     taken = [*folder.glob("*/manifest.json"), *folder.glob("compare.html")]
     if taken and not overwrite:
         raise RackplanError(
