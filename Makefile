@@ -22,7 +22,7 @@ demo: .venv/base   ## Simulate a real trace, print a summary, write report.html
 	@cp runs/demo/report.html report.html && echo "report.html is the report of this run"
 
 test: .venv/dev    ## All tests, on all cores
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --nbmake tests notebooks
 
 check: .venv/dev lint types test   ## Everything that a change must pass
 

@@ -153,7 +153,9 @@ def page(made: Comparison) -> str:
         best=best,
         said=said,
         difference=difference,
-        waits=figures.dots(names, [list(d.values["wait_mean_s"]) for d in made.designs], "Mean wait"),
+        waits=figures.dots(
+            names, [list(d.values["wait_mean_s"]) for d in made.designs], "Mean wait"
+        ),
         completion=figures.dots(
             names, [list(d.values["jct_mean_s"]) for d in made.designs], "Mean completion time"
         ),

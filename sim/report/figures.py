@@ -73,7 +73,8 @@ def coarse(values: np.ndarray, most: int = 500) -> np.ndarray:
     """Return means over neighbours, so that no more than `most` points are left, (k,)."""
     step = max(1, len(values) // most)
     keep = len(values) // step * step
-    return values[:keep].reshape(-1, step).mean(axis=1)
+    means: np.ndarray = values[:keep].reshape(-1, step).mean(axis=1)
+    return means
 
 
 def over_time(result: Result) -> str:
@@ -115,7 +116,7 @@ def waits(result: Result, classes: dict[str, tuple[int, int]]) -> str:
             axis.plot(marks, share, color=shade, linewidth=1.8, label=f"{label} GPUs")
             ends.append(label)
     ticks = [(1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"),
-             (6 * 3600, "6 h"), (86400, "1 d"), (7 * 86400, "1 w"), (30 * 86400, "30 d")]  # fmt: skip
+             (21600, "6 h"), (86400, "1 d"), (604800, "1 w"), (2592000, "30 d")]  # fmt: skip
     axis.set_xscale("log")
     axis.set_xticks([t for t, _ in ticks if t <= longest * 1.05])
     axis.set_xticklabels([n for t, n in ticks if t <= longest * 1.05])

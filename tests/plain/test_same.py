@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.conftest import ROOT, gantt
-from tests.plain.plain import INF, Node, Plain
 
 from sim import Scenario, simulate
 from sim.policies.backfill import Conservative, Easy, NoBackfill, Skip
 from sim.policies.placement import Consecutive, FirstFit, Pack, Spread
 from sim.state import Inventory, Pool
 from sim.workload import Given
+from tests.conftest import ROOT, gantt
+from tests.plain.plain import INF, Node, Plain
 
 RULES = {
     "none": (NoBackfill(), {"depth": 0, "reserves": 0}),

@@ -162,7 +162,7 @@ def test_a_horizon_cuts_and_says_so():
             cluster=Inventory(MIXED[:1]),
             workload=Given(columns([(0, 8, 100), (10, 16, 100)])),
             horizon_s=50.0,
-        )  # fmt: skip
+        )
     )
     assert result.manifest["end_s"] == 50.0
     assert [r["state"] for r in result.jobs.to_pylist()] == ["running", "waiting"]

@@ -7,9 +7,9 @@ import csv
 
 import numpy as np
 import pytest
-from tests.conftest import run, shared, starts
 
 from sim.policies.backfill import Conservative, Easy
+from tests.conftest import run, shared, starts
 
 FOLDER = ("groundtruth", "swf", "batsim_reference_outputs")
 

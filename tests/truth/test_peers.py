@@ -9,11 +9,11 @@ import csv
 
 import numpy as np
 import pytest
-from tests.conftest import DATA, run, shared, starts
 
 from sim.policies.backfill import Conservative, Easy, NoBackfill, Skip
 from sim.policies.placement import FirstFit
 from sim.policies.queue import Fifo, Sjf
+from tests.conftest import DATA, run, shared, starts
 
 GPUS = {"synth480": 64, "philly_103959": 24, "ef06": 128, "ef01": 64}
 

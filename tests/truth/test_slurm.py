@@ -9,10 +9,10 @@ import csv
 
 import numpy as np
 import pytest
-from tests.conftest import DATA, run, starts
 
 from sim.policies.backfill import NoBackfill, Slurm
 from sim.policies.placement import Consecutive
+from tests.conftest import DATA, run, starts
 
 EACH = {"interval_s": 1.0, "resolution_s": 1.0, "window_s": 86400.0}
 
