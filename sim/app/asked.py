@@ -45,7 +45,7 @@ def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
         match = OVERRIDE.fullmatch(word)
         if match and match[1] in groups and PLAIN.fullmatch(match[2]):
             valid = groups[match[1]]
-            odd = [name for name in match[2].split(",") if name not in valid and name != "null"]
+            odd = [name for name in match[2].split(",") if name not in valid]
             faults += [f"{match[1]}: {name!r} is no choice; {choices(name, valid)}" for name in odd]
             if odd:
                 gone.add(match[1])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.app.allowed import Allowed, is_abstract, kinds_of
-from sim.app.check import choices, quantity, resolvers, suits, wanted
+from sim.app.check import choices, misfits, quantity, resolvers, suits, wanted
 from sim.engine import AbstractProcess
 from sim.errors import RackplanError, ScenarioError
 from sim.policies.backfill import AbstractBackfill
@@ -93,8 +93,8 @@ class Builder:
                 continue
             hint, before = hints.get(name, Any), len(self.faults)
             value = self.value(raw, here, list(interfaces(hint)))
-            if len(self.faults) == before and not suits(value, hint):
-                self.faults.append(f"{here}: is {raw!r}; must be {wanted(hint)}")
+            if len(self.faults) == before:
+                self.faults += misfits(here, value, hint)
             if len(self.faults) == before:
                 made[name] = value
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sim.errors import UnitError
@@ -61,13 +61,15 @@ def wanted(kind: Any) -> str:
 def suits(value: Any, kind: Any) -> bool:
     """Return whether a value is of a type, as far as a configuration can say."""
     origin = typing.get_origin(kind)
+    if kind is Any:
+        return True
     if origin is typing.Literal:
         return value in typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return any(suits(value, k) for k in typing.get_args(kind))
     if kind is type(None):
         return value is None
-    if kind is bool or (isinstance(value, bool) and kind is not Any):
+    if kind is bool or isinstance(value, bool):
         return kind is bool and isinstance(value, bool)
     if kind is float:
         return isinstance(value, int | float)
@@ -81,6 +83,22 @@ def suits(value: Any, kind: Any) -> bool:
     if issubclass(base, Sequence):
         return isinstance(value, list | tuple)
     return isinstance(value, base)
+
+
+def misfits(path: str, value: Any, kind: Any) -> Iterator[str]:
+    """Give a fault for a value that does not suit, or for each part of it that does not."""
+    if not suits(value, kind):
+        yield f"{path}: is {value!r}; must be {wanted(kind)}"
+        return
+    union = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    for one in typing.get_args(kind) if union else (kind,):
+        parts = typing.get_args(one)
+        if isinstance(value, Mapping) and len(parts) == 2:
+            for key, item in value.items():
+                yield from misfits(f"{path}.{key}", item, parts[1])
+        elif isinstance(value, list) and parts:
+            for i, item in enumerate(value):
+                yield from misfits(f"{path}[{i}]", item, parts[0])
 
 
 def resolvers(path: str, value: Any, faults: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 FAULT = "fault.txt"
 CLAIM = ".running"
 USAGE, INTERRUPTED = 2, 130
+PLACES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.ENOENT,
+          errno.EEXIST, errno.ENAMETOOLONG)  # fmt: skip
+"""Faults of a folder that cannot be written to."""
 PLUGINS = ("hydra._internal.core_plugins.", "hydra_plugins.", "sim.app.sweep.CompareRuns")
 
 
@@ -208,6 +212,11 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except (RackplanError, HydraException, OmegaConfBaseException) as error:
         fault(error)
+        sys.exit(USAGE)
+    except OSError as error:
+        if error.errno not in PLACES:
+            raise
+        fault(f"{error.filename or 'writing'}: {error.strerror}; choose another hydra.run.dir")
         sys.exit(USAGE)
     from sim.app import sweep
 

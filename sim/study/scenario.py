@@ -44,6 +44,8 @@ class Scenario:
             value = getattr(self, path)
             if not isinstance(value, kind):
                 found.append(f"{path}: is {value!r}; must be an {kind.__name__}")
+        if isinstance(self.queue, AbstractQueuePolicy) and not self.queue.refresh_s >= 0.0:
+            found.append(f"queue.refresh_s: is {self.queue.refresh_s!r}; must be a time >= 0")
         if isinstance(self.cluster, AbstractCluster):
             try:
                 self.cluster.inventory()

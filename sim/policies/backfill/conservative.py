@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from sim.policies.backfill.base import PLENTY, AbstractBackfill, Rule, many
+from sim.policies.backfill.base import PLENTY, AbstractBackfill, Rule, many, refuse_wrong
 
 
 @final
@@ -22,4 +22,5 @@ class Conservative(AbstractBackfill):
 
     def rule(self) -> Rule:
         """Return a rule with a reservation for everybody."""
+        refuse_wrong(self)
         return Rule(depth=many(self.depth), reserves=PLENTY)

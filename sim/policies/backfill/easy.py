@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, final
 
-from sim.policies.backfill.base import AbstractBackfill, Rule, many
+from sim.policies.backfill.base import AbstractBackfill, Rule, many, refuse_wrong
 
 
 @final
@@ -24,4 +24,5 @@ class Easy(AbstractBackfill):
 
     def rule(self) -> Rule:
         """Return a rule with one reservation."""
+        refuse_wrong(self)
         return Rule(depth=many(self.depth), reserves=1, by_nodes=self.reservation == "nodes")

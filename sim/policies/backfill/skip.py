@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from sim.policies.backfill.base import AbstractBackfill, Rule, many
+from sim.policies.backfill.base import AbstractBackfill, Rule, many, refuse_wrong
 
 
 @final
@@ -21,4 +21,5 @@ class Skip(AbstractBackfill):
 
     def rule(self) -> Rule:
         """Return a rule without reservations."""
+        refuse_wrong(self)
         return Rule(depth=many(self.depth), reserves=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from sim.policies.backfill.base import AbstractBackfill, Rule, many
+from sim.policies.backfill.base import AbstractBackfill, Rule, many, refuse_wrong
 
 
 @final
@@ -29,6 +29,7 @@ class Slurm(AbstractBackfill):
 
     def rule(self) -> Rule:
         """Return a rule with a cycle; running ends are grouped from 30 s on, as Slurm does."""
+        refuse_wrong(self)
         return Rule(
             depth=many(self.depth),
             reserves=many(self.reserve),

@@ -1,0 +1,36 @@
+"""Values of the right type that make no sense are faults too, told with all others."""
+
+import pytest
+
+from sim.app.build import scenario
+from sim.errors import ScenarioError
+from tests.test_conf import plain
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["backfill.depth=-1"], ["backfill.depth: is -1; "]),
+        (["backfill=skip", "backfill.depth=-1"], ["backfill.depth: is -1; "]),
+        (["backfill=conservative", "backfill.depth=-2"], ["backfill.depth: is -2; "]),
+        (
+            ["backfill=slurm", "backfill.interval_s=0 s", "backfill.reserve=-1"],
+            ["backfill.interval_s: is 0.0; ", "backfill.reserve: is -1; "],
+        ),
+        (["queue=wfp3", "queue.refresh_s=-5 s"], ["queue.refresh_s: is -5.0; "]),
+        (["cluster.nodes=0", "cluster.mem_bytes=-1"], ["cluster.nodes: ", "cluster.mem_bytes: "]),
+        (["cluster=pools", "cluster.pools=[]"], ["cluster.pools: is empty; "]),
+        (["cluster=pools", "cluster.pools=[3]"], ["cluster.pools[0]: is 3; must be a mapping"]),
+        (["workload.sizes.gpus=[1,a]"], ["workload.sizes.gpus[1]: is 'a'; must be a whole"]),
+        (["horizon_s=1 h", "warmup_s=2 h"], ["warmup_s: is 7200.0; "]),
+        (["horizon_s=-1"], ["horizon_s: is -1.0; "]),
+        (["failures=exponential", "failures.mtbf_s=0"], ["failures.mtbf_s: is 0; "]),
+        (["workload=trace", "workload.path=nowhere.csv"], ["workload.path: nowhere.csv: no such"]),
+    ],
+)
+def test_a_value_out_of_range(words, told):
+    with pytest.raises(ScenarioError) as caught:
+        scenario(plain(*words), [])
+    assert len(caught.value.issues) >= len(told)
+    for said in told:
+        assert any(fault.startswith(said) for fault in caught.value.issues), caught.value.issues
