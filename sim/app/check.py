@@ -61,28 +61,22 @@ def wanted(kind: Any) -> str:
 def suits(value: Any, kind: Any) -> bool:
     """Return whether a value is of a type, as far as a configuration can say."""
     origin = typing.get_origin(kind)
-    if kind is Any:
-        return True
     if origin is typing.Literal:
         return value in typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return any(suits(value, k) for k in typing.get_args(kind))
-    if kind is type(None):
-        return value is None
+    if kind is Any or kind is None or kind is type(None):
+        return kind is Any or value is None
     if kind is bool or isinstance(value, bool):
         return kind is bool and isinstance(value, bool)
     if kind is float:
         return isinstance(value, int | float)
     base = origin or kind
-    if not isinstance(base, type):
-        return True
     if base in (int, str):
         return isinstance(value, base)
-    if issubclass(base, Mapping):
-        return isinstance(value, Mapping)
-    if issubclass(base, Sequence):
+    if base in (Sequence, list, tuple):
         return isinstance(value, list | tuple)
-    return isinstance(value, base)
+    return not isinstance(base, type) or isinstance(value, base)
 
 
 def misfits(path: str, value: Any, kind: Any) -> Iterator[str]:
