@@ -210,7 +210,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("rackplan: interrupted before there was anything to keep", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    except (RackplanError, HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException) as error:
+        fault(str(error).replace("'++", "'"))  # `asked` put it there
+        sys.exit(USAGE)
+    except RackplanError as error:
         fault(error)
         sys.exit(USAGE)
     except OSError as error:

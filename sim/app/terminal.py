@@ -13,6 +13,9 @@ from sim.units import human_s
 if TYPE_CHECKING:
     from sim.study import Progress
 
+WIDE = 120
+"""Columns from which on a bar and a title have room beside the figures."""
+
 
 def lively() -> bool:
     """Return whether a person looks on: output is a terminal, and this is no worker of a sweep."""
@@ -20,12 +23,13 @@ def lively() -> bool:
 
 
 def line(now: Progress) -> str:
-    """Return the figures of a progress line: rate, queue, simulated time, expected end."""
+    """Return a progress line that fits 80 columns: share done, rate, queue, time, expected end."""
     rate = now.done / now.wall_s if now.wall_s > 0 else 0.0
     left = human_s((now.jobs - now.done) / rate) if rate > 0 else "?"
+    share = 100 * now.done / now.jobs if now.jobs else 100.0
     return (
-        f"{human_s(now.now_s)} simulated · {now.done:,} of {now.jobs:,} jobs · "
-        f"{rate:,.0f} jobs/s · {now.waiting:,} waiting · {left} to go"
+        f"{share:.0f} % of {now.jobs:,} jobs · {rate:,.0f}/s · {now.waiting:,} waiting · "
+        f"{human_s(now.now_s)} simulated · {left} to go"
     )
 
 
@@ -36,16 +40,18 @@ def progress(title: str) -> Iterator[Callable[[Progress], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.fields[title]}"), BarColumn(bar_width=24), TaskProgressColumn(),
-               TextColumn("{task.description}"))  # fmt: skip
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("reading the workload …", total=None, title=title)
+    console = Console(stderr=True)
+    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
+    if console.width >= WIDE:
+        columns = [TextColumn("{task.fields[title]}", markup=False), BarColumn(24), *columns]
+    with Bars(*columns, console=console, transient=True) as bars:
+        job = bars.add_task("reading the workload …", total=None, title=title)
 
         def show(now: Progress) -> None:
-            bars.update(task, total=now.jobs, completed=now.done, description=line(now))
+            bars.update(job, total=now.jobs, completed=now.done, description=line(now))
 
         yield show
 
