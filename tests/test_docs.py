@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = sorted(p.parent for p in (ROOT / "sim").rglob("__init__.py") if p.parent != ROOT / "sim")
+ROOMS = [p.parent for p in (ROOT / "sim").rglob("__init__.py") if p.parent != ROOT / "sim"]
+ROOMS = sorted([*ROOMS, ROOT / "topologies"])
+SOURCES = sorted(p for room in ("sim", "topologies") for p in (ROOT / room).rglob("*.py"))
 CARD = ("Enters:", "Leaves:", "May import:", "Must not know:", "To add ", "Begin with:")
 
 
@@ -17,9 +19,7 @@ def test_a_room_begins_with_its_card(place):
     assert not missing or place.name in ("metrics", "traces"), missing
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "sim").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_public_names_have_docstrings(path):
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):

@@ -1,5 +1,10 @@
 """Graphs of fabrics: pure functions, as in networkx.generators.
 
+Enters: counts, capacities, latencies.   Leaves: a graph with named attributes.
+May import: networkx, sim.units.         Must not know: the simulator; nothing in it imports this.
+To add one: a file here with one function; a line in __all__; its laws in tests/topologies/.
+Begin with: leaf_spine.py, then check.py (what every fabric must be).
+
 A fabric is an undirected `networkx.Graph`. What its attributes mean:
 
 nodes   kind         "node" (holds GPUs), "leaf", "spine"
