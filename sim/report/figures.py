@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +18,38 @@ if TYPE_CHECKING:
     from sim.results import Result
 
 INK, QUIET, GRID = "#1d2733", "#5d6b7a", "#dfe5ea"
-BLUE, PALE, ORANGE = "#1f6feb", "#cfe0fb", "#c2570c"
-SHADES = ("#0b2f6b", "#1f6feb", "#3aa17e", "#c2570c", "#8a3ffc")
-UNITS = ((172800.0, 86400.0, "days"), (7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))
+BLUE, PALE, ORANGE, SAND = "#1f6feb", "#cfe0fb", "#b4500b", "#f6dcc8"
+SHADES = ("#7b8794", "#4c93d9", "#1f5fd0", "#0b2f6b", "#b4500b")
+UNITS = ((259200.0, 86400.0, "days"), (7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))
+STEPS = {
+    "days": (0.5, 1, 2, 7, 14, 28, 91, 182, 365),
+    "hours": (0.5, 1, 2, 3, 6, 12, 24),
+    "minutes": (0.5, 1, 2, 5, 10, 15, 30),
+}
+MARKS = ((1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"), (21600, "6 h"),
+         (86400, "1 d"), (604800, "1 w"), (2592000, "30 d"), (31536000, "1 y"))  # fmt: skip
+AT_ONCE_S = 1.0
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rackplan",
+    "text.parse_math": False,  # a name may hold a dollar
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": QUIET,
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the page's own style, whatever the user's is, and leave the user's as it was."""
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", STYLE]):
+        yield
 
 
 def unit_of(span_s: float) -> tuple[float, str]:
@@ -29,121 +62,176 @@ def unit_of(span_s: float) -> tuple[float, str]:
 
 def canvas(width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
     """Return a figure and its axes, in the page's own style."""
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    mpl.rcParams.update(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "rackplan",
-            "font.family": "sans-serif",
-            "font.size": 9.5,
-            "axes.edgecolor": GRID,
-            "axes.labelcolor": QUIET,
-            "text.color": INK,
-            "xtick.color": QUIET,
-            "ytick.color": QUIET,
-        }
-    )
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, 1, sharex=True))
-    for axis in axes:
-        axis.spines[["top", "right", "left"]].set_visible(False)
-        axis.grid(axis="y", color=GRID, linewidth=0.8)
-        axis.set_axisbelow(True)
-        axis.tick_params(length=0)
+    with style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = np.atleast_1d(figure.subplots(rows, 1, sharex=True))
+        for axis in axes:
+            axis.spines[["top", "right", "left"]].set_visible(False)
+            axis.grid(axis="y", color=GRID, linewidth=0.8)
+            axis.set_axisbelow(True)
+            axis.tick_params(length=0, pad=5)
     return figure, axes
 
 
 def svg(figure: Any, said: str) -> str:
     """Return the figure as an SVG element that says what it shows to those who cannot see it."""
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Type": None,
-                                                "Format": None}, transparent=True)  # fmt: skip
+    out, nothing = io.StringIO(), dict.fromkeys(("Date", "Creator", "Type", "Format"))
+    with style(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has its own
+        figure.savefig(out, format="svg", metadata=nothing, transparent=True)
     text = out.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r' id="[a-z0-9.]+_\d*"| id="[A-Za-z0-9.]+_\d+"', "", text)  # twice on a page
     text = re.sub(r' xmlns:xlink="[^"]*"', "", text).replace("xlink:href", "href")
     text = re.sub(r'\sxmlns="[^"]*"', "", text)
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
-    return text.replace("<svg ", f'<svg role="img" aria-label="{said}" ', 1)
+    text = re.sub(r"font: (bold|\d+) ([\d.]+)px [^;\"]*", r"font-weight: \1; font-size: \2px", text)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(said)}" ', 1)
 
 
 def coarse(values: np.ndarray, most: int = 500) -> np.ndarray:
     """Return means over neighbours, so that no more than `most` points are left, (k,)."""
-    step = max(1, len(values) // most)
-    keep = len(values) // step * step
-    means: np.ndarray = values[:keep].reshape(-1, step).mean(axis=1)
+    step = -(-len(values) // most) if len(values) else 1
+    starts = np.arange(0, len(values), step)
+    many = np.diff(np.append(starts, len(values)))
+    means: np.ndarray = np.add.reduceat(values, starts) / many if len(values) else values
     return means
 
 
-def over_time(result: Result) -> str:
-    """Return GPUs in use and jobs waiting over the run, one above the other."""
-    lines = {n: table.to_numpy(result.timeline, n) for n in result.timeline.column_names}
-    figure, (top, low) = canvas(9.2, 4.2, 2)
-    span_s = float(result.manifest.get("end_s") or 0.0)
+def clock(axis: Any, span_s: float) -> None:
+    """Mark the x axis, which is in the unit of such a span, at round times."""
+    from matplotlib.ticker import MaxNLocator, MultipleLocator
+
     size, name = unit_of(span_s)
-    if len(lines["time_s"]):
-        at = coarse(lines["time_s"]) / size
-        busy, up, queue = (coarse(lines[n]) for n in ("busy_gpus", "up_gpus", "waiting_jobs"))
-        top.fill_between(at, busy, step="post", color=PALE, linewidth=0)
-        top.step(at, busy, where="post", color=BLUE, linewidth=1.1)
-        top.step(at, up, where="post", color=INK, linewidth=0.9)
-        low.fill_between(at, queue, step="post", color="#f6dcc8", linewidth=0)
-        low.step(at, queue, where="post", color=ORANGE, linewidth=1.1)
-        top.set_ylim(0, max(float(up.max()), 1.0) * 1.12)
-        low.set_ylim(0, max(float(queue.max()) * 1.1, 1.0))
-        low.set_xlim(0, max(span_s / size, 1e-9))
-        top.text(span_s / size, up[-1], "GPUs up ", ha="right", va="bottom", color=INK)
+    steps = [step for step in STEPS.get(name, ()) if span_s / size / step <= 12]
+    axis.xaxis.set_major_locator(MultipleLocator(steps[0]) if steps else MaxNLocator(8))
+    axis.set_xlim(0, max(span_s / size, 1e-9))
+    axis.set_xlabel(f"{name} since the start")
+
+
+def filled(axis: Any, values: np.ndarray, edges: np.ndarray, line: str, fill: str) -> None:
+    """Draw means over bins as a filled stair."""
+    axis.stairs(values, edges, fill=True, color=fill, linewidth=0)
+    axis.stairs(values, edges, baseline=None, color=line, linewidth=1.1)
+
+
+@style()
+def over_time(result: Result) -> str:
+    """Return GPUs in use and jobs waiting over the run, one above the other; "" if no time went."""
+    from matplotlib.ticker import MaxNLocator
+
+    lines = {n: table.to_numpy(result.timeline, n) for n in result.timeline.column_names}
+    span_s = float(result.manifest.get("end_s") or 0.0)
+    if not len(lines["time_s"]) or span_s <= 0.0:
+        return ""
+    figure, (top, low) = canvas(9.2, 4.4, 2)
+    size, _ = unit_of(span_s)
+    busy, up, queue = (coarse(lines[n]) for n in ("busy_gpus", "up_gpus", "waiting_jobs"))
+    starts = lines["time_s"][:: -(-len(lines["time_s"]) // 500)]
+    edges = np.append(starts, span_s) / size
+    filled(top, busy, edges, BLUE, PALE)
+    top.stairs(up, edges, baseline=None, color=INK, linewidth=0.9)
+    filled(low, queue, edges, ORANGE, SAND)
+    top.set_ylim(0, max(float(up.max()), 1.0) * 1.14)
+    low.set_ylim(0, max(float(queue.max()) * 1.1, 1.0))
+    top.text(edges[-1], up[-1], f"{up[-1]:,.0f} up ", ha="right", va="bottom", color=INK)
+    for axis in (top, low):
+        axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axis.yaxis.set_major_formatter("{x:,.0f}")
+    warm_s = float(result.manifest.get("warmup_s") or 0.0)
+    if warm_s > 0.0:
+        for axis in (top, low):
+            axis.axvspan(0, min(warm_s, span_s) / size, color="#eef1f4", zorder=0.5)
+        low.text(0, low.get_ylim()[1], " warm-up, not counted", va="top", color=QUIET)
+    if not queue.any():
+        low.text(edges[-1] / 2, 0.4, "no job waited", ha="center", va="center", color=QUIET)
     top.set_title("GPUs in use", loc="left", color=BLUE, fontsize=10, fontweight="bold")
     low.set_title("Jobs waiting", loc="left", color=ORANGE, fontsize=10, fontweight="bold")
-    low.set_xlabel(f"{name} since the start")
-    return svg(figure, "GPUs in use and jobs waiting over time")
+    clock(low, span_s)
+    return svg(figure, f"GPUs in use, at most {busy.max():,.0f} of {up.max():,.0f} up, and jobs "
+               f"waiting, at most {queue.max():,.0f}, over time")  # fmt: skip
 
 
-def waits(result: Result, classes: dict[str, tuple[int, int]]) -> str:
-    """Return, for each size of gang, the share of jobs that started within a time."""
-    wait_s, gpus = (table.to_numpy(result.jobs, n) for n in ("wait_s", "gpus"))
-    figure, (axis,) = canvas(9.2, 3.4)
-    known = wait_s[~np.isnan(wait_s)]
-    longest = max(float(known.max()), 600.0) if known.size else 600.0
-    marks = np.geomspace(1.0, longest * 1.05, 240)
-    ends = []
-    for (label, (least, most)), shade in zip(classes.items(), SHADES, strict=False):
-        own = np.sort(wait_s[(gpus >= least) & (gpus <= most) & ~np.isnan(wait_s)])
+def apart(heights: Sequence[float], least: float, top: float) -> list[float]:
+    """Return heights moved as little as it takes to lie `least` apart, none above `top`."""
+    order = sorted(range(len(heights)), key=lambda i: -heights[i])
+    placed, room = list(heights), top
+    for i in order:
+        placed[i] = min(placed[i], room)
+        room = placed[i] - least
+    floor = 0.0
+    for i in reversed(order):
+        placed[i] = max(placed[i], floor)
+        floor = placed[i] + least
+    return placed
+
+
+@style()
+def waits(result: Result, classes: Mapping[str, tuple[int, int]]) -> str:
+    """Return, for each size of gang, the share of jobs that started within a time.
+
+    "" if no job waited longer than a second: then there is nothing to draw.
+    """
+    wait_s, gpus, submit_s = (
+        table.to_numpy(result.jobs, n) for n in ("wait_s", "gpus", "submit_s")
+    )
+    known = ~np.isnan(wait_s) & (submit_s >= float(result.manifest.get("warmup_s") or 0.0))
+    longest = float(wait_s[known].max()) if known.any() else 0.0
+    if longest <= AT_ONCE_S:
+        return ""
+    right = max(longest * 1.08, 600.0)
+    marks = np.geomspace(AT_ONCE_S, right, 240)
+    figure, (axis,) = canvas(9.2, 3.6)
+    ends: list[tuple[float, str, str]] = []
+    for (label, (least, most)), shade in zip(classes.items(), SHADES, strict=True):
+        own = np.sort(wait_s[(gpus >= least) & (gpus <= most) & known])
         if own.size:
             share = 100.0 * np.searchsorted(own, marks, side="right") / own.size
-            axis.plot(marks, share, color=shade, linewidth=1.8, label=f"{label} GPUs")
-            ends.append(label)
-    ticks = [(1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"),
-             (21600, "6 h"), (86400, "1 d"), (604800, "1 w"), (2592000, "30 d")]  # fmt: skip
+            axis.plot(marks, share, color=shade, linewidth=1.9, solid_capstyle="butt")
+            name = "1 GPU" if label == "1" else f"{label.replace('-', '–')} GPUs"
+            ends.append((float(share[0]), f"{name}: {share[0]:.0f} % at once", shade))
+    for y, (_, text, shade) in zip(apart([e[0] for e in ends], 7.0, 100.0), ends, strict=True):
+        axis.annotate(text, (0, y), (-8, 0), ("axes fraction", "data"), "offset points",
+                      ha="right", va="center", color=shade, fontweight="bold")  # fmt: skip
     axis.set_xscale("log")
-    axis.set_xticks([t for t, _ in ticks if t <= longest * 1.05])
-    axis.set_xticklabels([n for t, n in ticks if t <= longest * 1.05])
+    ticks = [(t, n) for t, n in MARKS if t <= right]
+    axis.set_xticks([t for t, _ in ticks], [n for _, n in ticks])
     axis.minorticks_off()
-    axis.set_xlim(1, longest * 1.05)
+    axis.set_xlim(AT_ONCE_S, right)
     axis.set_ylim(0, 103)
+    axis.yaxis.tick_right()
     axis.set_yticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    axis.set_xlabel("time from being eligible to the start")
-    if ends:
-        axis.legend(frameon=False, loc="lower right", ncols=1)
-    return svg(figure, "Share of jobs started within a time, by size of gang")
+    axis.tick_params(length=0)
+    axis.set_xlabel("started within this time of being eligible")
+    said = "; ".join(text for _, text, _ in ends)
+    return svg(figure, f"Share of jobs started within a time, by size of gang. {said}")
 
 
-def dots(names: list[str], values: list[list[float]], label: str) -> str:
-    """Return a dot a seed and a bar for the mean, a line a design."""
-    figure, (axis,) = canvas(9.2, 0.9 + 0.34 * len(names))
-    every = [v for row in values for v in row]
-    size, unit = unit_of(max(every, default=0.0))
-    for i, row in enumerate(values):
-        axis.plot(
-            [v / size for v in row], [i] * len(row), "o", color=BLUE, alpha=0.45, markersize=6
-        )
+@style()
+def dots(names: Sequence[str], values: Sequence[Sequence[float]], label: str) -> str:
+    """Return a dot a seed and a bar for the mean, a line a design with its name above."""
+    figure, (axis,) = canvas(9.2, 0.75 + 0.5 * len(names))
+    size, unit = unit_of(max((v for row in values for v in row), default=0.0))
+    for i, (name, row) in enumerate(zip(names, values, strict=True)):
+        axis.axhline(i, color=GRID, linewidth=0.8, zorder=0)
+        short = name if len(name) <= 110 else name[:109] + "…"
+        axis.annotate(short, (0, i - 0.2), (0, 0), ("axes fraction", "data"), "offset points",
+                      va="bottom", color=INK, annotation_clip=False)  # fmt: skip
         if row:
-            axis.plot([np.mean(row) / size], [i], "|", color=INK, markersize=16, markeredgewidth=2)
-    axis.set_yticks(range(len(names)), names)
-    axis.invert_yaxis()
+            axis.plot(np.array(row) / size, [i] * len(row), "o", color=BLUE, alpha=0.5, ms=6.5)
+            axis.plot([np.mean(row) / size], [i], "|", color=INK, ms=15, mew=2.2)
+        else:
+            axis.annotate("not known", (0, i), (4, -3), ("axes fraction", "data"), "offset points",
+                          va="top", color=QUIET)  # fmt: skip
+    axis.grid(visible=False, axis="y")
     axis.grid(axis="x", color=GRID, linewidth=0.8)
+    axis.set_yticks([])
+    axis.set_ylim(len(names) - 0.55, -0.75)
     axis.set_xlim(left=0)
-    axis.set_xlabel(f"{label}, {unit} (a dot a seed, the bar their mean)")
-    return svg(figure, f"{label} by design")
+    axis.margins(x=0.03)
+    axis.set_xlabel(f"{label}, {unit}")
+    return svg(figure, f"{label} by design, a dot a seed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SHOWN_TENANTS = 12
+LONG = 600
+LEFT = {"waiting": "waiting", "running": "running", "unborn": "not yet submitted"}
+OPEN = {"submitted", "unfit", *LEFT}
+FINE = {"completed", *OPEN}
 
 
 def time_of(value: float | None) -> str:
@@ -42,21 +48,39 @@ def environment() -> Any:
     return made
 
 
+def count(number: int, thing: str) -> str:
+    """Return a number of things: 1 job, 2,000 jobs."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def held(text: str) -> str:
+    """Return a text that breaks no line between a number and its unit."""
+    return re.sub(r"(?<=\d) (?=\S)", "\N{NO-BREAK SPACE}", text)
+
+
 def answer(result: Result) -> str:
     """Return the run in one sentence."""
     found = result.metrics
     wait, jobs = found["wait_s"], found["jobs"]
-    what = f"{found['gpus']:,} GPUs on {found['nodes']:,} nodes"
-    if wait["mean"] is None:
-        return f"On {what} no job started."
-    ended = sum(n for name, n in jobs.items() if name not in ("submitted", "waiting", "running",
-                                                               "unborn", "unfit"))  # fmt: skip
+    what = f"{count(found['gpus'], 'GPU')} on {count(found['nodes'], 'node')}"
+    ended = sum(n for name, n in jobs.items() if name not in OPEN)
+    if not ended:
+        return held(f"{what} ended none of {count(jobs['submitted'], 'job')}.")
     done = "all" if ended == jobs["submitted"] else f"{ended:,} of"
-    text = f"{what} ended {done} {jobs['submitted']:,} jobs in {time_of(found['span_s'])}"
-    if wait["p95"] == 0.0:
-        return f"{text}; at least 95 % of them started at once."
-    half = "at once" if wait["p50"] < 1.0 else f"within {time_of(wait['p50'])}"
-    return f"{text}; half of them started {half}, 95 % within {time_of(wait['p95'])}."
+    text = f"{what} ended {done} {count(jobs['submitted'], 'job')} in {time_of(found['span_s'])}"
+    if ended == jobs["submitted"] == 1:
+        text = text.replace("ended all 1 job", "ended the one job")
+    if found["occupancy"] is not None:
+        text += f", {share_of(found['occupancy'])} occupied"
+    if wait["p95"] is None:
+        return held(f"{text}.")
+    if wait["p99"] <= figures.AT_ONCE_S:
+        return held(f"{text}; hardly a job waited.")
+    half, most = ("at once" if v <= figures.AT_ONCE_S else f"within {time_of(v)}"
+                  for v in (wait["p50"], wait["p95"]))  # fmt: skip
+    if half == most:
+        return held(f"{text}; 95 % of those that started did so {most}.")
+    return held(f"{text}; half of the jobs started {half}, 95 % {most}.")
 
 
 def warnings(result: Result) -> list[str]:
@@ -65,12 +89,17 @@ def warnings(result: Result) -> list[str]:
     if result.manifest.get("status") == "interrupted":
         told.append("The run was interrupted: these numbers are of the part that was simulated.")
     if jobs.get("unfit"):
-        told.append(f"{jobs['unfit']:,} jobs can never fit this cluster and were left out.")
-    left = sum(jobs.get(name, 0) for name in ("waiting", "running", "unborn"))
+        told.append(f"{count(jobs['unfit'], 'job')} can never fit this cluster: reported here, "
+                    "not waited for, in no wait below.")  # fmt: skip
+    left = [f"{jobs[n]:,} {word}" for n, word in LEFT.items() if jobs.get(n)]
     if left:
-        told.append(f"{left:,} jobs had not ended when the run stopped.")
+        told.append(f"When the run stopped, jobs were left: {', '.join(left)}. Waits are of those "
+                    "that started, so they flatter.")  # fmt: skip
+    other = [f"{jobs[n]:,} {n.replace('_', ' ')}" for n in jobs if n not in FINE and jobs[n]]
+    if other:
+        told.append(f"Not all jobs completed: {', '.join(other)}.")
     if result.rejected is not None and result.rejected.num_rows:
-        told.append(f"{result.rejected.num_rows:,} rows of the trace were set aside "
+        told.append(f"{count(result.rejected.num_rows, 'row')} of the trace set aside "
                     "(rejected.parquet says why).")  # fmt: skip
     return told
 
@@ -92,29 +121,41 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
     ]
 
 
-def rows(part: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the lines of a table of classes, each with its share of the longest mean wait."""
-    longest = max((row["wait_s"]["mean"] or 0.0 for row in part.values()), default=0.0)
-    made = []
-    for name, row in part.items():
-        mean = row["wait_s"]["mean"] or 0.0
-        bar = round(100.0 * mean / longest, 1) if longest > 0.0 else 0.0
-        made.append({"name": name, "bar": bar} | row)
-    return made
+def rows(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the lines of a table of classes; bars are shares of the greatest, in per cent."""
+    waits = {name: row["wait_s"]["mean"] or 0.0 for name, row in part.items()}
+    longest = max(waits.values(), default=0.0) or 1.0
+    gpu_s = sum(row.get("gpu_s", 0.0) for row in part.values()) or 1.0
+    return [
+        {"name": name, "bar": round(100.0 * waits[name] / longest, 1)}
+        | {"gpu_share": row.get("gpu_s", 0.0) / gpu_s}
+        | dict(row)
+        for name, row in part.items()
+    ]
 
 
 def knobs(config: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Return the configuration as flat lines, path and value."""
-    if not isinstance(config, dict):
-        return [(prefix, str(config))] if prefix else [("scenario", str(config))]
-    lines: list[tuple[str, str]] = []
-    for key, value in config.items():
-        path = f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(value, dict) and value:
-            lines += knobs(value, path)
-        elif value not in (None, "", {}, []):
-            lines.append((path, str(value)))
-    return lines
+    """Return the configuration as flat lines, path and value; long values are cut."""
+    if isinstance(config, Mapping) and config:
+        parts = [(f"{prefix}.{key}" if prefix else str(key), v) for key, v in config.items()]
+    elif isinstance(config, list | tuple) and any(isinstance(v, Mapping) for v in config):
+        parts = [(f"{prefix}[{i}]", value) for i, value in enumerate(config[:LONG])]
+    elif config in (None, "", {}, []):
+        return []
+    else:
+        text = str(config)
+        return [(prefix, text if len(text) <= LONG else text[: LONG - 1] + "…")]
+    return [line for path, value in parts for line in knobs(value, path)]
+
+
+def chosen(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the lines with classes said by their own name: `queue`, `Fifo`."""
+    return [
+        (path.removesuffix("._target_"), text.rsplit(".", 1)[-1])
+        if path.endswith("._target_") and text.startswith("sim.")
+        else (path, text)
+        for path, text in lines
+    ]
 
 
 def page(result: Result) -> str:
@@ -123,25 +164,27 @@ def page(result: Result) -> str:
 
     manifest = dict(result.manifest)
     config = manifest.get("config")
-    said = config if isinstance(config, dict) else {"scenario": config}
-    tenants = result.metrics["by_tenant"]
-    few = dict(list(tenants.items())[:SHOWN_TENANTS])
+    said = config if isinstance(config, Mapping) else {"scenario": config}
+    tenants = rows(result.metrics["by_tenant"])
+    few = tenants[:SHOWN_TENANTS]
     template = environment().get_template("report.html.j2")
     text: str = template.render(
         title=manifest.get("name") or "rackplan report",
         question=manifest.get("question") or "How does this cluster carry this workload?",
         answer=answer(result),
-        warnings=warnings(result),
+        warnings=[held(text) for text in warnings(result)],
         cards=cards(result),
         over_time=figures.over_time(result),
         waits=figures.waits(result, SIZES),
+        started=result.metrics["wait_s"]["mean"] is not None,
         sizes=rows(result.metrics["by_size"]),
-        tenants=rows(few) if set(tenants) != {"(none)"} else [],
+        tenants=few if [row["name"] for row in few] != ["(none)"] else [],
         hidden=len(tenants) - len(few),
         found=result.metrics,
-        knobs=knobs(said.get("knobs", said)),
+        knobs=chosen(knobs(said.get("knobs", said))),
         command=said.get("command", ""),
         seed=manifest.get("seed", ""),
+        warmup_s=float(manifest.get("warmup_s") or 0.0),
         inputs=manifest.get("inputs", {}),
         notes=manifest.get("notes", []),
         versions=manifest.get("versions") or versions(),
