@@ -23,14 +23,29 @@ LABELS = {
     "jain_tenants": "fairness (Jain)",
 }
 LEVEL = 0.95
+NOISE_S = 1e-6  # sums in another order differ by less
+DRAWN = 30
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How a design differs from the first, in one metric: mean, and the interval's half-width."""
+    """How a design differs from the first, in one metric.
+
+    Parameters
+    ----------
+    mean : over the seeds that both have.
+    half : half-width of the 95 % interval; None with fewer than two such seeds.
+    seeds : how many they are.
+    """
 
     mean: float
     half: float | None
+    seeds: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.half is not None and abs(self.mean) > self.half
 
 
 @dataclass(frozen=True)
@@ -71,14 +86,27 @@ def said(name: str, value: float | None) -> str:
         return "–"
     if name.endswith("_frac"):
         return f"{100.0 * value:.1f} %"
-    return human_s(value) if name.endswith("_s") else f"{value:.3g}"
+    if name.endswith("_s"):
+        return human_s(value) if abs(value) >= NOISE_S else "0 s"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def shift(name: str, change: Difference) -> str:
+    """Return the mean of a paired difference, its sign said; points are points of a per cent."""
+    text = said(name, abs(change.mean))
+    sign = "+" if change.mean > 0 else "−" if change.mean < 0 else ""
+    return sign + (text.replace("%", "points") if name.endswith("_frac") else text)
+
+
+def within(name: str, change: Difference) -> str:
+    """Return the half-width of the interval; "" where there is none."""
+    return "" if change.half is None else f"± {said(name, change.half)}"
 
 
 def difference(name: str, change: Difference) -> str:
     """Return a paired difference as one says it, with its interval where there is one."""
-    sign = "+" if change.mean > 0 else "−" if change.mean < 0 else "±"
-    text = f"{sign}{said(name, abs(change.mean))}"
-    return text if change.half is None else f"{text} (± {said(name, change.half)})"
+    interval = within(name, change)
+    return f"{shift(name, change)} ({interval})" if interval else shift(name, change)
 
 
 def paired(mine: Mapping[int, float], first: Mapping[int, float]) -> Difference | None:
@@ -94,11 +122,11 @@ def paired(mine: Mapping[int, float], first: Mapping[int, float]) -> Difference 
         return None
     change = np.array([mine[seed] - first[seed] for seed in seeds])
     if len(seeds) < 2:
-        return Difference(float(change.mean()), None)
+        return Difference(float(change.mean()), None, len(seeds))
     from scipy.stats import t
 
     half = t.ppf(0.5 + LEVEL / 2, len(seeds) - 1) * change.std(ddof=1) / math.sqrt(len(seeds))
-    return Difference(float(change.mean()), float(half))
+    return Difference(float(change.mean()), float(half), len(seeds))
 
 
 def name_of(design: Mapping[str, str]) -> str:
@@ -136,29 +164,50 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
     return Comparison(tuple(designs))
 
 
+def best_of(made: Comparison) -> Design | None:
+    """Return the design of the shortest mean wait, the first of them; None if none is known."""
+    known = [d for d in made.designs if d.means["wait_mean_s"] is not None]
+    return min(known, key=lambda d: d.means["wait_mean_s"] or 0.0, default=None)
+
+
+def answer(made: Comparison) -> str:
+    """Return the comparison in one sentence: what waits least, and how sure that is."""
+    best, first = best_of(made), made.designs[0] if made.designs else None
+    if best is None or first is None:
+        return "No design has a wait to compare."
+    text = f"{best.name} waits least: {said('wait_mean_s', best.means['wait_mean_s'])} on average"
+    change = best.against_first["wait_mean_s"]
+    if best is first or change is None:
+        return f"{text}, over {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}."
+    text = f"{text}, {difference('wait_mean_s', change)} against {first.name}"
+    if change.half is None:
+        return f"{text}. One common seed says nothing of chance: ask with more."
+    return f"{text}." if change.clear else f"{text}; that may be chance."
+
+
 def page(made: Comparison) -> str:
     """Return the comparison as one self-contained page of HTML."""
     from sim.report import figures
-    from sim.report.html import environment
+    from sim.report.html import environment, held
 
-    names = [design.name for design in made.designs]
-    best = min(
-        (d for d in made.designs if d.means["wait_mean_s"] is not None),
-        key=lambda d: d.means["wait_mean_s"] or 0.0,
-        default=None,
-    )
+    drawn = made.designs[:DRAWN]
+    names = [design.name for design in drawn]
+    shown = {"wait_mean_s": "Mean wait", "jct_mean_s": "Mean completion time"}
     text: str = environment().get_template("compare.html.j2").render(
         designs=made.designs,
         labels=LABELS,
-        best=best,
+        answer=held(answer(made)),
+        best=best_of(made),
         said=said,
-        difference=difference,
-        waits=figures.dots(
-            names, [list(d.values["wait_mean_s"]) for d in made.designs], "Mean wait"
-        ),
-        completion=figures.dots(
-            names, [list(d.values["jct_mean_s"]) for d in made.designs], "Mean completion time"
-        ),
+        shift=shift,
+        within=within,
+        intervals=any(c and c.half is not None for d in made.designs[1:]
+                      for c in d.against_first.values()),
+        hidden=len(made.designs) - len(drawn),
+        figures={
+            label: figures.dots(names, [list(d.values[name]) for d in drawn], label)
+            for name, label in shown.items()
+        },
     )  # fmt: skip
     return text
 

@@ -148,6 +148,7 @@ def over_time(result: Result) -> str:
             axis.axvspan(0, min(warm_s, span_s) / size, color="#eef1f4", zorder=0.5)
         low.text(0, low.get_ylim()[1], " warm-up, not counted", va="top", color=QUIET)
     if not queue.any():
+        low.set_yticks([0], ["0"])
         low.text(edges[-1] / 2, 0.4, "no job waited", ha="center", va="center", color=QUIET)
     top.set_title("GPUs in use", loc="left", color=BLUE, fontsize=10, fontweight="bold")
     low.set_title("Jobs waiting", loc="left", color=ORANGE, fontsize=10, fontweight="bold")

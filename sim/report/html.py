@@ -54,8 +54,10 @@ def count(number: int, thing: str) -> str:
 
 
 def held(text: str) -> str:
-    """Return a text that breaks no line between a number and its unit."""
-    return re.sub(r"(?<=\d) (?=\S)", "\N{NO-BREAK SPACE}", text)
+    """Return a text that breaks no line within a quantity, such as `2 h 3 min`."""
+    return re.sub(
+        r"(?<=\d) (?=\S)|(?<=\d [dh]) (?=\d)|(?<=\d min) (?=\d)", "\N{NO-BREAK SPACE}", text
+    )
 
 
 def answer(result: Result) -> str:
@@ -74,6 +76,8 @@ def answer(result: Result) -> str:
         text += f", {share_of(found['occupancy'])} occupied"
     if wait["p95"] is None:
         return held(f"{text}.")
+    if wait["mean"] == 0.0:
+        return held(f"{text}; no job waited.")
     if wait["p99"] <= figures.AT_ONCE_S:
         return held(f"{text}; hardly a job waited.")
     half, most = ("at once" if v <= figures.AT_ONCE_S else f"within {time_of(v)}"
@@ -81,6 +85,12 @@ def answer(result: Result) -> str:
     if half == most:
         return held(f"{text}; 95 % of those that started did so {most}.")
     return held(f"{text}; half of the jobs started {half}, 95 % {most}.")
+
+
+def fates(jobs: Mapping[str, int]) -> str:
+    """Return how the jobs of a run stand at its end."""
+    told = [f"{jobs[n]:,} {LEFT.get(n, n.replace('_', ' '))}" for n in jobs if n != "submitted"]
+    return f"{jobs['submitted']:,}: {', '.join(told)}" if told else "none"
 
 
 def warnings(result: Result) -> list[str]:
@@ -174,6 +184,7 @@ def page(result: Result) -> str:
         answer=answer(result),
         warnings=[held(text) for text in warnings(result)],
         cards=cards(result),
+        ended=fates(result.metrics["jobs"]),
         over_time=figures.over_time(result),
         waits=figures.waits(result, SIZES),
         started=result.metrics["wait_s"]["mean"] is not None,
