@@ -100,7 +100,10 @@ def shift(name: str, change: Difference) -> str:
 
 def within(name: str, change: Difference) -> str:
     """Return the half-width of the interval; "" where there is none."""
-    return "" if change.half is None else f"± {said(name, change.half)}"
+    if change.half is None:
+        return ""
+    text = said(name, change.half)
+    return f"± {text.replace('%', 'points') if name.endswith('_frac') else text}"
 
 
 def difference(name: str, change: Difference) -> str:

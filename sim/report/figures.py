@@ -215,23 +215,23 @@ def waits(result: Result, classes: Mapping[str, tuple[int, int]]) -> str:
 @style()
 def dots(names: Sequence[str], values: Sequence[Sequence[float]], label: str) -> str:
     """Return a dot a seed and a bar for the mean, a line a design with its name above."""
-    figure, (axis,) = canvas(9.2, 0.75 + 0.5 * len(names))
+    figure, (axis,) = canvas(11.6, 0.75 + 0.52 * len(names))
     size, unit = unit_of(max((v for row in values for v in row), default=0.0))
     for i, (name, row) in enumerate(zip(names, values, strict=True)):
         axis.axhline(i, color=GRID, linewidth=0.8, zorder=0)
         short = name if len(name) <= 110 else name[:109] + "…"
-        axis.annotate(short, (0, i - 0.2), (0, 0), ("axes fraction", "data"), "offset points",
+        axis.annotate(short, (0, i - 0.27), (0, 0), ("axes fraction", "data"), "offset points",
                       va="bottom", color=INK, annotation_clip=False)  # fmt: skip
         if row:
             axis.plot(np.array(row) / size, [i] * len(row), "o", color=BLUE, alpha=0.5, ms=6.5)
-            axis.plot([np.mean(row) / size], [i], "|", color=INK, ms=15, mew=2.2)
+            axis.plot([np.mean(row) / size], [i], "|", color=INK, ms=13, mew=2.2)
         else:
             axis.annotate("not known", (0, i), (4, -3), ("axes fraction", "data"), "offset points",
                           va="top", color=QUIET)  # fmt: skip
     axis.grid(visible=False, axis="y")
     axis.grid(axis="x", color=GRID, linewidth=0.8)
     axis.set_yticks([])
-    axis.set_ylim(len(names) - 0.55, -0.75)
+    axis.set_ylim(len(names) - 0.55, -0.85)
     axis.set_xlim(left=0)
     axis.margins(x=0.03)
     axis.set_xlabel(f"{label}, {unit}")
