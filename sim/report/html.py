@@ -165,6 +165,7 @@ def chosen(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         if path.endswith("._target_") and text.startswith("sim.")
         else (path, text)
         for path, text in lines
+        if path not in ("name", "question")  # they stand on top
     ]
 
 
