@@ -6,13 +6,12 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import hydra
-from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -20,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.app.asked import asked
+from sim.app.guard import guard_hydra
 from sim.app.terminal import fault
 from sim.errors import RackplanError, ScenarioError
 from sim.files import data_dir, write
@@ -33,7 +33,6 @@ USAGE, INTERRUPTED = 2, 130
 PLACES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.ENOENT,
           errno.EEXIST, errno.ENAMETOOLONG)  # fmt: skip
 """Faults of a folder that cannot be written to."""
-PLUGINS = ("hydra._internal.core_plugins.", "hydra_plugins.", "sim.app.sweep.CompareRuns")
 
 
 def folders() -> list[Path]:
@@ -166,37 +165,10 @@ def faults_of(config: DictConfig) -> list[str]:
     return []
 
 
-def compose_safely() -> None:
-    """Let Hydra make objects of its own plugins and of our callback only, whatever it reads."""
-    compose = Hydra.compose_config
-
-    def checked(self: Any, *args: Any, **kwargs: Any) -> DictConfig:
-        config = compose(self, *args, **kwargs)
-        odd = list(targets(OmegaConf.to_container(config.hydra, resolve=False), "hydra"))
-        if odd:
-            raise ScenarioError(odd)
-        return config
-
-    Hydra.compose_config = checked  # type: ignore[method-assign]
-
-
-def targets(node: Any, path: str) -> Iterator[str]:
-    """Give a fault for each `_target_` that Hydra itself must not follow."""
-    pairs: Iterable[tuple[Any, Any]] = ()
-    if isinstance(node, dict):
-        pairs = node.items()
-    elif isinstance(node, list):
-        pairs = enumerate(node)
-    for key, value in pairs:
-        if key == "_target_" and not (isinstance(value, str) and value.startswith(PLUGINS)):
-            yield f"{path}._target_: {value!r} may not be named"
-        yield from targets(value, f"{path}.{key}")
-
-
 def main() -> None:
     """Run the command: 0, or 2 for a fault of the user's, 130 after Ctrl-C, 1 for the rest."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # faults come to us, whole
-    compose_safely()
+    guard_hydra()
     words, left_out = asked(sys.argv[1:])
     many = any(word in ("-m", "--multirun") for word in words)
     try:

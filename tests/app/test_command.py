@@ -203,13 +203,36 @@ def test_what_is_no_choice_is_refused_before_it_runs(rackplan, tmp_path, target)
     assert not (tmp_path / "pwned").exists()
 
 
-def test_a_strangers_folder_can_name_no_callback(rackplan, tmp_path):
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "{callbacks: {bad: {_target_: pathlib.Path.touch, self: pwned}}}",
+        "{launcher: {_target_: os.system}}",
+        '{job_logging: {version: 1, handlers: {x: {"()": os.system, command: touch pwned}}}}',
+        '{hydra_logging: {version: 1, handlers: {x: {"()": os.system, command: touch pwned}}}}',
+        "{job_logging: {version: 1, handlers: {x: {class: subprocess.Popen}}}}",
+        "{job_logging: {version: 1, handlers: {x: {stream: 'ext://antigravity.x'}}}}",
+    ],
+)
+def test_a_strangers_folder_has_hydra_call_nothing(rackplan, tmp_path, bad):
     mine = tmp_path / "mine" / "experiment"
     mine.mkdir(parents=True)
-    bad = "hydra: {callbacks: {bad: {_target_: pathlib.Path.touch, self: pwned}}}"
-    (mine / "bad.yaml").write_text(f"# @package _global_\n{bad}\n")
-    done = rackplan("--config-dir", str(mine.parent), "experiment=bad", *SMALL, code=2)
-    assert "pathlib" in done.stderr
+    (mine / "bad.yaml").write_text(f"# @package _global_\nhydra: {bad}\n")
+    for mode in ((), ("-m", "seed=1,2")):
+        folder = ("--config-dir", str(mine.parent))
+        done = rackplan(*folder, *mode, "experiment=bad", *SMALL, code=2)
+        assert "may not be named" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "pwned").exists()
+
+
+def test_a_swept_experiment_of_a_stranger_is_refused_too(rackplan, tmp_path):
+    mine = tmp_path / "mine" / "experiment"
+    mine.mkdir(parents=True)
+    bad = "{callbacks: {bad: {_target_: pathlib.Path.touch, self: pwned}}}"
+    (mine / "bad.yaml").write_text(f"# @package _global_\nhydra: {bad}\n")
+    words = ("--config-dir", str(mine.parent), "-m", "experiment=demo,bad")
+    assert "may not be named" in rackplan(*words, "report=false", code=2).stderr
     assert not (tmp_path / "pwned").exists()
 
 

@@ -1,0 +1,1 @@
+"""How many nodes does this work need? The figure of the README."""

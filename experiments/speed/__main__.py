@@ -1,0 +1,131 @@
+"""`make speed`: run every case in a process of its own and write the table docs/speed.md.
+
+Figures are CPU time (user and system), the median of three runs; each is also given as a ratio to
+a bare heapq loop measured in the same session, for machines differ and days do too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sim.files import write
+
+LANES = [
+    "1000 nodes, load 0.9",
+    "100 nodes, load 0.9",
+    "12500 nodes, load 0.9",
+    "1000 nodes, load 1.1",
+    "100 nodes, load 1.1",
+    "12500 nodes, load 1.1",
+    "1000 nodes, load 0.9, no backfill",
+    "1000 nodes, load 0.9, EASY by counts",
+    "1000 nodes that fail and are repaired",
+    "a Python policy asked at every pass",
+]
+PEERS = """
+| simulator | jobs per CPU-second | memory | measured on |
+|---|---|---|---|
+| Tiresias (count) | 360 – 1,640 | 33 – 38 MB | 480 – 2,396 jobs, 24 – 128 GPUs |
+| CQSim (EASY, conservative) | 91 – 1,714 | 17 MB | the same |
+| Alibaba PAI 2020 | 103 – 700 | 100 – 107 MB | the same |
+| Muri | 213 – 560 | 103 – 108 MB | its own traces |
+| Gavel | 7 – 277 | 150 – 219 MB | 96 – 5,089 jobs |
+| Blox | 15 – 93 | 80 – 91 MB | 480 – 1,934 jobs |
+| Sia | 2.4 | 163 MB | 160 jobs |
+"""
+
+
+def model() -> str:
+    """Return the processor's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown processor"
+
+
+def measured(name: str, jobs: int) -> dict[str, Any]:
+    """Return what a case gave."""
+    command = [sys.executable, "-m", "experiments.speed.cases", name, str(jobs)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"  {name}: {found['per_cpu_s']:,.0f} a CPU-second", file=sys.stderr, flush=True)
+    return found
+
+
+def cpu_s(command: list[str], **extra: str) -> float:
+    """Return the CPU time of a whole command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | extra)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def begin() -> dict[str, float]:
+    """Return the CPU time of help, of a run of one job from the cache, and of the first compile."""
+    rackplan = [sys.executable, "-m", "sim"]
+    with tempfile.TemporaryDirectory() as folder:
+        one = [*rackplan, "workload.jobs=1", "report=false", f"hydra.run.dir={folder}/a",
+               "overwrite=true"]  # fmt: skip
+        cold = cpu_s(one, XDG_CACHE_HOME=f"{folder}/cache")
+        warm = sorted(cpu_s(one, XDG_CACHE_HOME=f"{folder}/cache") for _ in range(3))[1]
+    helped = sorted(cpu_s([*rackplan, "--help"]) for _ in range(3))[1]
+    return {"help": helped, "ready": warm, "compile": cold - warm}
+
+
+def table(jobs: int, big: bool) -> str:
+    """Return the whole table as Markdown."""
+    heap = measured("heapq", jobs)["per_cpu_s"]
+    lines = [
+        "# Speed",
+        "",
+        f"{model()}, {os.cpu_count()} cores, Python {platform.python_version()}, {jobs:,} jobs of "
+        "8-GPU nodes (60 % of one GPU, 1 % of 64), EASY by nodes, depth 100, unless said otherwise. "
+        "Made by `make speed`; CPU time, median of three.",
+        "",
+        "| the simulation itself | jobs per CPU-second | times a bare heapq loop |",
+        "|---|---|---|",
+        f"| a bare heapq loop over the same events, nothing placed | {heap:,.0f} | 1 |",
+    ]
+    for name in LANES:
+        rate = measured(name, jobs)["per_cpu_s"]
+        lines.append(f"| {name} | {rate:,.0f} | {heap / rate:.2f} |")
+    lines += ["", "| from a Parquet trace to written results | jobs per CPU-second | peak memory |",
+              "|---|---|---|"]  # fmt: skip
+    for many in (jobs, 10 * jobs) if big else (jobs,):
+        found = measured("whole", many)
+        lines.append(f"| {many:,} jobs | {found['per_cpu_s']:,.0f} | {found['peak_MB']:,.0f} MB |")
+    start = begin()
+    lines += [
+        "",
+        "| the command | CPU-seconds |",
+        "|---|---|",
+        f"| `rackplan --help` | {start['help']:.2f} |",
+        f"| a run of one job, compiled before | {start['ready']:.2f} |",
+        f"| the first compile, once a version | {start['compile']:.1f} |",
+        "",
+        "Other simulators, measured elsewhere on their own inputs (not run here), on 2 cores of an "
+        "AMD EPYC:",
+        PEERS,
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and write the table."""
+    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    made = table(jobs, "--big" in sys.argv)
+    write(Path("docs") / "speed.md", made)
+    print(made)
+
+
+if __name__ == "__main__":
+    main()
