@@ -81,15 +81,15 @@ def begin() -> dict[str, float]:
     return {"help": helped, "ready": warm, "compile": cold - warm}
 
 
-def table(jobs: int, big: bool) -> str:
+def table(jobs: int) -> str:
     """Return the whole table as Markdown."""
     heap = measured("heapq", jobs)["per_cpu_s"]
     lines = [
         "# Speed",
         "",
         f"{model()}, {os.cpu_count()} cores, Python {platform.python_version()}, {jobs:,} jobs of "
-        "8-GPU nodes (60 % of one GPU, 1 % of 64), EASY by nodes, depth 100, unless said otherwise. "
-        "Made by `make speed`; CPU time, median of three.",
+        "8-GPU nodes (60 % of one GPU, 1 % of 64), EASY by nodes, depth 100, unless said "
+        "otherwise. Made by `make speed`; CPU time, median of three.",
         "",
         "| the simulation itself | jobs per CPU-second | times a bare heapq loop |",
         "|---|---|---|",
@@ -100,7 +100,7 @@ def table(jobs: int, big: bool) -> str:
         lines.append(f"| {name} | {rate:,.0f} | {heap / rate:.2f} |")
     lines += ["", "| from a Parquet trace to written results | jobs per CPU-second | peak memory |",
               "|---|---|---|"]  # fmt: skip
-    for many in (jobs, 10 * jobs) if big else (jobs,):
+    for many in (jobs, 10 * jobs):
         found = measured("whole", many)
         lines.append(f"| {many:,} jobs | {found['per_cpu_s']:,.0f} | {found['peak_MB']:,.0f} MB |")
     start = begin()
@@ -122,7 +122,7 @@ def table(jobs: int, big: bool) -> str:
 def main() -> None:
     """Measure and write the table."""
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    made = table(jobs, "--big" in sys.argv)
+    made = table(jobs)
     write(Path("docs") / "speed.md", made)
     print(made)
 

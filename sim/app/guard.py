@@ -1,4 +1,4 @@
-"""What Hydra may make and call by itself, whatever configuration it reads: its own, and our callback.
+"""What Hydra may make and call by itself, whatever it reads: its own, and our callback.
 
 `build` guards what becomes part of a scenario. Before that, Hydra follows names of its own section:
 callbacks, launchers and sweepers are made from `_target_`, and logging is set up by Python's own
