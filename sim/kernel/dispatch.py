@@ -8,7 +8,7 @@ from sim.kernel.order import close_block
 from sim.kernel.pick import pick
 from sim.kernel.plan import plan_counts
 from sim.kernel.reserve import charge, forget, promise
-from sim.state.columns import CHANGE, DIRTY, NOW, ZERO_WAITING
+from sim.state.columns import CHANGE, DIRTY, NOW, SHADOW, ZERO_WAITING
 from sim.state.handle import State
 
 
@@ -59,39 +59,54 @@ def pass_behind(s: State) -> None:
     """Start up to `depth` jobs behind the blocked head that do not touch its reservation.
 
     A job refused before is not asked again until something has come free or the reservation is
-    another: time and other starts only take from it.
+    another: time and other starts only take from it. Nor is one asked that `pick` would refuse at
+    its first look, a piece as large as one refused already. The columns are taken by name once: a
+    long queue is looked at hundreds of thousands of times.
     """
     queue, jobs, seen, place = s.queue, s.jobs, 0, 0
+    line, sizes, waiting = queue.line, queue.size, queue.job
+    gpus, chunks, klass, walltime_s, tried = (
+        jobs.gpus, jobs.chunk_gpus, jobs.klass, jobs.walltime_s, jobs.tried
+    )  # fmt: skip
+    refused, speed, size = s.kinds.refused, s.kinds.speed, s.kinds.size[0]
+    alone = s.kinds.size.size == 1 and not s.taste.scatter
+    now_s, shadow_s, depth = s.face.t[NOW], s.face.t[SHADOW], s.rule.depth
     over, room, change = False, most_free(s), s.face.n[CHANGE]
     zero = s.face.n[ZERO_WAITING] > 0
     while place < queue.n[0] and not over:
-        block = queue.line[place]
-        n, keep, i = queue.size[block], 0, 0
+        block = line[place]
+        n, keep, i = sizes[block], 0, 0
         if place == 0:
             keep, i = 1, 1  # the head itself
         while i < n:
-            if seen == s.rule.depth or (room == 0 and not zero):
+            if seen == depth or (room == 0 and not zero):
                 over = True
                 break
             seen += 1
-            job = queue.job[block, i]
+            job = waiting[block, i]
             i += 1
-            if jobs.tried[job] != change:
-                kind = pick(s, job, True) if jobs.gpus[job] <= room else -1
+            ask = tried[job] != change and gpus[job] <= room
+            if ask and alone:
+                chunk = chunks[job] if chunks[job] >= 0 else min(gpus[job], size)
+                if chunk >= refused[0] and speed[klass[job], 0] > 0.0:
+                    ask = now_s + walltime_s[job] / speed[klass[job], 0] <= shadow_s
+            if ask:
+                kind = pick(s, job, True)
                 if kind >= 0:
-                    start(s, job, kind, s.face.t[NOW])
+                    start(s, job, kind, now_s)
                     charge(s, job, kind)
                     room, zero = most_free(s), s.face.n[ZERO_WAITING] > 0
                     continue
-                jobs.tried[job] = change
-            queue.job[block, keep] = job
+                tried[job] = change
+            if keep < i - 1:
+                waiting[block, keep] = job
             keep += 1
         if keep < i:
             for k in range(i, n):
-                queue.job[block, k - i + keep] = queue.job[block, k]
-            queue.size[block] = n - i + keep
+                waiting[block, k - i + keep] = waiting[block, k]
+            sizes[block] = n - i + keep
             queue.n[2] -= i - keep
-        if queue.size[block] == 0:
+        if sizes[block] == 0:
             close_block(queue, place)
         else:
             place += 1
