@@ -17,8 +17,11 @@ from sim.state.handle import State
 def part(total: int, gpus: int, of_gpus: int, chunks: int) -> int:
     """Return a chunk's part of what the whole gang asks of CPU or memory, rounded up.
 
-    It follows the GPUs; a job without GPUs splits it over its nodes.
+    It follows the GPUs; a job without GPUs splits it over its nodes. Most jobs ask for none: they
+    are spared the division.
     """
+    if total == 0:
+        return 0
     if of_gpus > 0:
         return (total * gpus + of_gpus - 1) // of_gpus
     return (total + chunks - 1) // chunks
