@@ -184,32 +184,38 @@ def pick_scattered(s: State, job: int, kind: int, outlasts: bool) -> bool:
 
 
 @jit
-def pick_in(s: State, job: int, kind: int, outlasts: bool) -> bool:
-    """Find nodes of one kind for the whole gang.
+def shape(s: State, job: int, kind: int) -> tuple[int, int, int]:
+    """Return how a gang lies on nodes of a kind: GPUs on each, nodes, GPUs on one node more.
 
     A job without a shape of its own takes one node if its GPUs fit on one, else whole nodes and
     one more for the rest.
     """
-    gpus, size = s.jobs.gpus[job], s.kinds.size[kind]
-    if gpus > s.kinds.free[kind]:
-        return False
-    s.pick.n[0] = 0
-    chunk, chunks = s.jobs.chunk_gpus[job], s.jobs.chunks[job]
+    gpus, chunk, chunks = s.jobs.gpus[job], s.jobs.chunk_gpus[job], s.jobs.chunks[job]
     if chunk < 0:
-        if s.taste.scatter and gpus > 0:
-            return pick_scattered(s, job, kind, outlasts)
-        chunk = min(gpus, size)
-    if chunk > size or (outlasts and chunk >= s.kinds.refused[kind]):
-        return False
+        chunk = min(gpus, s.kinds.size[kind])
     if chunk == gpus and chunk > 0:
         chunks = 1
     elif chunk > 0:
         chunks = gpus // chunk
+    return int(chunk), int(chunks), int(gpus - chunk * chunks)
+
+
+@jit
+def pick_in(s: State, job: int, kind: int, outlasts: bool) -> bool:
+    """Find nodes of one kind for the whole gang."""
+    gpus = s.jobs.gpus[job]
+    if gpus > s.kinds.free[kind]:
+        return False
+    s.pick.n[0] = 0
+    if s.taste.scatter and gpus > 0 and s.jobs.chunk_gpus[job] < 0:
+        return pick_scattered(s, job, kind, outlasts)
+    chunk, chunks, rest = shape(s, job, kind)
+    if chunk > s.kinds.size[kind] or (outlasts and chunk >= s.kinds.refused[kind]):
+        return False
     if not pick_alike(s, job, kind, chunk, chunks, outlasts):
         if outlasts and chunks == 1 and s.jobs.mcpu[job] == 0 and s.jobs.mem_bytes[job] == 0:
             s.kinds.refused[kind] = chunk  # nor will a larger piece find room, until something ends
         return False
-    rest = gpus - chunk * chunks
     return rest == 0 or (able(s, kind, rest, 1) and pick_first(s, job, kind, rest, 1, outlasts))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from sim.kernel.jit import jit
 from sim.kernel.job import take
-from sim.kernel.pick import part, pick
+from sim.kernel.levels import give
+from sim.kernel.pick import part, pick, shape
 from sim.state.columns import (
     CHANGE,
     HEAD,
@@ -18,6 +19,9 @@ from sim.state.columns import (
     SPARE,
 )
 from sim.state.handle import State
+
+LENT = -1
+"""Marks a node in `s.ahead` whose due GPUs are free for the time of the look ahead."""
 
 
 @jit
@@ -90,56 +94,153 @@ def keep(s: State, job: int) -> None:
 
 
 @jit
-def reserve_nodes(s: State, job: int) -> None:
-    """Reserve the nodes that placement would choose at the first instant when `job` fits.
-
-    The running jobs are ended one instant of expected ends after another, until the job fits; then
-    all is put back.
-
-    Source: what batsched's easy_bf and Slurm do; Neglects: that running jobs may end earlier.
-    """
-    jobs, now_s = s.jobs, s.face.t[NOW]
-    gone = np.empty(s.running.n[2], np.int64)
-    n, kind, shadow_s = 0, -1, np.inf
-    for place in range(s.running.n[0]):
-        block = s.running.line[place]
-        for i in range(s.running.size[block]):
-            other = s.running.job[block, i]
-            at_s = max(jobs.expect_s[other], now_s)
-            if n > 0 and at_s > shadow_s:
-                kind = pick(s, job, False)
-                if kind >= 0:
-                    break
-            shadow_s = at_s
-            release(s, other, 1)
-            gone[n] = other
-            n += 1
-        if kind >= 0:
-            break
-    if kind < 0 and n > 0:
-        kind = pick(s, job, False)
-    if kind >= 0:
-        keep(s, job)
-        s.face.t[SHADOW], s.face.n[SHADOW_KIND], s.face.n[SPARE] = shadow_s, kind, PLENTY
-    for i in range(n - 1, -1, -1):
-        release(s, gone[i], -1)
-
-
-@jit
 def useful(s: State, job: int) -> None:
     """Note from how many free GPUs on a node matters to the job's reservation, a kind each.
 
     By counts every node matters: 0.
     """
-    gpus = s.jobs.gpus[job]
     for kind in range(s.kinds.size.size):
         least = 0
         if s.rule.by_nodes and not s.taste.scatter:
-            chunk = s.jobs.chunk_gpus[job]
-            least = chunk if chunk >= 0 else min(gpus, s.kinds.size[kind])
-            if least > 0 and gpus % least > 0:
-                least = gpus % least
+            least, _, rest = shape(s, job, kind)
+            if rest > 0:
+                least = rest
         s.kinds.useful[kind] = least
+
+
+@jit
+def back(s: State, node: int, until_s: float, sign: int) -> None:
+    """Look ahead: free (+1) what jobs that are to end by `until_s` hold of a node; undone by -1."""
+    jobs, gpus, mcpu, size = s.jobs, 0, 0, 0
+    row = s.nodes.row[node]
+    while row >= 0:
+        job, here = int(s.ledger.job[row]), int(s.ledger.gpus[row])
+        if jobs.expect_s[job] <= until_s:
+            gpus += here
+            mcpu += part(jobs.mcpu[job], here, jobs.gpus[job], jobs.chunks[job])
+            size += part(jobs.mem_bytes[job], here, jobs.gpus[job], jobs.chunks[job])
+        row = s.ledger.older[row]
+    give(s, node, sign * gpus, sign * mcpu, sign * size)
+
+
+@jit
+def lend(s: State, until_s: float, all_nodes: bool) -> None:
+    """Free what comes back by `until_s` on the nodes in `s.ahead` that will have enough to matter.
+
+    No other can be picked; with `all_nodes` on the others too.
+    """
+    free, kind, due, least = s.nodes.free, s.nodes.kind, s.ahead.gpus, s.kinds.useful
+    for i in range(s.ahead.n[0]):
+        node = s.ahead.node[i]
+        if due[node] > 0 and (all_nodes or free[node] + due[node] - 1 >= least[kind[node]]):
+            back(s, node, until_s, 1)
+            due[node] = LENT
+
+
+@jit
+def unlend(s: State, until_s: float) -> None:
+    """Take back what was lent, and forget what is due."""
+    for i in range(s.ahead.n[0]):
+        node = s.ahead.node[i]
+        if s.ahead.gpus[node] == LENT:
+            back(s, node, until_s, -1)
+        s.ahead.gpus[node] = 0
+    s.ahead.n[0] = 0
+
+
+@jit
+def first_look(s: State, job: int) -> tuple[float, int, int]:
+    """Return the first instant at which nodes enough have the GPUs that `job` wants on each.
+
+    With it, where in `running` the jobs that end later begin: place in line and in block; a place
+    of -1 if the counts never suffice. It can be too early, as CPU, memory and the rest of a gang of
+    whole nodes are not asked about, never too late. What is due by then lies in `s.ahead`: the nodes in `node`, and by node 1 more than
+    the GPUs in `gpus`.
+    """
+    running, jobs, now_s = s.running, s.jobs, s.face.t[NOW]
+    line, sizes, held = running.line, running.size, running.job
+    expect_s, row0, rows = jobs.expect_s, jobs.row0, jobs.rows
+    at_node, at_gpus, kind_of, free, up = (
+        s.ledger.node, s.ledger.gpus, s.nodes.kind, s.nodes.free, s.nodes.up
+    )  # fmt: skip
+    touched, due = s.ahead.node, s.ahead.gpus
+    kinds = s.kinds.size.size
+    least, lack = np.zeros(kinds, np.int64), np.zeros(kinds, np.int64)
+    enough = s.taste.scatter
+    for kind in range(kinds):
+        least[kind], lack[kind], _ = shape(s, job, kind)
+        if s.kinds.speed[jobs.klass[job], kind] <= 0.0 or least[kind] > s.kinds.size[kind]:
+            lack[kind] = PLENTY
+            continue
+        for f in range(least[kind], s.kinds.size[kind] + 1):
+            lack[kind] -= s.kinds.many[kind, f]
+        enough = enough or lack[kind] <= 0
+    n, shadow_s = 0, -np.inf
+    for place in range(running.n[0]):
+        block = line[place]
+        for i in range(sizes[block]):
+            other = held[block, i]
+            at_s = max(expect_s[other], now_s)
+            if enough and at_s > shadow_s and n > 0:
+                s.ahead.n[0] = n
+                return shadow_s, place, i
+            shadow_s = at_s
+            for r in range(row0[other], row0[other] + rows[other]):
+                node, gpus = at_node[r], at_gpus[r]
+                if due[node] == 0:
+                    touched[n] = node
+                    due[node] = 1
+                    n += 1
+                kind, was = kind_of[node], free[node] + due[node] - 1
+                due[node] += gpus
+                if up[node] and was < least[kind] and was + gpus >= least[kind]:
+                    lack[kind] -= 1
+                    enough = enough or lack[kind] <= 0
+    s.ahead.n[0] = n
+    return shadow_s, running.n[0] if enough and n > 0 else -1, 0
+
+
+@jit
+def reserve_nodes(s: State, job: int) -> None:
+    """Reserve the nodes that placement would choose at the first instant when `job` fits.
+
+    The running jobs are ended one instant of expected ends after another, until the job fits; then
+    all is put back. Up to the instant that `first_look` finds this needs no search for nodes.
+
+    Source: what batsched's easy_bf and Slurm do; Neglects: that running jobs may end earlier.
+    """
+    running = s.running
+    begun_s, place, i = first_look(s, job)
+    kind, shadow_s, n = -1, begun_s, 0
+    gone = np.empty(0, np.int64)
+    if place >= 0:
+        lend(s, begun_s, False)
+        kind = pick(s, job, False)
+    if kind < 0 <= place < running.n[0]:
+        lend(s, begun_s, True)
+        gone = np.empty(running.n[2], np.int64)
+        while kind < 0 and place < running.n[0]:
+            block = running.line[place]
+            while i < running.size[block]:
+                other = running.job[block, i]
+                if n > 0 and s.jobs.expect_s[other] > shadow_s:
+                    kind = pick(s, job, False)
+                    if kind >= 0:
+                        break
+                shadow_s = s.jobs.expect_s[other]
+                release(s, other, 1)
+                gone[n] = other
+                n += 1
+                i += 1
+            place, i = place + 1, 0
+        if kind < 0:
+            kind = pick(s, job, False)
+    if kind >= 0:
+        keep(s, job)
+        s.face.t[SHADOW], s.face.n[SHADOW_KIND], s.face.n[SPARE] = shadow_s, kind, PLENTY
+    for k in range(n - 1, -1, -1):
+        release(s, gone[k], -1)
+    unlend(s, begun_s)
 
 
 @jit
@@ -163,11 +264,11 @@ def promise(s: State, job: int) -> None:
     if s.face.n[HEAD] == job and s.face.n[HOLDS] == 1 and s.face.t[SHADOW] > s.face.t[NOW]:
         return
     forget(s)
+    useful(s, job)
     if s.rule.by_nodes:
         reserve_nodes(s, job)
     else:
         reserve_counts(s, job)
-    useful(s, job)
     s.face.n[HEAD] = job
     s.face.n[HOLDS] = 1 if s.rule.by_nodes or not scattered(s, job) else 0
     s.face.n[CHANGE] += 1

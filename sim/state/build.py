@@ -234,8 +234,8 @@ def pass_rows(state: State) -> int:
 
 
 def scratch_of(rows: int) -> Scratch:
-    """Return room for the nodes of one gang."""
-    return Scratch(np.empty(rows, np.int64), np.empty(rows, np.int64), np.zeros(1, np.int64))
+    """Return room for what a search finds: a gang's nodes, or all of them."""
+    return Scratch(np.empty(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
 
 
 def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -> State:
@@ -259,5 +259,5 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), agenda,
         ledger_of(int(rows.sum()) + slots + 2 * m), events_of(jobs), whole(rule), taste,
-        scratch_of(width), scratch_of(width), Face(times, numbers),
+        scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

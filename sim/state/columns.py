@@ -205,5 +205,6 @@ TABLES: dict[str, Any] = {
     "taste": Taste,
     "pick": Scratch,
     "kept": Scratch,
+    "ahead": Scratch,
     "face": Face,
 }

@@ -1,9 +1,12 @@
-"""The State's compiled face: one pointer for the kernels, plain tables for Python."""
+"""The State, and how compiled code sees it: one pointer to a block of addresses and shapes."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any
+
+import numpy as np
 
 from sim.state.cache import folder
 from sim.state.columns import (
@@ -22,8 +25,20 @@ from sim.state.columns import (
 )
 
 try:
-    from numba import config, njit, types
-    from numba.experimental import structref
+    from llvmlite import ir
+    from numba.core import cgutils, config, types
+    from numba.core.typing.templates import AttributeTemplate
+    from numba.extending import (
+        NativeValue,
+        infer_getattr,
+        lower_getattr_generic,
+        models,
+        register_model,
+        typeof_impl,
+        unbox,
+    )
+    from numba.np.arrayobj import make_array, populate_array
+    from numba.np.numpy_support import from_dtype
 
     COMPILED = not config.DISABLE_JIT
     if COMPILED and not os.environ.get("NUMBA_CACHE_DIR"):
@@ -31,42 +46,15 @@ try:
 except ImportError:  # numba is optional: the same code runs without it, slowly
     COMPILED = False
 
-_Base: Any = structref.StructRefProxy if COMPILED else object
-_FACES: dict[type, Any] = {}
 
-
-def _face(name: str, fields: list[str]) -> Any:
-    """Return a structref class of these fields; its type stands at module level, for the cache."""
-
-    def widened(self: Any, fields: Any) -> Any:
-        return tuple((field, types.unliteral(kind)) for field, kind in fields)
-
-    kind = type(f"{name}Type", (types.StructRef,), {"preprocess_fields": widened})
-    kind.__module__ = __name__
-    globals()[kind.__name__] = structref.register(kind)
-    proxy = type(name, (structref.StructRefProxy,), {"__module__": __name__})
-    structref.define_proxy(proxy, kind, fields)
-    return proxy
-
-
-if COMPILED:
-    for _table in dict.fromkeys(TABLES.values()):
-        _FACES[_table] = _face(f"{_table.__name__}Face", list(_table._fields))
-
-    @structref.register
-    class StateType(types.StructRef):  # type: ignore[misc]
-        """The kernels' face of a State. At module level: inside a function it defeats the cache."""
-
-        def preprocess_fields(self, fields: Any) -> Any:
-            """Return the fields with literal types widened."""
-            return tuple((name, types.unliteral(kind)) for name, kind in fields)
-
-
-class State(_Base):  # type: ignore[misc]
+class State:
     """All that changes in a run.
 
-    Python reads its tables; kernels take it as one pointer (a numba structref of structrefs), so
-    that crossing is cheap and verbs may call verbs. Where nothing is compiled it is a plain object.
+    Python reads its tables; kernels take it as one pointer and see the same tables, so that
+    crossing is cheap and verbs may call verbs. The tables and their arrays stay the same ones for
+    a State's life, and it must live as long as the call: then kernels need not count references,
+    which took a third of their time as a numba structref. Where nothing is compiled it is a plain
+    object.
     """
 
     jobs: Jobs
@@ -81,14 +69,16 @@ class State(_Base):  # type: ignore[misc]
     taste: Taste
     pick: Scratch
     kept: Scratch
+    ahead: Scratch
     face: Face
 
-    def __new__(cls, *tables: Any) -> State:
-        """Return a State of the tables, in the order of `TABLES`."""
-        self: State = _joined(*tables) if COMPILED else super().__new__(cls)
+    def __init__(self, *tables: Any) -> None:
+        """Take the tables, in the order of `TABLES`; arrays must be C-contiguous."""
         for name, table in zip(TABLES, tables, strict=True):
             setattr(self, name, table)
-        return self
+        if COMPILED:
+            self._numba_type_, self._block = _described(tables)
+            self._address = self._block.ctypes.data
 
     def replaced(self, **tables: Any) -> State:
         """Return a State with some tables replaced (a longer ledger)."""
@@ -96,20 +86,115 @@ class State(_Base):  # type: ignore[misc]
 
 
 if COMPILED:
-    structref.define_proxy(State, StateType, list(TABLES))
-    JobsFace, NodesFace, KindsFace = _FACES[Jobs], _FACES[Nodes], _FACES[Kinds]
-    OrderFace, AgendaFace, LedgerFace = _FACES[Order], _FACES[Agenda], _FACES[Ledger]
-    EventsFace, RuleFace, TasteFace = _FACES[Events], _FACES[Rule], _FACES[Taste]
-    ScratchFace, FaceFace = _FACES[Scratch], _FACES[Face]
 
-    @njit(cache=True)
-    def _joined(  # type: ignore[no-untyped-def]  # noqa: PLR0913 (a table each)
-        jobs, nodes, kinds, queue, running, agenda, ledger, events, rule, taste, pick, kept, face
-    ):
-        """Return the compiled face of the tables. Cached, unlike a structref's own constructor."""
-        return State(
-            JobsFace(*jobs), NodesFace(*nodes), KindsFace(*kinds), OrderFace(*queue),
-            OrderFace(*running), AgendaFace(*agenda), LedgerFace(*ledger), EventsFace(*events),
-            RuleFace(*rule), TasteFace(*taste), ScratchFace(*pick), ScratchFace(*kept),
-            FaceFace(*face),
-        )  # fmt: skip
+    class StateType(types.Type):  # type: ignore[misc]
+        """A State to the compiler: where in its block each column's address and shape stand."""
+
+        def __init__(self, layout: tuple[tuple[str, str, Any], ...]) -> None:
+            self.where: dict[tuple[str, str], tuple[Any, int]] = {}
+            place = 0
+            for table, field, kind in layout:
+                self.where[table, field] = kind, place
+                place += 1 + getattr(kind, "ndim", 0)
+            digest = hashlib.sha256(repr(layout).encode()).hexdigest()[:12]
+            super().__init__(name=f"State_{digest}")
+
+    class TableType(types.Type):  # type: ignore[misc]
+        """One table of a State: the same pointer."""
+
+        def __init__(self, state: StateType, table: str) -> None:
+            self.state, self.table = state, table
+            super().__init__(name=f"{state.name}_{table}")
+
+    register_model(StateType)(models.OpaqueModel)
+    register_model(TableType)(models.OpaqueModel)
+
+    _types: dict[tuple[tuple[str, str, Any], ...], StateType] = {}
+
+    def _described(tables: tuple[Any, ...]) -> tuple[StateType, np.ndarray]:
+        """Return the tables' type and block: for an array its address and shape, else its bits."""
+        layout, words = [], []
+        for name, table in zip(TABLES, tables, strict=True):
+            for field, value in zip(table._fields, table, strict=True):
+                if isinstance(value, np.ndarray):
+                    if not value.flags.c_contiguous:
+                        raise ValueError(f"{name}.{field} must be C-contiguous")
+                    kind = types.Array(from_dtype(value.dtype), value.ndim, "C")
+                    words += [value.ctypes.data, *value.shape]
+                elif isinstance(value, float):
+                    kind = types.float64
+                    words.append(int(np.float64(value).view(np.int64)))
+                else:
+                    kind = types.boolean if isinstance(value, bool) else types.int64
+                    words.append(int(value))
+                layout.append((name, field, kind))
+        known = tuple(layout)
+        if known not in _types:
+            _types[known] = StateType(known)
+        return _types[known], np.array(words, np.int64)
+
+    @typeof_impl.register(State)
+    def _typeof(state: State, _: Any) -> StateType:
+        """Return the type that the State has made for itself."""
+        return state._numba_type_
+
+    @unbox(StateType)
+    def _unbox(_: StateType, state: Any, c: Any) -> Any:
+        """Emit the crossing: the address of the block, as a pointer."""
+        address = c.pyapi.object_getattr_string(state, "_address")
+        pointer = c.pyapi.long_as_voidptr(address)
+        c.pyapi.decref(address)
+        return NativeValue(pointer, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
+
+    @infer_getattr
+    class StateAttributes(AttributeTemplate):  # type: ignore[misc]
+        """What `s.jobs` is."""
+
+        key = StateType
+
+        def generic_resolve(self, state: StateType, name: str) -> Any:
+            """Return the type of a table."""
+            return TableType(state, name) if name in TABLES else None
+
+    @infer_getattr
+    class TableAttributes(AttributeTemplate):  # type: ignore[misc]
+        """What `s.jobs.gpus` is."""
+
+        key = TableType
+
+        def generic_resolve(self, table: TableType, name: str) -> Any:
+            """Return the type of a column."""
+            return table.state.where.get((table.table, name), (None, 0))[0]
+
+    @lower_getattr_generic(StateType)
+    def _table(_context: Any, _builder: Any, _: StateType, pointer: Any, _name: str) -> Any:
+        """Emit `s.jobs`: nothing."""
+        return pointer
+
+    @lower_getattr_generic(TableType)
+    def _column(context: Any, builder: Any, table: TableType, pointer: Any, name: str) -> Any:
+        """Emit `s.jobs.gpus`: an array that owns nothing, from the address and shape."""
+        kind, place = table.state.where[table.table, name]
+        word = ir.IntType(64)
+        block = builder.bitcast(pointer, word.as_pointer())
+
+        def at(i: int) -> Any:
+            value = builder.load(builder.gep(block, [word(place + i)]))
+            value.set_metadata("invariant.load", builder.module.add_metadata([]))
+            return value
+
+        if kind == types.float64:
+            return builder.bitcast(at(0), ir.DoubleType())
+        if kind == types.boolean:
+            return builder.trunc(at(0), ir.IntType(1))
+        if kind == types.int64:
+            return at(0)
+        shape = [at(1 + i) for i in range(kind.ndim)]
+        size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+        strides = [word(size)]
+        for n in shape[:0:-1]:
+            strides.insert(0, builder.mul(strides[0], n))
+        array = make_array(kind)(context, builder)
+        data = builder.inttoptr(at(0), context.get_data_type(kind.dtype).as_pointer())
+        populate_array(array, data, shape, strides, word(size), None)
+        return array._getvalue()
