@@ -18,6 +18,7 @@ from sim.state.columns import (
     CANCELS,
     DIRTY,
     EVENTS,
+    LAST,
     LEFT,
     NOW,
     PLAN,
@@ -135,9 +136,10 @@ def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
     """Put the waiting `jobs` (in order) under new keys, (jobs,), and sort the queue anew."""
     for i in range(jobs.size):
         s.jobs.key[jobs[i]] = key[i]
-    refill(s.queue, jobs[:0])
+    refill(s.queue, s.jobs.key, jobs[:0])
     for job in jobs:
         insert(s.queue, s.jobs.key, job)
+    s.face.n[LAST] = -1
     s.face.n[DIRTY] = 1
 
 

@@ -8,7 +8,16 @@ from sim.kernel.order import close_block
 from sim.kernel.pick import pick
 from sim.kernel.plan import plan_counts
 from sim.kernel.reserve import charge, forget, promise
-from sim.state.columns import CHANGE, DIRTY, NOW, SHADOW, ZERO_WAITING
+from sim.state.columns import (
+    CHANGE,
+    DIRTY,
+    HOLDS,
+    LAST,
+    LOOKED,
+    NOW,
+    SHADOW,
+    ZERO_WAITING,
+)
 from sim.state.handle import State
 
 
@@ -22,9 +31,33 @@ def most_free(s: State) -> int:
 
 
 @jit
+def top_level(s: State) -> int:
+    """Return the most GPUs free on any one node."""
+    top = 0
+    for kind in range(s.kinds.size.size):
+        f = s.kinds.size[kind]
+        while f > top and s.kinds.many[kind, f] == 0:
+            f -= 1
+        top = max(top, f)
+    return int(top)
+
+
+@jit
 def idle(s: State) -> bool:
     """Return whether no GPU is free, and none of the waiting jobs could do without."""
     return bool(s.face.n[ZERO_WAITING] == 0 and most_free(s) == 0)
+
+
+@jit
+def asked_all(s: State, now_s: float) -> bool:
+    """Return whether a pass would ask whom the last one asked, in vain, under the same conditions.
+
+    Nothing has come free since, whoever has joined stands behind the last one asked, and the
+    reservation still holds. With a long queue most arrivals are of this kind.
+    """
+    if s.face.n[LAST] < 0 or s.face.n[LOOKED] != s.face.n[CHANGE]:
+        return False
+    return s.rule.reserves == 0 or (s.face.n[HOLDS] == 1 and s.face.t[SHADOW] > now_s)
 
 
 @jit
@@ -45,6 +78,7 @@ def pass_front(s: State) -> int:
             i += 1
         for k in range(i, n):
             queue.job[block, k - i] = queue.job[block, k]
+            queue.key[block, k - i] = queue.key[block, k]
         queue.size[block] = n - i
         queue.n[2] -= i
         if n == i:
@@ -63,16 +97,16 @@ def pass_behind(s: State) -> None:
     its first look, a piece as large as one refused already. The columns are taken by name once: a
     long queue is looked at hundreds of thousands of times.
     """
-    queue, jobs, seen, place = s.queue, s.jobs, 0, 0
-    line, sizes, waiting = queue.line, queue.size, queue.job
+    queue, jobs, seen, place, last, started = s.queue, s.jobs, 0, 0, -1, False
+    line, sizes, waiting, key = queue.line, queue.size, queue.job, queue.key
     gpus, chunks, klass, walltime_s, tried = (
         jobs.gpus, jobs.chunk_gpus, jobs.klass, jobs.walltime_s, jobs.tried
     )  # fmt: skip
     refused, speed, size = s.kinds.refused, s.kinds.speed, s.kinds.size[0]
     alone = s.kinds.size.size == 1 and not s.taste.scatter
     now_s, shadow_s, depth = s.face.t[NOW], s.face.t[SHADOW], s.rule.depth
-    over, room, change = False, most_free(s), s.face.n[CHANGE]
-    zero = s.face.n[ZERO_WAITING] > 0
+    over, room, top, change = False, most_free(s), top_level(s), s.face.n[CHANGE]
+    zero, least = s.face.n[ZERO_WAITING] > 0, refused[0]
     while place < queue.n[0] and not over:
         block = line[place]
         n, keep, i = sizes[block], 0, 0
@@ -83,33 +117,45 @@ def pass_behind(s: State) -> None:
                 over = True
                 break
             seen += 1
-            job = waiting[block, i]
+            job = last = waiting[block, i]
             i += 1
-            ask = tried[job] != change and gpus[job] <= room
+            need = gpus[job]
+            ask = need <= room
             if ask and alone:
-                chunk = chunks[job] if chunks[job] >= 0 else min(gpus[job], size)
-                if chunk >= refused[0] and speed[klass[job], 0] > 0.0:
-                    ask = now_s + walltime_s[job] / speed[klass[job], 0] <= shadow_s
-            if ask:
+                chunk = chunks[job]
+                if chunk < 0:
+                    chunk = min(need, size)
+                ask = chunk <= top
+                if ask and chunk >= least:
+                    rate = speed[klass[job], 0]
+                    lasts_s = walltime_s[job] if rate == 1.0 else walltime_s[job] / rate
+                    ask = now_s + lasts_s <= shadow_s
+            if ask and tried[job] != change:
                 kind = pick(s, job, True)
                 if kind >= 0:
                     start(s, job, kind, now_s)
                     charge(s, job, kind)
-                    room, zero = most_free(s), s.face.n[ZERO_WAITING] > 0
+                    started = True
+                    room, top, zero = most_free(s), top_level(s), s.face.n[ZERO_WAITING] > 0
                     continue
                 tried[job] = change
+                least = refused[0]
             if keep < i - 1:
                 waiting[block, keep] = job
+                key[block, keep] = key[block, i - 1]
             keep += 1
         if keep < i:
             for k in range(i, n):
                 waiting[block, k - i + keep] = waiting[block, k]
+                key[block, k - i + keep] = key[block, k]
             sizes[block] = n - i + keep
             queue.n[2] -= i - keep
         if sizes[block] == 0:
             close_block(queue, place)
         else:
             place += 1
+    if seen == depth and not started:
+        s.face.n[LAST], s.face.n[LOOKED] = last, change
 
 
 @jit
@@ -121,11 +167,16 @@ def dispatch(s: State, now_s: float) -> None:
     """
     s.face.n[DIRTY] = 0
     s.face.t[NOW] = now_s
-    if s.queue.n[2] == 0 or idle(s):
+    if s.queue.n[2] == 0 or idle(s) or asked_all(s, now_s):
         return
+    s.face.n[LAST] = -1
     head = pass_front(s)
     rule = s.rule
-    if head < 0 or rule.depth == 0 or rule.interval_s > 0.0 or idle(s) or s.queue.n[2] == 1:
+    if head < 0 or rule.interval_s > 0.0 or idle(s):
+        return
+    if rule.depth == 0:
+        s.face.n[LAST], s.face.n[LOOKED] = head, s.face.n[CHANGE]
+    if rule.depth == 0 or s.queue.n[2] == 1:
         return
     if rule.reserves > 1:
         plan_counts(s, now_s)

@@ -15,6 +15,7 @@ from sim.state.columns import (
     EVENTS,
     HEAD,
     HOLDS,
+    LAST,
     LEFT,
     PEAK,
     PLAN_DUE,
@@ -88,8 +89,11 @@ def close_row(s: State, r: int, now_s: float, why: int) -> None:
 @jit
 def enter(s: State, job: int) -> None:
     """A job joins the queue."""
+    key, last = s.jobs.key, s.face.n[LAST]
     s.jobs.state[job] = WAITING
-    insert(s.queue, s.jobs.key, job)
+    insert(s.queue, key, job)
+    if last >= 0 and (key[job] < key[last] or (key[job] == key[last] and job < last)):
+        s.face.n[LAST] = -1
     if s.jobs.gpus[job] == 0:
         s.face.n[ZERO_WAITING] += 1
     s.face.n[PEAK] = max(s.face.n[PEAK], s.queue.n[2])
@@ -220,6 +224,7 @@ def give_up(s: State, job: int, now_s: float) -> bool:
         if not np.isnan(s.jobs.start_s[job]):
             return False
         remove(s.queue, s.jobs.key, job)
+        s.face.n[LAST] = -1
         leave(s, job)
     elif s.jobs.state[job] != UNBORN:
         return False

@@ -1,6 +1,11 @@
-"""Which nodes have so many GPUs free: a bit a node, a bitmap a level, in placement's order."""
+"""Which nodes have so many GPUs free: a bit a node, a bitmap a level, in placement's order.
+
+Over each bitmap lies another, a bit a word, so that a search on a full cluster skips what is empty.
+"""
 
 from __future__ import annotations
+
+import numpy as np
 
 from sim.kernel.jit import jit
 from sim.state.columns import WORD
@@ -32,7 +37,14 @@ def low_bit(word: int) -> int:
 def show(s: State, node: int, sign: int) -> None:
     """Enter (+1) a node in the level of its free GPUs, or take it out (-1)."""
     kind, free, rank = s.nodes.kind[node], s.nodes.free[node], s.nodes.rank[node]
-    s.kinds.level[kind, free, rank // WORD] ^= 1 << (rank % WORD)
+    word = rank // WORD
+    bits = s.kinds.level[kind, free, word] ^ 1 << (rank % WORD)
+    s.kinds.level[kind, free, word] = bits
+    above, bit = word // WORD, 1 << (word % WORD)
+    if bits == 0:
+        s.kinds.some[kind, free, above] &= ~bit
+    else:
+        s.kinds.some[kind, free, above] |= bit
     s.kinds.many[kind, free] += sign
     s.kinds.free[kind] += sign * free
 
@@ -62,32 +74,38 @@ def able(s: State, kind: int, gpus: int, enough: int) -> bool:
 
 
 @jit
-def word_of(s: State, kind: int, group: int, gpus: int, word: int) -> int:
-    """Return the bits of one word of nodes in the levels of a group that have `gpus` free."""
+def union(s: State, bitmap: np.ndarray, kind: int, group: int, gpus: int, word: int) -> int:
+    """Return a word of the bitmap, over the levels of a group that have `gpus` free."""
     bits = 0
     for i in range(s.taste.group[group], s.taste.group[group + 1]):
         f = s.taste.level[i]
         if f >= gpus and s.kinds.many[kind, f] > 0:
-            bits |= s.kinds.level[kind, f, word]
+            bits |= bitmap[kind, f, word]
     return int(bits)
 
 
 @jit
 def next_rank(s: State, kind: int, group: int, gpus: int, rank: int) -> int:
     """Return the least rank >= `rank` of a node in the group's levels with `gpus` free, or -1."""
-    word = rank // WORD
-    if word >= s.kinds.level.shape[2]:
-        return -1
     alive = False
     for i in range(s.taste.group[group], s.taste.group[group + 1]):
         f = s.taste.level[i]
         alive = alive or (f >= gpus and s.kinds.many[kind, f] > 0)
-    if not alive:
+    word = rank // WORD
+    if not alive or word >= s.kinds.level.shape[2]:
         return -1
-    bits = word_of(s, kind, group, gpus, word) >> (rank % WORD) << (rank % WORD)
-    while bits == 0:
+    bits = union(s, s.kinds.level, kind, group, gpus, word) >> (rank % WORD) << (rank % WORD)
+    if bits == 0:
         word += 1
-        if word == s.kinds.level.shape[2]:
+        above = word // WORD
+        if above == s.kinds.some.shape[2]:
             return -1
-        bits = word_of(s, kind, group, gpus, word)
+        some = union(s, s.kinds.some, kind, group, gpus, above) >> (word % WORD) << (word % WORD)
+        while some == 0:
+            above += 1
+            if above == s.kinds.some.shape[2]:
+                return -1
+            some = union(s, s.kinds.some, kind, group, gpus, above)
+        word = above * WORD + low_bit(some)
+        bits = union(s, s.kinds.level, kind, group, gpus, word)
     return int(word * WORD + low_bit(bits))

@@ -1,4 +1,7 @@
-"""Jobs in order of (key, row): sorted blocks in a line. Both `queue` and `running` are one."""
+"""Jobs in order of (key, row): sorted blocks in a line. Both `queue` and `running` are one.
+
+Keys lie beside the jobs, so that a search meets few lines of memory.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,35 @@ from sim.state.columns import BLOCK, F8, Order
 
 
 @jit
-def before(key: F8, a: int, b: int) -> bool:
-    """Return whether job `a` goes before job `b`: least key first, ties to the lower row."""
-    return bool(key[a] < key[b] or (key[a] == key[b] and a < b))
+def before(order: Order, block: int, slot: int, key: float, job: int) -> bool:
+    """Return whether what is in the slot goes before `job`: least key first, ties to lower rows."""
+    other = order.key[block, slot]
+    return bool(other < key or (other == key and order.job[block, slot] < job))
 
 
 @jit
-def block_of(order: Order, key: F8, job: int) -> int:
+def block_of(order: Order, key: float, job: int) -> int:
     """Return the place in line of the block where `job` is, or would be: the last that begins at
     or before it, else the first.
     """
     lo, hi = 0, order.n[0]
     while hi - lo > 1:
         mid = (lo + hi) >> 1
-        if before(key, job, order.job[order.line[mid], 0]):
-            hi = mid
-        else:
+        block = order.line[mid]
+        if before(order, block, 0, key, job) or order.job[block, 0] == job:
             lo = mid
+        else:
+            hi = mid
     return int(lo)
 
 
 @jit
-def slot_of(order: Order, key: F8, job: int, block: int) -> int:
+def slot_of(order: Order, key: float, job: int, block: int) -> int:
     """Return the first slot of the block whose job does not go before `job`."""
-    row = order.job[block]
     lo, hi = 0, order.size[block]
     while lo < hi:
         mid = (lo + hi) >> 1
-        if before(key, row[mid], job):
+        if before(order, block, mid, key, job):
             lo = mid + 1
         else:
             hi = mid
@@ -67,7 +71,7 @@ def close_block(order: Order, place: int) -> None:
 
 
 @jit
-def refill(order: Order, jobs: np.ndarray) -> None:
+def refill(order: Order, key: F8, jobs: np.ndarray) -> None:
     """Make the order anew from jobs that are sorted already, blocks three quarters full."""
     while order.n[0] > 0:
         close_block(order, order.n[0] - 1)
@@ -75,6 +79,7 @@ def refill(order: Order, jobs: np.ndarray) -> None:
         if i % (BLOCK * 3 // 4) == 0:
             block = open_block(order, order.n[0])
         order.job[block, order.size[block]] = jobs[i]
+        order.key[block, order.size[block]] = key[jobs[i]]
         order.size[block] += 1
     order.n[2] = jobs.size
 
@@ -93,28 +98,30 @@ def rows(order: Order) -> np.ndarray:
 
 
 @jit
-def make_room(order: Order, key: F8, job: int, place: int) -> int:
+def make_room(order: Order, key: float, job: int, place: int) -> int:
     """Split the full block at `place`, or begin one behind the last; return where `job` goes."""
     block = order.line[place]
     new = open_block(order, place + 1)
-    if place == order.n[0] - 2 and before(key, order.job[block, BLOCK - 1], job):
+    if place == order.n[0] - 2 and before(order, block, BLOCK - 1, key, job):
         return place + 1  # a queue that grows at its end fills its blocks
     half = BLOCK // 2
     for i in range(half, BLOCK):
         order.job[new, i - half] = order.job[block, i]
+        order.key[new, i - half] = order.key[block, i]
     order.size[new] = BLOCK - half
     order.size[block] = half
-    return place if before(key, job, order.job[new, 0]) else place + 1
+    return place + 1 if before(order, new, 0, key, job) else place
 
 
 @jit
-def insert(order: Order, key: F8, job: int) -> None:
+def insert(order: Order, keys: F8, job: int) -> None:
     """Put a job into its place."""
+    key = keys[job]
     if order.n[0] == 0:
         open_block(order, 0)
     place = block_of(order, key, job)
     if order.size[order.line[place]] == BLOCK and order.n[1] == 0:
-        refill(order, rows(order))  # many blocks are nearly empty: close the ranks
+        refill(order, keys, rows(order))  # many blocks are nearly empty: close the ranks
         place = block_of(order, key, job)
     if order.size[order.line[place]] == BLOCK:
         place = make_room(order, key, job, place)
@@ -122,7 +129,9 @@ def insert(order: Order, key: F8, job: int) -> None:
     slot = slot_of(order, key, job, block)
     for i in range(order.size[block], slot, -1):
         order.job[block, i] = order.job[block, i - 1]
+        order.key[block, i] = order.key[block, i - 1]
     order.job[block, slot] = job
+    order.key[block, slot] = key
     order.size[block] += 1
     order.n[2] += 1
 
@@ -133,6 +142,7 @@ def drop(order: Order, place: int, slot: int) -> None:
     block = order.line[place]
     for i in range(slot, order.size[block] - 1):
         order.job[block, i] = order.job[block, i + 1]
+        order.key[block, i] = order.key[block, i + 1]
     order.size[block] -= 1
     order.n[2] -= 1
     if order.size[block] == 0:
@@ -140,7 +150,7 @@ def drop(order: Order, place: int, slot: int) -> None:
 
 
 @jit
-def remove(order: Order, key: F8, job: int) -> None:
+def remove(order: Order, keys: F8, job: int) -> None:
     """Take out a job; its key must be what it was when it was put in."""
-    place = block_of(order, key, job)
-    drop(order, place, slot_of(order, key, job, order.line[place]))
+    place = block_of(order, keys[job], job)
+    drop(order, place, slot_of(order, keys[job], job, order.line[place]))

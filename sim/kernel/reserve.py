@@ -48,8 +48,9 @@ def forget(s: State) -> None:
 def reserve_counts(s: State, job: int) -> None:
     """Reserve by counts: the first expected end after which a kind has GPUs enough for `job`.
 
-    All ends of that instant count; what is free beyond the job's need is spare for jobs that
-    outlast it. A kind that has GPUs enough now, but scattered, waits for its next end.
+    All ends of that instant count, and of kinds that suffice together the fastest is taken, the
+    first of equals; what is free beyond the job's need is spare for jobs that outlast it. A kind
+    that has GPUs enough now, but scattered, waits for its next end.
 
     Source: Lifka 1995 (EASY); Mu'alem and Feitelson, IEEE TPDS 12 (2001).
     Neglects: on which nodes the GPUs are, and CPU and memory.
@@ -71,7 +72,8 @@ def reserve_counts(s: State, job: int) -> None:
             free[kind] += jobs.gpus[other]
             speed = kinds.speed[klass, kind]
             if free[kind] >= need and speed > 0.0:
-                if best < 0 or speed > kinds.speed[klass, best]:
+                gain = speed - kinds.speed[klass, best] if best >= 0 else speed
+                if gain > 0.0 or (gain == 0.0 and kind < best):
                     best, shadow_s = kind, at_s
     if best >= 0:
         s.face.t[SHADOW], s.face.n[SHADOW_KIND] = shadow_s, best
@@ -154,12 +156,12 @@ def first_look(s: State, job: int) -> tuple[float, int, int]:
 
     With it, where in `running` the jobs that end later begin: place in line and in block; a place
     of -1 if the counts never suffice. It can be too early, as CPU, memory and the rest of a gang of
-    whole nodes are not asked about, never too late. What is due by then lies in `s.ahead`: the nodes in `node`, and by node 1 more than
-    the GPUs in `gpus`.
+    whole nodes are not asked about, never too late. What is due by then lies in `s.ahead`: the
+    nodes in `node`, and by node one more than the GPUs in `gpus`.
     """
     running, jobs, now_s = s.running, s.jobs, s.face.t[NOW]
-    line, sizes, held = running.line, running.size, running.job
-    expect_s, row0, rows = jobs.expect_s, jobs.row0, jobs.rows
+    line, sizes, held, end_s = running.line, running.size, running.job, running.key
+    row0, rows = jobs.row0, jobs.rows
     at_node, at_gpus, kind_of, free, up = (
         s.ledger.node, s.ledger.gpus, s.nodes.kind, s.nodes.free, s.nodes.up
     )  # fmt: skip
@@ -180,7 +182,7 @@ def first_look(s: State, job: int) -> tuple[float, int, int]:
         block = line[place]
         for i in range(sizes[block]):
             other = held[block, i]
-            at_s = max(expect_s[other], now_s)
+            at_s = max(end_s[block, i], now_s)
             if enough and at_s > shadow_s and n > 0:
                 s.ahead.n[0] = n
                 return shadow_s, place, i

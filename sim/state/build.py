@@ -12,6 +12,7 @@ from sim.state.columns import (
     BLOCK,
     F8,
     HEAD,
+    LAST,
     LEFT,
     NOW,
     PLAN,
@@ -43,6 +44,7 @@ def order_of(rows: int) -> Order:
     blocks = 2 * (rows // BLOCK + 1) + 8
     return Order(
         np.empty((blocks, BLOCK), np.int64),
+        np.empty((blocks, BLOCK)),
         np.zeros(blocks, np.int64),
         np.zeros(blocks, np.int64),
         np.arange(blocks, dtype=np.int64),
@@ -134,9 +136,12 @@ def kinds_of(inventory: Inventory, nodes: Nodes, speed: F8, order: np.ndarray) -
     np.add.at(count, (nodes.kind, nodes.free), 1)
     word, bit = nodes.rank // WORD, np.int64(1) << (nodes.rank % WORD).astype(np.int64)
     np.bitwise_or.at(level, (nodes.kind, nodes.free, word), bit)
+    some = np.zeros((*count.shape, (words + WORD - 1) // WORD), np.int64)
+    bit = np.int64(1) << (word % WORD).astype(np.int64)
+    np.bitwise_or.at(some, (nodes.kind, nodes.free, word // WORD), bit)
     free = np.bincount(nodes.kind, nodes.free, len(size)).astype(np.int64)
     return Kinds(
-        size, free, count, level, speed, order,
+        size, free, count, level, some, speed, order,
         np.full(len(size), PLENTY, np.int64), np.zeros(len(size), np.int64),
     )  # fmt: skip
 
@@ -248,7 +253,7 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -
     rows = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // size), jobs.chunks)
     numbers = np.zeros(16, np.int64)
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
-    numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD] = PLENTY, -1, -1
+    numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
     times = np.zeros(8)
     times[NOW], times[PLANNED], times[SHADOW], times[PLAN] = 0.0, -np.inf, np.inf, np.inf
     heap = min(n, slots) * 2 + 64

@@ -85,6 +85,7 @@ class Kinds(NamedTuple):
     free: I8  # (kinds,) GPUs free on nodes that are up
     many: I8  # (kinds, levels) nodes that are up with so many GPUs free
     level: I8  # (kinds, levels, words) bit r: the node of rank r is up with so many free
+    some: I8  # (kinds, levels, words / WORD) bit w: word w of the level is not 0
     speed: F8  # (classes, kinds) work seconds a second; 0 is not allowed
     order: I8  # (classes, kinds) fastest first
     refused: I8  # (kinds,) least GPUs on one node that were refused to a job behind a reservation
@@ -95,6 +96,7 @@ class Order(NamedTuple):
     """Jobs in order of (key, row): a list of sorted blocks, so that neither end is dear."""
 
     job: I8  # (blocks, BLOCK)
+    key: F8  # (blocks, BLOCK) what they are in order of
     size: I8  # (blocks,)
     line: I8  # blocks in order
     spare: I8  # a stack of unused blocks
@@ -190,7 +192,9 @@ NOW, PLAN, SHADOW, PLANNED = 0, 1, 2, 3
     HEAD,  # the job the reservation is for
     HOLDS,  # the reservation is what it would be if it were made now
     CHANGE,  # counts what could help a job that was refused
-) = range(14)
+    LAST,  # the last job asked by a pass that started none; -1 if a pass now could differ
+    LOOKED,  # the change at which that was
+) = range(16)
 
 TABLES: dict[str, Any] = {
     "jobs": Jobs,

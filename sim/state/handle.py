@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -113,9 +113,12 @@ if COMPILED:
 
     def _described(tables: tuple[Any, ...]) -> tuple[StateType, np.ndarray]:
         """Return the tables' type and block: for an array its address and shape, else its bits."""
-        layout, words = [], []
+        layout: list[tuple[str, str, Any]] = []
+        words: list[int] = []
+        kind: Any
         for name, table in zip(TABLES, tables, strict=True):
-            for field, value in zip(table._fields, table, strict=True):
+            for field, held in zip(table._fields, table, strict=True):
+                value = cast(Any, held)
                 if isinstance(value, np.ndarray):
                     if not value.flags.c_contiguous:
                         raise ValueError(f"{name}.{field} must be C-contiguous")
@@ -133,12 +136,12 @@ if COMPILED:
             _types[known] = StateType(known)
         return _types[known], np.array(words, np.int64)
 
-    @typeof_impl.register(State)
+    @typeof_impl.register(State)  # type: ignore[untyped-decorator]
     def _typeof(state: State, _: Any) -> StateType:
         """Return the type that the State has made for itself."""
         return state._numba_type_
 
-    @unbox(StateType)
+    @unbox(StateType)  # type: ignore[untyped-decorator]
     def _unbox(_: StateType, state: Any, c: Any) -> Any:
         """Emit the crossing: the address of the block, as a pointer."""
         address = c.pyapi.object_getattr_string(state, "_address")
@@ -166,12 +169,12 @@ if COMPILED:
             """Return the type of a column."""
             return table.state.where.get((table.table, name), (None, 0))[0]
 
-    @lower_getattr_generic(StateType)
+    @lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
     def _table(_context: Any, _builder: Any, _: StateType, pointer: Any, _name: str) -> Any:
         """Emit `s.jobs`: nothing."""
         return pointer
 
-    @lower_getattr_generic(TableType)
+    @lower_getattr_generic(TableType)  # type: ignore[untyped-decorator]
     def _column(context: Any, builder: Any, table: TableType, pointer: Any, name: str) -> Any:
         """Emit `s.jobs.gpus`: an array that owns nothing, from the address and shape."""
         kind, place = table.state.where[table.table, name]

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sim import Scenario, simulate
@@ -156,6 +156,7 @@ def test_a_long_queue_where_reservations_are_kept_and_refusals_remembered(rule):
         check(workload(200 + seed, 500, pools, 1.15, whole=False), pools, rule, place)
 
 
+@example(462346, "easy counts", "pack", 0.65625, False, False)  # two kinds at one instant
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.integers(0, 10**6), st.sampled_from(list(RULES)), st.sampled_from(list(PLACES)),
