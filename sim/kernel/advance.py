@@ -111,7 +111,7 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
             if s.face.n[DIRTY] == 1 or due:
                 if ask and s.face.n[ASKED] == 0 and s.queue.n[2] > 0:
                     return DECIDE
-                if s.ledger.n[0] + room > s.ledger.job.size:
+                if s.queue.n[2] > 0 and s.ledger.n[0] + room > s.ledger.job.size:
                     return FULL
                 s.face.n[ASKED] = 0
                 if s.face.n[DIRTY] == 1:

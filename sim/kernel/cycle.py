@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.best import find
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import remove, rows
-from sim.kernel.pick import lasts_s, pick
+from sim.kernel.pick import lasts_s
 from sim.kernel.reserve import release
 from sim.state.columns import NOW, PLAN, PLAN_DUE, PLANNED
 from sim.state.handle import State
@@ -88,7 +89,7 @@ def will_run(s: State, job: int, from_s: float, now_s: float) -> tuple[int, floa
             release(s, ends[k], 1)
             k += 1
     first = k
-    kind = pick(s, job, False)
+    kind = find(s, job, False)
     start_s = max(from_s, now_s)
     width = s.rule.group_s
     if k < ends.size:
@@ -99,7 +100,7 @@ def will_run(s: State, job: int, from_s: float, now_s: float) -> tuple[int, floa
             k += 1
             if k == ends.size or end_s[k] > begun_s + width:
                 break
-        kind = pick(s, job, False)
+        kind = find(s, job, False)
         if kind >= 0:
             for i in range(first, k):
                 if meets(s, ends[i]):

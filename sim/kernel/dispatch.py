@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sim.kernel.best import find
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import close_block
-from sim.kernel.pick import pick
 from sim.kernel.plan import plan_counts
 from sim.kernel.reserve import charge, forget, promise
 from sim.state.columns import (
@@ -15,6 +15,7 @@ from sim.state.columns import (
     LAST,
     LOOKED,
     NOW,
+    PLENTY,
     SHADOW,
     ZERO_WAITING,
 )
@@ -23,7 +24,12 @@ from sim.state.handle import State
 
 @jit
 def most_free(s: State) -> int:
-    """Return the most GPUs free on nodes of one kind: no wider gang can start now."""
+    """Return the most GPUs free on nodes of one kind: no wider gang can start now.
+
+    No limit where jobs may share GPUs.
+    """
+    if s.devices.shared:
+        return PLENTY
     most = 0
     for kind in range(s.kinds.free.size):
         most = max(most, s.kinds.free[kind])
@@ -32,7 +38,9 @@ def most_free(s: State) -> int:
 
 @jit
 def top_level(s: State) -> int:
-    """Return the most GPUs free on any one node."""
+    """Return the most GPUs free on any one node; no limit where jobs may share GPUs."""
+    if s.devices.shared:
+        return PLENTY
     top = 0
     for kind in range(s.kinds.size.size):
         f = s.kinds.size[kind]
@@ -70,7 +78,7 @@ def pass_front(s: State) -> int:
         blocked = -1
         while i < n:
             job = queue.job[block, i]
-            kind = pick(s, job, False)
+            kind = find(s, job, False)
             if kind < 0:
                 blocked = job
                 break
@@ -93,7 +101,7 @@ def pass_behind(s: State) -> None:
     """Start up to `depth` jobs behind the blocked head that do not touch its reservation.
 
     A job refused before is not asked again until something has come free or the reservation is
-    another: time and other starts only take from it. Nor is one asked that `pick` would refuse at
+    another: time and other starts only take from it. Nor is one asked that `find` would refuse at
     its first look, a piece as large as one refused already. The columns are taken by name once: a
     long queue is looked at hundreds of thousands of times.
     """
@@ -131,7 +139,7 @@ def pass_behind(s: State) -> None:
                     lasts_s = walltime_s[job] if rate == 1.0 else walltime_s[job] / rate
                     ask = now_s + lasts_s <= shadow_s
             if ask and tried[job] != change:
-                kind = pick(s, job, True)
+                kind = find(s, job, True)
                 if kind >= 0:
                     start(s, job, kind, now_s)
                     charge(s, job, kind)

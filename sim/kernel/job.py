@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.agenda import book
+from sim.kernel.best import choose
+from sim.kernel.devices import hold
 from sim.kernel.jit import entry, jit
 from sim.kernel.levels import give
 from sim.kernel.order import insert, remove
@@ -49,11 +51,16 @@ def better(s: State) -> None:
 
 
 @jit
-def take(s: State, job: int, node: int, gpus: int, sign: int) -> None:
-    """Take (+1) a chunk's GPUs, CPU and memory from a node, or give them back (-1)."""
+def take(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> None:
+    """Take (+1) a chunk's GPUs, CPU and memory from a node, or give them back (-1).
+
+    Where devices are told apart, its row of the ledger says which.
+    """
     jobs = s.jobs
     mcpu = part(jobs.mcpu[job], gpus, jobs.gpus[job], jobs.chunks[job])
     size = part(jobs.mem_bytes[job], gpus, jobs.gpus[job], jobs.chunks[job])
+    if s.devices.on:
+        gpus = hold(s, job, node, gpus, row, sign)
     give(s, node, -sign * gpus, -sign * mcpu, -sign * size)
 
 
@@ -140,8 +147,10 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     jobs.row0[job], jobs.rows[job] = s.ledger.n[0], s.pick.n[0]
     for i in range(s.pick.n[0]):
         node, gpus = s.pick.node[i], s.pick.gpus[i]
-        take(s, job, node, gpus, 1)
-        open_row(s, job, node, gpus, now_s)
+        row = open_row(s, job, node, gpus, now_s)
+        if s.devices.on:
+            s.ledger.devices[row] = choose(s, job, node, gpus)
+        take(s, job, node, gpus, row, 1)
     jobs.state[job], jobs.kind[job] = RUNNING, kind
     jobs.rate[job] = s.kinds.speed[jobs.klass[job], kind]
     jobs.asof_s[job] = now_s
@@ -187,7 +196,7 @@ def stop(s: State, job: int, now_s: float, why: int) -> None:
     remove(s.running, jobs.expect_s, job)
     for r in range(jobs.row0[job], jobs.row0[job] + jobs.rows[job]):
         close_row(s, r, now_s, why)
-        take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), -1)
+        take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), r, -1)
         if jobs.expect_s[job] >= s.face.t[SHADOW]:
             doubt(s, int(s.ledger.node[r]), 0)
     jobs.epoch[job] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.devices import changed
 from sim.kernel.jit import entry
 from sim.kernel.job import better, open_row, requeue
 from sim.kernel.levels import show
@@ -21,6 +22,7 @@ def withdraw(s: State, node: int) -> None:
     if s.nodes.up[node]:
         show(s, node, -1)
         s.nodes.up[node] = False
+        changed(s, node)
         s.face.n[HOLDS] = 0
         better(s)
 
@@ -30,6 +32,7 @@ def offer(s: State, node: int) -> None:
     """Offer the node to jobs again."""
     if not s.nodes.up[node]:
         s.nodes.up[node] = True
+        changed(s, node)
         show(s, node, 1)
         s.face.n[HOLDS] = 0
         better(s)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.devices import roomy, shares, whole
 from sim.kernel.jit import jit
 from sim.kernel.levels import able, next_rank
 from sim.state.columns import NOW, SHADOW, SHADOW_KIND, SPARE
@@ -31,7 +32,9 @@ def part(total: int, gpus: int, of_gpus: int, chunks: int) -> int:
 def fits(s: State, job: int, node: int, gpus: int, outlasts: bool) -> bool:
     """Return whether `gpus` GPUs of a job, and what goes with them, may be taken on a node."""
     nodes, jobs = s.nodes, s.jobs
-    if nodes.barred[node] or nodes.free[node] < gpus:
+    if nodes.barred[node] or nodes.free[node] < whole(s, job, gpus):
+        return False
+    if shares(s, job) and roomy(s, node, jobs.milli[job]) < gpus:
         return False
     if outlasts and nodes.most[node, 0] < gpus:
         return False
@@ -67,16 +70,16 @@ def chosen(s: State, node: int) -> bool:
 @jit
 def pick_first(s: State, job: int, kind: int, gpus: int, enough: int, outlasts: bool) -> bool:
     """Find `enough` nodes with `gpus` each, in placement's order."""
-    end = s.pick.n[0] + enough
+    end, least = s.pick.n[0] + enough, whole(s, job, gpus)
     for group in range(s.taste.group.size - 1):
-        rank = next_rank(s, kind, group, gpus, 0)
+        rank = next_rank(s, kind, group, least, 0)
         while rank >= 0:
             node = s.nodes.by_rank[rank]
             if fits(s, job, node, gpus, outlasts) and not (enough == 1 and chosen(s, node)):
                 note(s, node, gpus)
                 if s.pick.n[0] == end:
                     return True
-            rank = next_rank(s, kind, group, gpus, rank + 1)
+            rank = next_rank(s, kind, group, least, rank + 1)
     return False
 
 
@@ -154,7 +157,7 @@ def pick_runs(s: State, job: int, kind: int, gpus: int, enough: int, outlasts: b
 @jit
 def pick_alike(s: State, job: int, kind: int, gpus: int, enough: int, outlasts: bool) -> bool:
     """Find `enough` nodes with `gpus` free each, as placement likes it."""
-    if not able(s, kind, gpus, enough):
+    if not able(s, kind, whole(s, job, gpus), enough):
         return False
     if s.taste.runs:
         return pick_runs(s, job, kind, gpus, enough, outlasts)
@@ -204,19 +207,21 @@ def shape(s: State, job: int, kind: int) -> tuple[int, int, int]:
 def pick_in(s: State, job: int, kind: int, outlasts: bool) -> bool:
     """Find nodes of one kind for the whole gang."""
     gpus = s.jobs.gpus[job]
-    if gpus > s.kinds.free[kind]:
+    if whole(s, job, gpus) > s.kinds.free[kind]:
         return False
     s.pick.n[0] = 0
-    if s.taste.scatter and gpus > 0 and s.jobs.chunk_gpus[job] < 0:
+    if s.taste.scatter and whole(s, job, gpus) > 0 and s.jobs.chunk_gpus[job] < 0:
         return pick_scattered(s, job, kind, outlasts)
     chunk, chunks, rest = shape(s, job, kind)
     if chunk > s.kinds.size[kind] or (outlasts and chunk >= s.kinds.refused[kind]):
         return False
     if not pick_alike(s, job, kind, chunk, chunks, outlasts):
-        if outlasts and chunks == 1 and s.jobs.mcpu[job] == 0 and s.jobs.mem_bytes[job] == 0:
+        plain = s.jobs.mcpu[job] == 0 and s.jobs.mem_bytes[job] == 0 and not s.devices.shared
+        if outlasts and chunks == 1 and plain:
             s.kinds.refused[kind] = chunk  # nor will a larger piece find room, until something ends
         return False
-    return rest == 0 or (able(s, kind, rest, 1) and pick_first(s, job, kind, rest, 1, outlasts))
+    least = whole(s, job, rest)
+    return rest == 0 or (able(s, kind, least, 1) and pick_first(s, job, kind, rest, 1, outlasts))
 
 
 @jit
@@ -236,7 +241,7 @@ def pick(s: State, job: int, behind: bool) -> int:
         kind = s.kinds.order[klass, i]
         if s.kinds.speed[klass, kind] <= 0.0:
             break
-        if gpus > s.kinds.free[kind]:
+        if whole(s, job, gpus) > s.kinds.free[kind]:
             continue
         outlasts = behind and s.face.t[NOW] + lasts_s(s, job, kind) > s.face.t[SHADOW]
         if outlasts and kind == s.face.n[SHADOW_KIND] and gpus > s.face.n[SPARE]:

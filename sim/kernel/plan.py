@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.best import find_in
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import remove, rows
-from sim.kernel.pick import lasts_s, pick_in
+from sim.kernel.pick import lasts_s
 from sim.state.handle import State
 
 
@@ -126,7 +127,7 @@ def plan_counts(s: State, now_s: float) -> None:
         if best < 0:
             continue
         end_s = t[at] + lasts_s(s, job, best)
-        starts = at == 0 and pick_in(s, job, best, False)
+        starts = at == 0 and find_in(s, job, best)
         if starts:
             remove(s.queue, s.jobs.key, job)
             start(s, job, best, now_s)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.best import find
 from sim.kernel.jit import jit
 from sim.kernel.job import take
 from sim.kernel.levels import give
-from sim.kernel.pick import part, pick, shape
+from sim.kernel.pick import part, shape
 from sim.state.columns import (
     CHANGE,
     HEAD,
@@ -28,7 +29,7 @@ LENT = -1
 def release(s: State, job: int, sign: int) -> None:
     """Look ahead: the job's nodes as if it had ended (+1); undone by -1. The ledger stays."""
     for r in range(s.jobs.row0[job], s.jobs.row0[job] + s.jobs.rows[job]):
-        take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), -sign)
+        take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), r, -sign)
 
 
 @jit
@@ -103,7 +104,7 @@ def useful(s: State, job: int) -> None:
     """
     for kind in range(s.kinds.size.size):
         least = 0
-        if s.rule.by_nodes and not s.taste.scatter:
+        if s.rule.by_nodes and not s.taste.scatter and not s.devices.shared:
             least, _, rest = shape(s, job, kind)
             if rest > 0:
                 least = rest
@@ -207,17 +208,19 @@ def reserve_nodes(s: State, job: int) -> None:
     """Reserve the nodes that placement would choose at the first instant when `job` fits.
 
     The running jobs are ended one instant of expected ends after another, until the job fits; then
-    all is put back. Up to the instant that `first_look` finds this needs no search for nodes.
+    all is put back. Up to the instant that `first_look` finds this needs no search for nodes; where
+    devices are told apart it does not look, as it counts.
 
     Source: what batsched's easy_bf and Slurm do; Neglects: that running jobs may end earlier.
     """
     running = s.running
-    begun_s, place, i = first_look(s, job)
+    now_s = s.face.t[NOW]
+    begun_s, place, i = (now_s, 0, 0) if s.devices.on else first_look(s, job)
     kind, shadow_s, n = -1, begun_s, 0
     gone = np.empty(0, np.int64)
     if place >= 0:
         lend(s, begun_s, False)
-        kind = pick(s, job, False)
+        kind = find(s, job, False)
     if kind < 0 <= place < running.n[0]:
         lend(s, begun_s, True)
         gone = np.empty(running.n[2], np.int64)
@@ -226,17 +229,17 @@ def reserve_nodes(s: State, job: int) -> None:
             while i < running.size[block]:
                 other = running.job[block, i]
                 if n > 0 and s.jobs.expect_s[other] > shadow_s:
-                    kind = pick(s, job, False)
+                    kind = find(s, job, False)
                     if kind >= 0:
                         break
-                shadow_s = s.jobs.expect_s[other]
+                shadow_s = max(s.jobs.expect_s[other], now_s)
                 release(s, other, 1)
                 gone[n] = other
                 n += 1
                 i += 1
             place, i = place + 1, 0
         if kind < 0:
-            kind = pick(s, job, False)
+            kind = find(s, job, False)
     if kind >= 0:
         keep(s, job)
         s.face.t[SHADOW], s.face.n[SHADOW_KIND], s.face.n[SPARE] = shadow_s, kind, PLENTY

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.state import JobState, State
+from sim.state.columns import WHOLE
 
 F8 = NDArray[np.float64]
 
@@ -21,14 +22,18 @@ class Segments(NamedTuple):
 
 
 def held(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
-    """Return the GPUs held by jobs, a segment a ledger row, and the node of each."""
+    """Return the GPUs held by jobs, a segment a ledger row, and the node of each.
+
+    A share of a GPU counts as such.
+    """
     led, n = state.ledger, int(state.ledger.n[0])
     rows = np.flatnonzero(led.job[:n] >= 0)
     until = led.end_s[rows]
     until = np.where(np.isnan(until), end_s, until)
-    return Segments(led.start_s[rows], until, led.gpus[rows].astype(float)), led.node[rows].astype(
-        np.int64
-    )
+    weight = led.gpus[rows].astype(float)
+    if state.devices.shared:
+        weight *= state.jobs.milli[led.job[rows]] / WHOLE
+    return Segments(led.start_s[rows], until, weight), led.node[rows].astype(np.int64)
 
 
 def outages(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:

@@ -13,7 +13,7 @@ from sim.results.result import Result
 from sim.results.segments import held, outages
 from sim.results.timeline import timeline
 from sim.state import Ended, Inventory, JobState, State
-from sim.state.columns import PEAK, PLENTY
+from sim.state.columns import PEAK, PLENTY, WHOLE
 
 
 def words(codes: np.ndarray, texts: list[str | None]) -> pa.Array:
@@ -52,7 +52,7 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory) -> pa.Tabl
         "lost_s": jobs.lost_s,
     }
     for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
-                 "mem_bytes"):  # fmt: skip
+                 "mem_bytes", "gpu_milli"):  # fmt: skip
         if name in request.column_names:
             values[name] = request.column(name)
     if "tenant" not in values:
@@ -64,6 +64,16 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory) -> pa.Tabl
             kept = f"trace_{name}" if name in made.column_names else name
             made = made.append_column(kept, request.column(name))
     return made
+
+
+def device_names(masks: np.ndarray) -> pa.Array:
+    """Return the devices of each row of the ledger, `0-3` for the first and fourth, (n,)."""
+    distinct, which = np.unique(masks, return_inverse=True)
+    texts: list[str | None] = [
+        "-".join(str(d) for d in range(int(mask).bit_length()) if int(mask) >> d & 1) or None
+        for mask in distinct
+    ]
+    return words(which, texts or [None])
 
 
 def ledger_table(state: State, request: pa.Table, names: list[str]) -> pa.Table:
@@ -80,6 +90,10 @@ def ledger_table(state: State, request: pa.Table, names: list[str]) -> pa.Table:
         "end_s": led.end_s[:n],
         "why": words(why, [end.name.lower() for end in Ended]),
     }
+    if state.devices.shared:
+        values["gpu_milli"] = np.where(job >= 0, state.jobs.milli[job], WHOLE)
+    if state.devices.on:
+        values["devices"] = device_names(np.where(job >= 0, led.devices[:n], 0))
     return table.from_numpy(table.LEDGER, values)
 
 

@@ -8,8 +8,11 @@ import pyarrow as pa
 from sim import table
 from sim.results.segments import F8, Segments, held, outages, runs, waits
 from sim.state import State
+from sim.state.columns import WHOLE
 
 BINS = 1000
+BUSY = 0.0005
+"""GPUs held that make a node partly busy: less than the smallest share."""
 
 
 def area(segments: Segments, edges_s: F8) -> F8:
@@ -56,7 +59,7 @@ def fragmentation(state: State, edges_s: F8, end_s: float) -> F8:
     for k in range(bins):
         free = gpus - busy
         if free.sum() > 0.0:
-            out[k] = free[(busy > 0.5)].sum() / free.sum()
+            out[k] = free[(busy > BUSY)].sum() / free.sum()
         now = slice(cut[k], cut[k + 1])
         busy += np.bincount(node[now], step[now], len(gpus))
     return out
@@ -70,7 +73,7 @@ def timeline(state: State, end_s: float) -> pa.Table:
     edges_s = np.linspace(0.0, end_s, bins + 1)
     installed = float(state.nodes.gpus.sum())
     waiting, who = waits(state, end_s)
-    wide = waiting._replace(weight=state.jobs.gpus[who].astype(float))
+    wide = waiting._replace(weight=state.jobs.gpus[who] * (state.jobs.milli[who] / WHOLE))
     return table.from_numpy(
         table.TIMELINE,
         {

@@ -21,6 +21,7 @@ from sim.state.columns import (
     SHADOW,
     SHADOW_KIND,
     SPARE,
+    WHOLE,
     WORD,
     Agenda,
     Events,
@@ -31,9 +32,11 @@ from sim.state.columns import (
     Nodes,
     Order,
     Rule,
+    Score,
     Scratch,
     Taste,
 )
+from sim.state.devices import NO_SCORE, cache_of, devices_of, forms_of
 from sim.state.handle import State
 from sim.state.inventory import Inventory
 from sim.state.words import JobState
@@ -52,8 +55,8 @@ def order_of(rows: int) -> Order:
     )
 
 
-def ledger_of(rows: int) -> Ledger:
-    """Return an empty ledger with room for so many rows."""
+def ledger_of(rows: int, devices: bool = False) -> Ledger:
+    """Return an empty ledger with room for so many rows, with or without the devices of each."""
 
     def empty(dtype: type) -> np.ndarray:
         return np.empty(rows, dtype)
@@ -61,14 +64,14 @@ def ledger_of(rows: int) -> Ledger:
     return Ledger(
         job=empty(np.int32), node=empty(np.int32), gpus=empty(np.int32), start_s=empty(np.float64),
         end_s=empty(np.float64), why=empty(np.int8), older=empty(np.int64), newer=empty(np.int64),
-        n=np.zeros(1, np.int64),
+        devices=np.empty(rows if devices else 0, np.int64), n=np.zeros(1, np.int64),
     )  # fmt: skip
 
 
 def longer(ledger: Ledger, rows: int) -> Ledger:
     """Return the ledger with room for at least so many rows more, half as many again at least."""
     used = int(ledger.n[0])
-    new = ledger_of(max(used + rows, used * 3 // 2))
+    new = ledger_of(max(used + rows, used * 3 // 2), ledger.devices.size > 0)
     for name in Ledger._fields[:-1]:
         getattr(new, name)[:used] = getattr(ledger, name)[:used]
     new.n[0] = used
@@ -155,14 +158,13 @@ def fits_never(jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool) -> np.ndar
         each = np.where(jobs.chunk_gpus < 0, np.minimum(jobs.gpus, size), jobs.chunk_gpus)
         full = np.where(each > 0, -(-jobs.gpus // np.maximum(each, 1)), jobs.chunks)
         loose = (jobs.chunk_gpus < 0) & scatter & (jobs.gpus <= many * int(size))
+        loose &= jobs.milli == WHOLE
         room = loose | ((each <= size) & (full <= many) & ((each > 0) | (jobs.gpus == 0)))
         ever |= plain & room & (kinds.speed[jobs.klass, kind] > 0.0)
     never = ~ever
     rows = np.flatnonzero(~plain)
     if rows.size:
-        columns = (jobs.klass, jobs.gpus, jobs.chunks, jobs.chunk_gpus, jobs.mcpu, jobs.mem_bytes)
-        shapes = np.stack([column[rows] for column in columns], axis=1)
-        distinct, which = np.unique(shapes, axis=0, return_inverse=True)
+        distinct, which = forms_of(jobs, rows)
         good = np.array([any_kind(row, kinds, nodes, scatter) for row in distinct], np.bool_)
         never[rows] = ~good[which.reshape(-1)]
     return never
@@ -170,11 +172,11 @@ def fits_never(jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool) -> np.ndar
 
 def any_kind(row: np.ndarray, kinds: Kinds, nodes: Nodes, scatter: bool) -> bool:
     """Return whether a gang of this shape fits some kind of node while all are empty."""
-    klass, gpus, chunks, chunk, mcpu, mem = (int(v) for v in row)
+    klass, gpus, chunks, chunk, mcpu, mem, milli = (int(v) for v in row)
     for kind in np.flatnonzero(kinds.speed[klass] > 0):
         here = nodes.kind == kind
         size = int(kinds.size[kind])
-        if chunk < 0 and scatter and gpus > 0:
+        if chunk < 0 and scatter and gpus > 0 and milli == WHOLE:
             share = np.full(here.sum(), size)
             if mcpu:
                 share = np.minimum(share, nodes.mcpu[here] * gpus // mcpu)
@@ -233,9 +235,13 @@ def events_of(jobs: Jobs) -> Events:
 
 
 def pass_rows(state: State) -> int:
-    """Return how many rows one pass can add to the ledger: one a GPU, and the jobs without any."""
-    zero = state.jobs.gpus == 0
-    return int(state.nodes.gpus.sum() + state.jobs.chunks[zero].sum()) + 1
+    """Return how many rows one pass can add to the ledger.
+
+    One a GPU, and the jobs that take none or only shares, of which any number may start.
+    """
+    jobs = state.jobs
+    zero, shares = jobs.gpus == 0, jobs.milli < WHOLE
+    return int(state.nodes.gpus.sum() + jobs.chunks[zero].sum() + jobs.gpus[shares].sum()) + 1
 
 
 def scratch_of(rows: int) -> Scratch:
@@ -243,12 +249,16 @@ def scratch_of(rows: int) -> Scratch:
     return Scratch(np.empty(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
 
 
-def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -> State:
+def assemble(
+    jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste, score: Score = NO_SCORE
+) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
     jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
+    devices = devices_of(jobs, nodes, rule, score)
     n, m = len(jobs.gpus), len(nodes.kind)
     zero = jobs.gpus == 0
-    slots = int(nodes.gpus.sum() + jobs.chunks[zero].sum()) + 1
+    shares = jobs.gpus[jobs.milli < WHOLE]
+    slots = int(nodes.gpus.sum() + jobs.chunks[zero].sum() + shares.sum()) + 1
     size = np.maximum(kinds.size.max(), 1)
     rows = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // size), jobs.chunks)
     numbers = np.zeros(16, np.int64)
@@ -263,6 +273,7 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -
     width = m + int(kinds.size.max()) + 1
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), agenda,
-        ledger_of(int(rows.sum()) + slots + 2 * m), events_of(jobs), whole(rule), taste,
+        ledger_of(int(rows.sum()) + slots + 2 * m, devices.on), events_of(jobs), whole(rule),
+        taste, devices, score, cache_of(jobs, nodes, score, devices),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

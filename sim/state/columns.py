@@ -18,6 +18,8 @@ BLOCK = 256
 """Rows a block of an `Order`: large enough to be searched rarely, small enough to be shifted."""
 WORD = 32
 """Nodes a word of the level bitmaps; held in int64, so that no shift meets the sign."""
+WHOLE = 1000
+"""Thousandths of a whole device."""
 PLENTY = 1 << 60
 """More than any node has: the limit of a node that no reservation touches."""
 
@@ -33,6 +35,8 @@ class Jobs(NamedTuple):
     chunk_gpus: I8  # GPUs on each of them; -1 follows the size of the node
     mcpu: I8  # thousandths of a core, the whole gang
     mem_bytes: I8  # the whole gang
+    milli: I8  # thousandths of each GPU; 1000 is all of it
+    form: I8  # number of what it asks for: jobs of one form are scored alike
     klass: I8  # row of `kinds.speed`
     work_s: F8  # seconds needed at rate 1
     walltime_s: F8  # seconds its user said, at rate 1
@@ -123,6 +127,7 @@ class Ledger(NamedTuple):
     why: I1
     older: I8  # next older open row of the same node
     newer: I8
+    devices: I8  # bit d: device d of the node; no rows where devices are not told apart
     n: I8  # [rows]
 
 
@@ -159,6 +164,49 @@ class Taste(NamedTuple):
     group: I8  # (groups + 1,) levels of one group are alike
     scatter: bool = False  # a gang may take any free GPUs, on as few nodes as possible
     runs: bool = False  # a gang takes whole runs of consecutive nodes
+
+
+class Devices(NamedTuple):
+    """The GPUs of each node one by one, where jobs share them or a placement scores them."""
+
+    on: bool  # they are told apart
+    shared: bool  # some job asks for a share
+    free_milli: I8  # (nodes, most) thousandths free; 0 beyond a node's own
+    held: I8  # (nodes, most + 1) chunks that hold so many whole devices; of 0: shares
+    change: I8  # (nodes,) by rank: counts what happened to the node
+
+
+class Score(NamedTuple):
+    """Placement's answer where it scores nodes: what each term weighs, and the terms' numbers."""
+
+    on: bool
+    tries: bool  # a share takes the device on which it scores best, else the tightest
+    weight: I8  # (terms,) see `words.Term`
+    resource: I8  # (3,) weight of cores, memory, GPUs in the terms of requests and capacity
+    scale_mcpu: float  # what counts as one whole, of cores and of GPUs
+    scale_milli: float
+    used_pct: I8  # the points of the shape: so full …
+    worth: I8  # … so good
+    often: F8  # (typical,) share of jobs like it
+    mcpu: I8  # (typical,) what it asks for
+    gpus: I8
+    milli: I8
+    size: I8  # (typical,) its row in `sizes`
+    allowed: B1  # (typical, kinds)
+    sizes: I8  # the distinct thousandths, rising
+
+
+class Cache(NamedTuple):
+    """What nodes scored when last asked, by rank; a score holds until its node changes."""
+
+    form: I8  # (rows,) whose scores stand here
+    change: I8  # (rows, nodes) the node's `devices.change` then
+    score: I8  # (rows, nodes) -1 where it does not fit
+    fragment: F8  # (nodes,) by node, and the change it belongs to
+    fragment_at: I8
+    room: I8  # (most,) the devices of the node being looked at
+    able: I8  # (sizes,) how many of them have so much free
+    short_milli: I8  # (sizes,) what is free on the others
 
 
 class Scratch(NamedTuple):
@@ -207,6 +255,9 @@ TABLES: dict[str, Any] = {
     "events": Events,
     "rule": Rule,
     "taste": Taste,
+    "devices": Devices,
+    "score": Score,
+    "cache": Cache,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,

@@ -12,6 +12,8 @@ from sim.state.cache import folder
 from sim.state.columns import (
     TABLES,
     Agenda,
+    Cache,
+    Devices,
     Events,
     Face,
     Jobs,
@@ -20,6 +22,7 @@ from sim.state.columns import (
     Nodes,
     Order,
     Rule,
+    Score,
     Scratch,
     Taste,
 )
@@ -67,6 +70,9 @@ class State:
     events: Events
     rule: Rule
     taste: Taste
+    devices: Devices
+    score: Score
+    cache: Cache
     pick: Scratch
     kept: Scratch
     ahead: Scratch

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sim.state.columns import F8, Jobs
+from sim.state.columns import F8, WHOLE, Jobs
 from sim.state.words import JobState
 
 OUTCOMES = {"": JobState.COMPLETED} | {
@@ -66,6 +66,8 @@ def jobs_of(
         chunk_gpus=chunk,
         mcpu=np.ceil(1000.0 * filled(columns, "cpus", 0.0)).astype(np.int64),
         mem_bytes=np.ceil(filled(columns, "mem_bytes", 0.0)).astype(np.int64),
+        milli=np.where(gpus > 0, filled(columns, "gpu_milli", WHOLE), WHOLE).astype(np.int64),
+        form=zeros(),
         klass=klass.astype(np.int64),
         work_s=work_s,
         walltime_s=filled(columns, "walltime_s", work_s),

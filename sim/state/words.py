@@ -1,4 +1,4 @@
-"""The closed lists of words: how a job stands, and why it left its GPUs."""
+"""The closed lists of words: how a job stands, why it left its GPUs, what nodes are scored by."""
 
 from __future__ import annotations
 
@@ -30,6 +30,29 @@ class JobState(IntEnum):
     """Ran out of memory in the trace."""
     UNFIT = 10
     """Can never fit this cluster: reported, not waited for."""
+
+
+class Term(IntEnum):
+    """What a placement may score a node by, each a whole number from 0 to 100."""
+
+    FRAGMENT = 0
+    """What fewer fragments the job would leave."""
+    LEFT = 1
+    """How little of cores and GPUs it would leave."""
+    DOT = 2
+    """How little the job's wish and what is free point the same way."""
+    PACKING = 3
+    """Partly used devices before whole ones, used nodes before empty ones."""
+    CLUSTERING = 4
+    """Nodes that hold jobs of the same number of GPUs."""
+    MOST = 5
+    """How full the node would be."""
+    LEAST = 6
+    """How empty the node would be."""
+    SHAPE = 7
+    """How full it would be, by a shape of points."""
+    BALANCE = 8
+    """How evenly full its resources would be."""
 
 
 class Ended(IntEnum):

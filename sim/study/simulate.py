@@ -14,11 +14,13 @@ from sim import kernel, table
 from sim.engine import Clock, Cluster
 from sim.engine.rekey import refresh
 from sim.errors import ScenarioError
+from sim.policies.placement.base import Asked
 from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
 from sim.state import Inventory, JobState, State, build
 from sim.state.columns import LEFT
+from sim.state.devices import NO_SCORE, score_of
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.study.scenario import Scenario
 
@@ -60,7 +62,13 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     columns = jobs_of(numbers, types, tenant, draw)
     kinds = build.kinds_of(inventory, nodes, speed, order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs)
-    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste)
+    score = NO_SCORE
+    scoring = scenario.placement.scoring(Asked(columns, texts, streams.stream("placement", 1)))
+    if scoring is not None:
+        score = score_of(scoring, nodes, inventory.kinds)
+        if scoring.draw is not None:
+            columns.draw[:] = scoring.draw
+    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste, score)
     everyone = JobView(made, slice(None))
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
     if np.isnan(made.jobs.key).any():

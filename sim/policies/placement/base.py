@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sim.state.columns import F8, Nodes
+from sim.state.columns import F8, Jobs, Nodes
+from sim.state.devices import Scoring
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,18 @@ class Preference:
     runs: bool = False
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a placement that scores may know before the run: the jobs' wishes, not their work.
+
+    `gpu_types` says the text that each `jobs.klass` stands for; `rng` is the placement's own.
+    """
+
+    jobs: Jobs
+    gpu_types: Sequence[str]
+    rng: np.random.Generator
+
+
 class AbstractPlacement(abc.ABC):
     """Where a gang sits."""
 
@@ -34,5 +48,10 @@ class AbstractPlacement(abc.ABC):
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return the preference; `free` (levels,) is 0, 1, 2 … up to the largest node's GPUs."""
 
+    def scoring(self, asked: Asked) -> Scoring | None:
+        """Return what nodes are scored by for each job; None if the preference is all."""
+        del asked
+        return None
 
-__all__ = ["F8", "AbstractPlacement", "Nodes", "Preference"]
+
+__all__ = ["F8", "AbstractPlacement", "Asked", "Nodes", "Preference", "Scoring"]

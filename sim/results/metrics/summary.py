@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sim.results.result import Result
 
 TENANTS = 50
+WHOLE = 1000.0
+"""Thousandths of a whole GPU."""
 OTHERS = "(others)"
 MEASURES = ("wait_s", "jct_s", "bounded_slowdown")
 
@@ -71,7 +73,7 @@ def cluster(result: Result, columns: dict[str, F8]) -> dict[str, Any]:
     span_s, warm_s = (float(result.manifest.get(k) or 0.0) for k in ("end_s", "warmup_s"))
     late = lines["time_s"] >= warm_s
     gpus = float(table.to_numpy(result.nodes, "gpus").sum())
-    lost = columns["lost_s"] * columns["gpus"]
+    lost = columns["lost_gpu_s"]
     held = float(table.to_numpy(result.nodes, "busy_gpu_s").sum())
     ended = columns["end_s"][~np.isnan(columns["end_s"])]
     submit = columns["submit_s"]
@@ -104,7 +106,9 @@ def summary(result: Result) -> dict[str, Any]:
     names = ("submit_s", "end_s", "wait_s", "jct_s", "work_s", "gpus", "restarts", "lost_s")
     columns = {name: table.to_numpy(result.jobs, name) for name in names}
     columns["bounded_slowdown"] = bounded_slowdown(columns["jct_s"], columns["work_s"])
-    columns["gpu_s"] = columns["gpus"] * columns["work_s"]
+    share = table.to_numpy(result.jobs, "gpu_milli", WHOLE) / WHOLE
+    columns["gpu_s"] = columns["gpus"] * share * columns["work_s"]
+    columns["lost_gpu_s"] = columns["lost_s"] * columns["gpus"] * share
     counted = columns["submit_s"] >= float(result.manifest.get("warmup_s") or 0.0)
     states = pc.value_counts(result.jobs.column("state")).to_pylist()
     by_state = {str(row["values"]): int(row["counts"]) for row in states}
