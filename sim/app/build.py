@@ -16,6 +16,7 @@ from sim.app.allowed import Allowed, is_abstract, kinds_of
 from sim.app.check import choices, misfits, quantity, resolvers, suits, wanted
 from sim.engine import AbstractProcess
 from sim.errors import RackplanError, ScenarioError
+from sim.files import find
 from sim.policies.backfill import AbstractBackfill
 from sim.policies.placement import AbstractPlacement
 from sim.policies.queue import AbstractQueuePolicy
@@ -39,6 +40,7 @@ KNOBS: dict[str, Any] = {
     "question": str,
     "overwrite": bool,
     "report": bool,
+    "beside": str | None,
 }
 
 
@@ -147,6 +149,11 @@ class Builder:
             if len(self.faults) == before and not suits(made[name], hint):
                 self.faults.append(f"{name}: is {config.get(name)!r}; must be {wanted(hint)}")
                 made[name] = None
+        if made["beside"]:
+            try:
+                find(made["beside"])
+            except RackplanError as error:
+                self.faults.append(f"beside: {error}")
         seed = made["seed"]
         if seed is not None and not 0 <= seed < 2**63:
             self.faults.append(f"seed: is {seed}; must be a whole number >= 0, below 2^63")

@@ -98,6 +98,10 @@ def answer(config: DictConfig) -> tuple[Result, Path]:
             from sim.report import write_report
 
             write_report(result, folder / "report.html")
+        if plain["beside"]:
+            from sim.report import write_allocation
+
+            write_allocation(result, plain["beside"], folder / "allocation.svg")
     finally:
         (folder / CLAIM).unlink(missing_ok=True)
     return result, folder
@@ -120,6 +124,9 @@ def shown(result: Result, folder: Path, many: bool) -> None:
     if result.rejected is not None and result.rejected.num_rows:
         print(f"{result.rejected.num_rows:,} rows of the trace were set aside: "
               f"{place / 'rejected.parquet'} says why")  # fmt: skip
+    figure = place / "allocation.svg"
+    if figure.exists():
+        print(f"figure: {figure}")
     report = place / "report.html"
     print(f"report: {report}" if report.exists() else f"results: {place}")
 

@@ -51,6 +51,8 @@ def jobs_of(
     gpus = np.asarray(columns["gpus"]).astype(np.int64)
     chunks, chunk = shape_of(gpus.astype(np.int64), columns)
 
+    mcpu = np.ceil(np.round(1000.0 * filled(columns, "cpus", 0.0), 6))  # 2.007 cores are 2007
+
     def nan() -> F8:
         return np.full(n, np.nan)
 
@@ -64,7 +66,7 @@ def jobs_of(
         gpus=gpus,
         chunks=chunks,
         chunk_gpus=chunk,
-        mcpu=np.ceil(1000.0 * filled(columns, "cpus", 0.0)).astype(np.int64),
+        mcpu=mcpu.astype(np.int64),
         mem_bytes=np.ceil(filled(columns, "mem_bytes", 0.0)).astype(np.int64),
         milli=np.where(gpus > 0, filled(columns, "gpu_milli", WHOLE), WHOLE).astype(np.int64),
         form=zeros(),

@@ -1,7 +1,7 @@
-"""Where jobs come from: traces and laws.
+"""Where jobs come from, traces and laws; and nodes that come from a file.
 
 Enters: a file or the parameters of a law.   Leaves: a Request, one table of jobs.
-May import: the ground, pyarrow.   Must not know: policies, kernels, time, SimPy.
+May import: the ground, state's inventory, pyarrow.   Must not know: policies, kernels, SimPy.
 To add a trace: a file in traces/ with one function `read`; a row in traces/__init__.py; a fixture.
 To add a law: a frozen class in arrivals.py, durations.py or sizes.py.
 Begin with: base.py, given.py, then synthetic.py.
@@ -20,6 +20,7 @@ from sim.workload.durations import (
 )
 from sim.workload.factors import AbstractFactor, Constant, LogUniform, Uniform
 from sim.workload.given import Given
+from sim.workload.node_list import NodeList
 from sim.workload.sizes import AbstractSizes, Mix
 from sim.workload.synthetic import Synthetic
 from sim.workload.trace import Trace
@@ -53,6 +54,7 @@ __all__ = [
     "LogNormal",
     "LogUniform",
     "Mix",
+    "NodeList",
     "Pareto",
     "Poisson",
     "Profile",

@@ -148,7 +148,7 @@ def by_arrived(came, values):
     """Return the mean over the events at each rounded percent of GPUs asked for, (131,)."""
     gpus = sum(int(n["gpu"]) for n in rows("openb_node_list_gpu_node.csv"))
     asked = np.cumsum([p[3] * p[4] for p in came])
-    percent = np.floor(asked / (10.0 * gpus) + 0.5).astype(int)
+    percent = np.round(asked / (10.0 * gpus)).astype(int)  # halves to even, as the authors do
     many = np.bincount(percent, minlength=131)[:131]
     with np.errstate(invalid="ignore"):
         return np.bincount(percent, values, 131)[:131] / many
