@@ -29,6 +29,7 @@ LANES = [
     "1000 nodes, load 0.9, EASY by counts",
     "1000 nodes that fail and are repaired",
     "a Python policy asked at every pass",
+    "OpenB on 1213 nodes, FGD",
 ]
 PEERS = """
 | simulator | jobs per CPU-second | memory | measured on |
