@@ -6,7 +6,7 @@ A node's score for one form of job holds until something happens to the node.
 from __future__ import annotations
 
 from sim.kernel.devices import drawn, roomy, shares, tightest, whole
-from sim.kernel.jit import jit
+from sim.kernel.jit import forked, jit
 from sim.kernel.levels import able
 from sim.kernel.pick import chosen, lasts_s, note, pick, pick_in, shape
 from sim.kernel.terms import (
@@ -53,7 +53,13 @@ def best_device(s: State, job: int, node: int) -> tuple[int, int]:
 
 
 @jit
-def choose(s: State, job: int, node: int, gpus: int) -> int:
+def no_choice(s: State, job: int, node: int, gpus: int) -> int:
+    """Return no devices: they are only counted."""
+    return 0
+
+
+@jit
+def choose_devices(s: State, job: int, node: int, gpus: int) -> int:
     """Return which devices a chunk takes on a node that has room for it, as bits."""
     milli = s.jobs.milli[job]
     if shares(s, job):
@@ -63,6 +69,10 @@ def choose(s: State, job: int, node: int, gpus: int) -> int:
             device, _ = best_device(s, job, node)
             return 1 << device
     return tightest(s, node, milli, gpus)
+
+
+choose = forked(no_choice, choose_devices)
+"""(s, job, node, gpus): which devices a chunk takes on a node that has room for it, as bits."""
 
 
 @jit
@@ -268,19 +278,23 @@ def pick_best(s: State, job: int, behind: bool) -> int:
 
 
 @jit
-def find(s: State, job: int, behind: bool) -> int:
-    """Return on which kind of node a gang would start now, as placement likes it; -1 if on none.
-
-    The nodes lie in `s.pick`.
-    """
+def pick_any(s: State, job: int, behind: bool) -> int:
+    """Return what `find` does where devices are told apart, with or without scores."""
     if s.score.on:
         return pick_best(s, job, behind)
     return pick(s, job, behind)
 
 
 @jit
-def find_in(s: State, job: int, kind: int) -> bool:
-    """Find nodes of one kind for the whole gang, as placement likes it."""
+def pick_any_in(s: State, job: int, kind: int, outlasts: bool) -> bool:
+    """Return what `find_in` does where devices are told apart."""
     if s.score.on:
-        return best_gang(s, job, kind, False)
-    return pick_in(s, job, kind, False)
+        return best_gang(s, job, kind, outlasts)
+    return pick_in(s, job, kind, outlasts)
+
+
+find = forked(pick, pick_any)
+"""(s, job, behind): on which kind of node a gang would start now, as placement likes it; -1 if on
+none. The nodes lie in `s.pick`."""
+find_in = forked(pick_in, pick_any_in)
+"""(s, job, kind, outlasts): find nodes of one kind for the whole gang, as placement likes it."""

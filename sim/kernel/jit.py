@@ -10,7 +10,8 @@ from typing import Any, TypeVar, cast
 
 try:
     import numba
-    from numba.core import types
+    from numba.core import config, types
+    from numba.extending import overload
 except ImportError:  # the verbs are plain Python and run without it
     numba = None
 
@@ -51,3 +52,30 @@ def entry(function: F) -> F:
     if numba is None:
         return function
     return cast(F, _once(numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True)(function)))
+
+
+def forked(where_counted: F, where_told_apart: F) -> F:
+    """Return a function that is the second where the State tells devices apart, else the first.
+
+    It is decided when a caller is compiled, by the State's type, so that those who only count GPUs
+    need not wait for what they never run to be compiled.
+    """
+
+    def either(s: Any, *args: Any) -> Any:
+        """Decide anew each time, where nothing is compiled."""
+        return (where_told_apart if s.devices.on else where_counted)(s, *args)
+
+    if numba is not None and not config.DISABLE_JIT:
+
+        @overload(either)  # type: ignore[untyped-decorator]
+        def _chosen(s, *args):  # type: ignore[no-untyped-def]
+            """Return the body for a State of this type; numba wants it without annotations."""
+            del args
+            chosen = where_told_apart if s.told_apart else where_counted
+
+            def body(s, *args):  # type: ignore[no-untyped-def]
+                return chosen(s, *args)
+
+            return body
+
+    return cast(F, either)

@@ -127,7 +127,7 @@ def plan_counts(s: State, now_s: float) -> None:
         if best < 0:
             continue
         end_s = t[at] + lasts_s(s, job, best)
-        starts = at == 0 and find_in(s, job, best)
+        starts = at == 0 and find_in(s, job, best, False)
         if starts:
             remove(s.queue, s.jobs.key, job)
             start(s, job, best, now_s)

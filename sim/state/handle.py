@@ -96,13 +96,14 @@ if COMPILED:
     class StateType(types.Type):  # type: ignore[misc]
         """A State to the compiler: where in its block each column's address and shape stand."""
 
-        def __init__(self, layout: tuple[tuple[str, str, Any], ...]) -> None:
+        def __init__(self, layout: tuple[tuple[str, str, Any], ...], told_apart: bool) -> None:
+            self.told_apart = told_apart  # kernels may be compiled apart by it
             self.where: dict[tuple[str, str], tuple[Any, int]] = {}
             place = 0
             for table, field, kind in layout:
                 self.where[table, field] = kind, place
                 place += 1 + getattr(kind, "ndim", 0)
-            digest = hashlib.sha256(repr(layout).encode()).hexdigest()[:12]
+            digest = hashlib.sha256(repr((layout, told_apart)).encode()).hexdigest()[:12]
             super().__init__(name=f"State_{digest}")
 
     class TableType(types.Type):  # type: ignore[misc]
@@ -115,7 +116,7 @@ if COMPILED:
     register_model(StateType)(models.OpaqueModel)
     register_model(TableType)(models.OpaqueModel)
 
-    _types: dict[tuple[tuple[str, str, Any], ...], StateType] = {}
+    _types: dict[tuple[tuple[tuple[str, str, Any], ...], bool], StateType] = {}
 
     def _described(tables: tuple[Any, ...]) -> tuple[StateType, np.ndarray]:
         """Return the tables' type and block: for an array its address and shape, else its bits."""
@@ -137,9 +138,9 @@ if COMPILED:
                     kind = types.boolean if isinstance(value, bool) else types.int64
                     words.append(int(value))
                 layout.append((name, field, kind))
-        known = tuple(layout)
+        known = tuple(layout), bool(dict(zip(TABLES, tables, strict=True))["devices"].on)
         if known not in _types:
-            _types[known] = StateType(known)
+            _types[known] = StateType(*known)
         return _types[known], np.array(words, np.int64)
 
     @typeof_impl.register(State)  # type: ignore[untyped-decorator]
