@@ -18,6 +18,7 @@ from sim.engine import AbstractProcess
 from sim.errors import RackplanError, ScenarioError
 from sim.policies.backfill import AbstractBackfill
 from sim.policies.placement import AbstractPlacement
+from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
 from sim.state import AbstractCluster
 from sim.study import Scenario
@@ -29,6 +30,7 @@ GROUPS: dict[str, type] = {
     "queue": AbstractQueuePolicy,
     "backfill": AbstractBackfill,
     "placement": AbstractPlacement,
+    "preemption": AbstractPreemption,
     "failures": AbstractProcess,
 }
 KNOBS: dict[str, Any] = {
@@ -174,10 +176,11 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
         question=knobs["question"] or "",
     )
     builder.also(whole.issues())  # what could not be built is here as its default
-    try:
-        whole.backfill.rule()
-    except ScenarioError as error:
-        faults += error.issues
+    for part in (whole.backfill, whole.preemption):
+        try:
+            part.rule()
+        except ScenarioError as error:
+            faults += error.issues
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
     return whole

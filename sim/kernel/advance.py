@@ -10,8 +10,9 @@ from sim.kernel.agenda import next_finish_s, pop
 from sim.kernel.cycle import cycle, next_cycle_s
 from sim.kernel.dispatch import dispatch
 from sim.kernel.jit import entry, jit
-from sim.kernel.job import enter, finish, give_up
+from sim.kernel.job import enter, finish, give_up, round_after
 from sim.kernel.order import insert, refill, rows
+from sim.kernel.preempt import next_turn
 from sim.state.columns import (
     ARRIVED,
     ASKED,
@@ -22,11 +23,13 @@ from sim.state.columns import (
     LEFT,
     NOW,
     PLAN,
+    TURN,
 )
 from sim.state.handle import State
 from sim.state.words import JobState
 
 UNBORN = int(JobState.UNBORN)
+WAITING = int(JobState.WAITING)
 
 
 class Why(IntEnum):
@@ -90,6 +93,25 @@ def happen(s: State, now_s: float) -> bool:
     return awaited
 
 
+@jit
+def next_pass_s(s: State, now_s: float) -> float:
+    """Return when a pass that is due may be made: at once, or at the end of the round."""
+    return now_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, now_s)
+
+
+@jit
+def later_pass_s(s: State, now_s: float) -> float:
+    """Return the end of the round at which a pass is to be made; inf if none is due.
+
+    In rounds, time alone changes who goes first: as long as jobs wait each round has a pass.
+    """
+    if s.gives.round_s == 0.0 or (s.face.n[DIRTY] == 0 and s.queue.n[2] == 0):
+        return np.inf
+    s.face.n[DIRTY] = 1
+    at_s = round_after(s.gives.round_s, now_s)
+    return at_s if at_s > now_s else round_after(s.gives.round_s, now_s + 0.75 * s.gives.round_s)
+
+
 @entry
 def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget: int) -> int:
     """Run the jobs' own events in [now, until), one pass an instant; return why it stopped.
@@ -108,14 +130,20 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
                 return HORIZON
             s.face.t[NOW] = now_s
             due = s.face.t[PLAN] <= now_s
-            if s.face.n[DIRTY] == 1 or due:
-                if ask and s.face.n[ASKED] == 0 and s.queue.n[2] > 0:
+            if s.face.t[TURN] <= now_s:
+                s.face.n[DIRTY] = 1
+            dirty = s.face.n[DIRTY] == 1 and next_pass_s(s, now_s) == now_s
+            if dirty or due:
+                asks = s.queue.n[2] > 0 or (s.gives.turns and s.face.n[LEFT] > 0)
+                if ask and asks and s.face.n[ASKED] == 0:
                     return DECIDE
                 if s.ledger.n[0] + room > s.ledger.job.size:
                     return FULL
                 s.face.n[ASKED] = 0
-                if s.face.n[DIRTY] == 1:
+                if dirty:
                     dispatch(s, now_s)
+                    if s.gives.turns:
+                        next_turn(s, now_s)
                     s.face.t[PLAN] = next_cycle_s(s, now_s)
                 if s.face.t[PLAN] <= now_s:
                     cycle(s, now_s)
@@ -124,7 +152,7 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
             if s.face.n[EVENTS] >= budget:
                 return PAUSE
             t = next_s(s)
-        t = min(t, s.face.t[PLAN])
+        t = min(t, s.face.t[PLAN], s.face.t[TURN], later_pass_s(s, now_s))
         if t >= until_s or t == np.inf:
             return HORIZON
         now_s = t
@@ -133,17 +161,18 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
 
 @entry
 def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
-    """Put the waiting `jobs` (in order) under new keys, (jobs,), and sort the queue anew."""
+    """Put `jobs`, all that wait and those that run by rank, under new keys, (jobs,)."""
     for i in range(jobs.size):
         s.jobs.key[jobs[i]] = key[i]
     refill(s.queue, s.jobs.key, jobs[:0])
+    refill(s.ranked, s.jobs.key, jobs[:0])
     for job in jobs:
-        insert(s.queue, s.jobs.key, job)
+        insert(s.queue if s.jobs.state[job] == WAITING else s.ranked, s.jobs.key, job)
     s.face.n[LAST] = -1
     s.face.n[DIRTY] = 1
 
 
 @entry
-def waiting(s: State) -> np.ndarray:
-    """Return the waiting jobs in order, (k,)."""
-    return rows(s.queue)
+def standing(s: State) -> np.ndarray:
+    """Return the jobs that have a place in the order, (k,): waiting, then running by rank."""
+    return np.concatenate((rows(s.queue), rows(s.ranked)))

@@ -14,13 +14,13 @@ from sim.state.columns import (
     HEAD,
     LAST,
     LEFT,
-    NOW,
     PLAN,
     PLANNED,
     PLENTY,
     SHADOW,
     SHADOW_KIND,
     SPARE,
+    TURN,
     WORD,
     Agenda,
     Events,
@@ -33,6 +33,7 @@ from sim.state.columns import (
     Rule,
     Scratch,
     Taste,
+    Yield,
 )
 from sim.state.handle import State
 from sim.state.inventory import Inventory
@@ -217,10 +218,10 @@ def taste_of(level_key: F8, scatter: bool, runs: bool) -> Taste:
     return Taste(level, group, bool(scatter), bool(runs))
 
 
-def whole(rule: Rule) -> Rule:
-    """Return the rule with its numbers in the types that the kernels expect."""
-    plain = Rule._field_defaults
-    return Rule(*(type(plain[name])(getattr(rule, name)) for name in Rule._fields))
+def whole(rule: Any) -> Any:
+    """Return a Rule or Yield with its numbers in the types that the kernels expect."""
+    plain = rule._field_defaults
+    return type(rule)(*(type(plain[name])(getattr(rule, name)) for name in rule._fields))
 
 
 def events_of(jobs: Jobs) -> Events:
@@ -243,7 +244,9 @@ def scratch_of(rows: int) -> Scratch:
     return Scratch(np.empty(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
 
 
-def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -> State:
+def assemble(
+    jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste, gives: Yield
+) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
     jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
     n, m = len(jobs.gpus), len(nodes.kind)
@@ -255,14 +258,16 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste) -
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
     numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
     times = np.zeros(8)
-    times[NOW], times[PLANNED], times[SHADOW], times[PLAN] = 0.0, -np.inf, np.inf, np.inf
+    times[PLANNED] = -np.inf
+    times[[SHADOW, PLAN, TURN]] = np.inf
     heap = min(n, slots) * 2 + 64
     agenda = Agenda(
         np.empty(heap), np.empty(heap, np.int64), np.empty(heap, np.int64), np.zeros(1, np.int64)
     )
     width = m + int(kinds.size.max()) + 1
     return State(
-        jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), agenda,
-        ledger_of(int(rows.sum()) + slots + 2 * m), events_of(jobs), whole(rule), taste,
+        jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
+        ledger_of(int(rows.sum()) + 2 * slots + 2 * m), events_of(jobs), whole(rule),
+        whole(gives), taste,
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

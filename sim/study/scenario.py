@@ -8,6 +8,7 @@ from sim.engine import AbstractProcess
 from sim.errors import ScenarioError
 from sim.policies.backfill import AbstractBackfill, Easy
 from sim.policies.placement import AbstractPlacement, Pack
+from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
 from sim.state import AbstractCluster, Homogeneous
 from sim.workload import AbstractWorkload, Synthetic
@@ -25,11 +26,19 @@ class Scenario:
     queue: AbstractQueuePolicy = field(default_factory=Fifo)
     backfill: AbstractBackfill = field(default_factory=Easy)
     placement: AbstractPlacement = field(default_factory=Pack)
+    preemption: AbstractPreemption = field(default_factory=NoPreemption)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
     name: str = ""
     question: str = ""
+
+    def clashes(self) -> bool:
+        """Return whether rounds and a backfill cycle would both say when passes are made."""
+        try:
+            return self.preemption.rule().round_s > 0.0 and self.backfill.rule().interval_s > 0.0
+        except (ScenarioError, AttributeError):
+            return False  # told elsewhere
 
     def issues(self) -> list[str]:
         """Return every fault at once, each as `path: what is; what must be`."""
@@ -40,6 +49,7 @@ class Scenario:
             ("queue", AbstractQueuePolicy),
             ("backfill", AbstractBackfill),
             ("placement", AbstractPlacement),
+            ("preemption", AbstractPreemption),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):
@@ -53,6 +63,11 @@ class Scenario:
                 found += error.issues
         if isinstance(self.workload, AbstractWorkload):
             found += self.workload.issues()
+        if self.clashes():
+            found.append(
+                "preemption.round_s: is set beside backfill.interval_s; passes are made either in "
+                "rounds or by Slurm's cycle: set one of them"
+            )
         if not self.horizon_s > 0.0:
             found.append(
                 f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end"

@@ -60,8 +60,11 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     columns = jobs_of(numbers, types, tenant, draw)
     kinds = build.kinds_of(inventory, nodes, speed, order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs)
-    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste)
-    everyone = JobView(made, slice(None))
+    own = type(scenario.queue).turn_s is not AbstractQueuePolicy.turn_s
+    gives = scenario.preemption.rule()
+    gives = gives._replace(turns=own and scenario.queue.refresh_s == gives.round_s == 0.0)
+    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste, gives)
+    everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
     if np.isnan(made.jobs.key).any():
         raise ScenarioError([f"queue: {scenario.queue!r} gave nan as a key; keys must be numbers"])
@@ -72,11 +75,15 @@ def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
     """Return what asks the queue policy about the waiting jobs and sorts them anew."""
 
     def ask(state: State, now_s: float) -> None:
-        rows = kernel.waiting(state)
-        keys = np.asarray(queue.key(JobView(state, rows), now_s), np.float64)
+        rows = kernel.standing(state)
+        view = JobView(state, rows, now_s)
+        keys = np.asarray(queue.key(view, now_s), np.float64)
         if keys.shape != rows.shape or np.isnan(keys).any():
             raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
         kernel.rekey(state, rows, keys)
+        turns = queue.turn_s(view, now_s)
+        if turns is not None:
+            state.jobs.turn_s[rows] = turns
 
     return ask
 
