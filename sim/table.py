@@ -101,6 +101,7 @@ JOBS: Final[Columns] = (
     _text("gpu_type", "type of GPU it last ran on"),
     _ASKED["work_s"],
     _f8("walltime_s", "s", "the user's estimate of work_s", required=True),
+    _f8("gpu_s", "GPU s", "GPU time held, of all its runs", required=True),
     _i4("restarts", "times it went back to the queue after a start", required=True),
     _f8("lost_s", "s", "work done and lost through restarts", required=True),
     *(_ASKED[name] for name in ("user", "priority", "eligible_s", "deadline_s")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import simpy
@@ -14,7 +15,9 @@ from sim.state.handle import State
 from sim.state.words import JobState
 
 BUDGET = 200_000
-"""Events the lane may run before it lets Python show progress or be interrupted."""
+"""Most events the lane may run before it lets Python show progress or be interrupted."""
+LONG_S, SHORT_S = 0.2, 0.05
+"""Wall-clock seconds after which the lane is given less to do at a time, or more."""
 
 
 class Clock(simpy.Environment):
@@ -35,17 +38,27 @@ class Clock(simpy.Environment):
         self._decide, self._pause = decide, pause
         self._watchers: dict[int, simpy.Event] = {}
         self._room = pass_rows(state)
+        self._budget = 1_000
+        self.stopping = False
         self.all_done = self.event()
         if state.face.n[LEFT] == 0:
             self.all_done.succeed()
 
     def step(self) -> None:
         """Let the lane run up to SimPy's next event, then take that event."""
+        if self.stopping:
+            raise KeyboardInterrupt
         horizon_s = self.peek()
-        ask = self._decide is not None
+        ask, began_s = self._decide is not None, time.perf_counter()
         why = kernel.advance(
-            self.state, float(self._now), float(horizon_s), ask, self._room, BUDGET
+            self.state, float(self._now), float(horizon_s), ask, self._room, self._budget
         )
+        if why == Why.PAUSE:  # how long an event takes depends on the rules and the queue
+            took_s = time.perf_counter() - began_s
+            if took_s > LONG_S:
+                self._budget = max(self._budget // 4, 1)
+            elif took_s < SHORT_S:
+                self._budget = min(self._budget * 2, BUDGET)
         if why == Why.HORIZON:
             super().step()  # SimPy's own event; EmptySchedule if there is none
             return

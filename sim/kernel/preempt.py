@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.ahead import gives_back, release
 from sim.kernel.jit import jit
 from sim.kernel.job import enter, start, stop
 from sim.kernel.order import remove
 from sim.kernel.pick import chosen, pick
-from sim.kernel.reserve import release
 from sim.state.columns import TURN
 from sim.state.handle import State
 from sim.state.words import Ended
@@ -108,7 +108,7 @@ def elect(s: State, now_s: float, chosen: np.ndarray, victims: np.ndarray) -> tu
         for i in range(ranked.size[block]):
             job = ranked.job[block, i]
             if not spared(s, job, now_s):
-                left[jobs.kind[job]] += jobs.gpus[job]
+                left[jobs.kind[job]] += gives_back(s, job)
     p, i, q, k, n, v = 0, 0, 0, 0, 0, 0
     strict, ended = s.rule.depth == 0, False
     while p < queue.n[0] or q < ranked.n[0]:

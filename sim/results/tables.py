@@ -31,7 +31,18 @@ def node_names(inventory: Inventory) -> list[str]:
     return names
 
 
-def jobs_table(state: State, request: pa.Table, inventory: Inventory) -> pa.Table:
+def held_by_job(state: State, end_s: float) -> np.ndarray:
+    """Return the GPU time that each job held, (n,), GPU-seconds."""
+    led, n = state.ledger, int(state.ledger.n[0])
+    rows = np.flatnonzero(led.job[:n] >= 0)
+    until_s = np.where(np.isnan(led.end_s[rows]), end_s, led.end_s[rows])
+    spent = led.gpus[rows] * (until_s - led.start_s[rows])
+    return np.bincount(led.job[rows], spent, len(state.jobs.gpus))
+
+
+def jobs_table(
+    state: State, request: pa.Table, inventory: Inventory, held_gpu_s: np.ndarray
+) -> pa.Table:
     """Return the JOBS table, then the trace's own columns as they were."""
     jobs = state.jobs
     started = ~np.isnan(jobs.start_s)
@@ -48,6 +59,7 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory) -> pa.Tabl
         "gpu_type": words(np.where(jobs.kind >= 0, jobs.kind, len(types) - 1), types),
         "work_s": jobs.work_s,
         "walltime_s": jobs.walltime_s,
+        "gpu_s": held_gpu_s,
         "restarts": jobs.restarts,
         "lost_s": jobs.lost_s,
     }
@@ -120,7 +132,7 @@ def result(
     names = node_names(inventory)
     said = dict(manifest) | {"queue_peak": int(state.face.n[PEAK])}
     return Result(
-        jobs=jobs_table(state, request, inventory),
+        jobs=jobs_table(state, request, inventory, held_by_job(state, end_s)),
         ledger=ledger_table(state, request, names),
         nodes=nodes_table(state, inventory, names, end_s),
         timeline=timeline(state, end_s),

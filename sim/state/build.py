@@ -254,7 +254,7 @@ def assemble(
     slots = int(nodes.gpus.sum() + jobs.chunks[zero].sum()) + 1
     size = np.maximum(kinds.size.max(), 1)
     rows = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // size), jobs.chunks)
-    numbers = np.zeros(16, np.int64)
+    numbers = np.zeros(32, np.int64)
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
     numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
     times = np.zeros(8)

@@ -214,7 +214,8 @@ NOW, PLAN, SHADOW, PLANNED, TURN = 0, 1, 2, 3, 4
     CHANGE,  # counts what could help a job that was refused
     LAST,  # the last job asked by a pass that started none; -1 if a pass now could differ
     LOOKED,  # the change at which that was
-) = range(16)
+    DOWN,  # nodes that are not offered to jobs
+) = range(17)
 
 TABLES: dict[str, Any] = {
     "jobs": Jobs,

@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 
 from sim import kernel, table
-from sim.engine import Clock, Cluster
+from sim.engine import Clock, Cluster, interruptible
 from sim.engine.rekey import refresh
 from sim.errors import ScenarioError
 from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
 from sim.state import Inventory, JobState, State, build
-from sim.state.columns import LEFT
+from sim.state.columns import LEFT, NOW
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.study.scenario import Scenario
 
@@ -117,10 +117,11 @@ def run(
         process.begin(clock, cluster, streams)
     status = "complete"
     try:
-        clock.finish(scenario.horizon_s)
+        with interruptible(clock):
+            clock.finish(scenario.horizon_s)
     except KeyboardInterrupt:
         status = "interrupted"
-    return clock.state, clock.now, status
+    return clock.state, max(clock.now, float(clock.state.face.t[NOW])), status
 
 
 def simulate(

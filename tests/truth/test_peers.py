@@ -140,7 +140,7 @@ def test_blox_rounds_on_philly(pool_of):
 
 @pytest.mark.parametrize("trace", ["synth480", "philly_103959"])
 def test_the_late_timer_of_tiresias_costs_what_was_measured(trace):
-    """Without it jobs go down in time: 0.05 to 2.5 % less mean JCT (research_schedulers 2.4)."""
+    """Without it jobs go down in time: 0.05 to 2.5 % less mean JCT, as rounded there (facts)."""
 
     def mean(late):
         queue = Tiresias(late_timer=late)
@@ -148,4 +148,4 @@ def test_the_late_timer_of_tiresias_costs_what_was_measured(trace):
                      preemption=Rebuild())  # fmt: skip
         return np.mean(result.jobs.column("jct_s").to_pylist())
 
-    assert 1.0005 < mean(late=True) / mean(late=False) < 1.025
+    assert 1.00045 < mean(late=True) / mean(late=False) < 1.025
