@@ -10,7 +10,7 @@ import simpy
 from sim import kernel
 from sim.kernel import Why
 from sim.state.build import longer, pass_rows
-from sim.state.columns import ASKED, LEFT, NOW
+from sim.state.columns import APART, ASKED, LEFT, NOW
 from sim.state.handle import State
 from sim.state.words import JobState
 
@@ -37,7 +37,7 @@ class Clock(simpy.Environment):
         self.state = state
         self._decide, self._pause = decide, pause
         self._watchers: dict[int, simpy.Event] = {}
-        self._room = pass_rows(state)
+        self._room = pass_rows(state) * (1 + int(state.face.n[APART]))  # who gives way may start
         self._budget = 1_000
         self.stopping = False
         self.all_done = self.event()
@@ -53,12 +53,6 @@ class Clock(simpy.Environment):
         why = kernel.advance(
             self.state, float(self._now), float(horizon_s), ask, self._room, self._budget
         )
-        if why == Why.PAUSE:  # how long an event takes depends on the rules and the queue
-            took_s = time.perf_counter() - began_s
-            if took_s > LONG_S:
-                self._budget = max(self._budget // 4, 1)
-            elif took_s < SHORT_S:
-                self._budget = min(self._budget * 2, BUDGET)
         if why == Why.HORIZON:
             super().step()  # SimPy's own event; EmptySchedule if there is none
             return
@@ -66,12 +60,23 @@ class Clock(simpy.Environment):
         if why == Why.DECIDE and self._decide is not None:
             self._decide(self.state, self._now)
             self.state.face.n[ASKED] = 1
+        elif why == Why.PASS:
+            kernel.pass_apart(self.state, self._now)
         elif why == Why.FULL:
             self.grow(self._room)
         elif why == Why.WAKE:
             self._wake()
-        elif self._pause is not None:
-            self._pause(self.state, self._now)
+        else:
+            self._pace(time.perf_counter() - began_s)
+            if self._pause is not None:
+                self._pause(self.state, self._now)
+
+    def _pace(self, took_s: float) -> None:
+        """Give the lane less or more to do at a time: what an event costs lies in the rules."""
+        if took_s > LONG_S:
+            self._budget = max(self._budget // 4, 1)
+        elif took_s < SHORT_S:
+            self._budget = min(self._budget * 2, BUDGET)
 
     def finish(self, horizon_s: float) -> None:
         """Run until all jobs have ended, the horizon comes, or nothing more can happen."""

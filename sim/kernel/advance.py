@@ -7,15 +7,16 @@ from enum import IntEnum
 import numpy as np
 
 from sim.kernel.agenda import next_finish_s, pop
-from sim.kernel.cycle import cycle, next_cycle_s
+from sim.kernel.cycle import next_cycle_s
 from sim.kernel.dispatch import dispatch
 from sim.kernel.jit import entry, jit
-from sim.kernel.job import enter, finish, give_up, round_after
+from sim.kernel.job import enter, finish, give_up, next_pass_s, round_after
 from sim.kernel.order import insert, refill, rows
-from sim.kernel.preempt import next_turn
 from sim.state.columns import (
+    APART,
     ARRIVED,
     ASKED,
+    AWAITED,
     CANCELS,
     DIRTY,
     EVENTS,
@@ -45,9 +46,11 @@ class Why(IntEnum):
     """The ledger needs room before the next pass."""
     PAUSE = 4
     """So many events have passed that Python may want to show progress or stop."""
+    PASS = 5
+    """A pass is due by rules that the lane does not hold: see `pass_apart`."""
 
 
-HORIZON, WAKE, DECIDE, FULL, PAUSE = (int(why) for why in Why)
+HORIZON, WAKE, DECIDE, FULL, PAUSE, PASS = (int(why) for why in Why)
 
 
 @jit
@@ -64,17 +67,12 @@ def next_s(s: State) -> float:
 
 
 @jit
-def happen(s: State, now_s: float) -> bool:
-    """Let all happen that is due: ends, then arrivals, then those who give up; lower rows first.
-
-    Return whether somebody waits for one of the jobs that ended.
-    """
-    awaited = False
+def happen(s: State, now_s: float) -> None:
+    """Let all happen that is due: ends, then arrivals, then those who give up; lower rows first."""
     while next_finish_s(s) == now_s:
         job = s.agenda.job[0]
         pop(s.agenda)
         finish(s, job, now_s)
-        awaited = awaited or s.jobs.watched[job]
     i = s.face.n[ARRIVED]
     while i < s.events.arrive.size and s.jobs.enter_s[s.events.arrive[i]] <= now_s:
         job = s.events.arrive[i]
@@ -87,16 +85,8 @@ def happen(s: State, now_s: float) -> bool:
     while i < s.events.cancel.size and s.jobs.cancel_s[s.events.cancel[i]] <= now_s:
         job = s.events.cancel[i]
         i += 1
-        if give_up(s, job, now_s):
-            awaited = awaited or s.jobs.watched[job]
+        give_up(s, job, now_s)
     s.face.n[CANCELS] = i
-    return awaited
-
-
-@jit
-def next_pass_s(s: State, now_s: float) -> float:
-    """Return when a pass that is due may be made: at once, or at the end of the round."""
-    return now_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, now_s)
 
 
 @jit
@@ -117,11 +107,9 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
     """Run the jobs' own events in [now, until), one pass an instant; return why it stopped.
 
     At one instant: ends, arrivals, those who give up; then one pass; then the backfill cycle if
-    one is due. `room` is how many rows of the ledger one pass can need, `budget` after how many
-    events Python wants to hear.
+    one is due. Passes of rare rules are left to `pass_apart`. `room` is how many rows of the ledger
+    one pass can need, `budget` after how many events Python wants to hear.
     """
-    awaited = False
-    some = s.face.n[LEFT] > 0
     budget += s.face.n[EVENTS]
     while True:
         t = next_s(s)
@@ -139,15 +127,16 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
                     return DECIDE
                 if s.ledger.n[0] + room > s.ledger.job.size:
                     return FULL
+                if dirty and s.face.n[APART] == 1 and (s.queue.n[2] > 0 or s.gives.turns):
+                    return PASS
                 s.face.n[ASKED] = 0
                 if dirty:
                     dispatch(s, now_s)
-                    if s.gives.turns:
-                        next_turn(s, now_s)
                     s.face.t[PLAN] = next_cycle_s(s, now_s)
                 if s.face.t[PLAN] <= now_s:
-                    cycle(s, now_s)
-            if awaited or (some and s.face.n[LEFT] == 0):
+                    return PASS
+            if s.face.n[AWAITED] == 1:
+                s.face.n[AWAITED] = 0
                 return WAKE
             if s.face.n[EVENTS] >= budget:
                 return PAUSE
@@ -156,7 +145,7 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
         if t >= until_s or t == np.inf:
             return HORIZON
         now_s = t
-        awaited = happen(s, now_s) or awaited
+        happen(s, now_s)
 
 
 @entry

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from sim.kernel.jit import jit
 from sim.kernel.job import start
-from sim.kernel.order import close_block, drop
+from sim.kernel.order import close_block
 from sim.kernel.pick import pick
-from sim.kernel.plan import plan_counts
-from sim.kernel.preempt import make_way, rebuild
 from sim.kernel.reserve import charge, forget, promise
 from sim.state.columns import (
     CHANGE,
@@ -56,7 +54,7 @@ def asked_all(s: State, now_s: float) -> bool:
     Nothing has come free since, whoever has joined stands behind the last one asked, and the
     reservation still holds. With a long queue most arrivals are of this kind.
     """
-    if s.gives.tail or s.face.n[LAST] < 0 or s.face.n[LOOKED] != s.face.n[CHANGE]:
+    if s.face.n[LAST] < 0 or s.face.n[LOOKED] != s.face.n[CHANGE]:
         return False
     return s.rule.reserves == 0 or (s.face.n[HOLDS] == 1 and s.face.t[SHADOW] > now_s)
 
@@ -86,25 +84,6 @@ def pass_front(s: State) -> int:
             close_block(queue, 0)
         if blocked >= 0:
             return int(blocked)
-    return -1
-
-
-@jit
-def pass_taking(s: State) -> int:
-    """Start jobs in order, on nodes of jobs behind them if need be; return the first that cannot.
-
-    Who gives way comes back into the queue behind the one that starts.
-    """
-    queue = s.queue
-    while queue.n[2] > 0:
-        job = int(queue.job[queue.line[0], 0])
-        kind = pick(s, job, False)
-        if kind < 0:
-            kind = make_way(s, job, s.face.t[NOW])
-        if kind < 0:
-            return job
-        drop(queue, 0, 0)
-        start(s, job, kind, s.face.t[NOW])
     return -1
 
 
@@ -182,26 +161,20 @@ def pass_behind(s: State) -> None:
 def dispatch(s: State, now_s: float) -> None:
     """Run one scheduling pass at this instant.
 
-    No reservation: whatever fits may pass the blocked job. One: EASY. More: a plan for every job
-    that may reserve, made anew each time (conservative).
+    No reservation: whatever fits may pass the blocked job. One: EASY. More: see `apart`.
     """
     s.face.n[DIRTY] = 0
     s.face.t[NOW] = now_s
-    if s.gives.rebuild and s.queue.n[2] > 0:
-        rebuild(s, now_s)
-    if s.queue.n[2] == 0 or (idle(s) and not s.gives.tail) or asked_all(s, now_s):
+    if s.queue.n[2] == 0 or idle(s) or asked_all(s, now_s):
         return
     s.face.n[LAST] = -1
-    head = pass_taking(s) if s.gives.tail else pass_front(s)
+    head = pass_front(s)
     rule = s.rule
     if head < 0 or rule.interval_s > 0.0 or idle(s):
         return
     if rule.depth == 0:
         s.face.n[LAST], s.face.n[LOOKED] = head, s.face.n[CHANGE]
     if rule.depth == 0 or s.queue.n[2] == 1:
-        return
-    if rule.reserves > 1:
-        plan_counts(s, now_s)
         return
     if rule.reserves == 1:
         promise(s, head)

@@ -10,6 +10,7 @@ from sim.kernel.levels import give
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
 from sim.state.columns import (
+    AWAITED,
     CHANGE,
     DIRTY,
     EVENTS,
@@ -142,6 +143,21 @@ def round_after(round_s: float, at_s: float) -> float:
 
 
 @jit
+def next_pass_s(s: State, now_s: float) -> float:
+    """Return when a pass that is due may be made: at once, or at the end of the round."""
+    return now_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, now_s)
+
+
+@jit
+def over(s: State, job: int) -> None:
+    """One job less is to come; wake who waits for it, or for the last of all."""
+    s.face.n[LEFT] -= 1
+    s.face.n[EVENTS] += 1
+    if s.jobs.watched[job] or s.face.n[LEFT] == 0:
+        s.face.n[AWAITED] = 1
+
+
+@jit
 def start(s: State, job: int, kind: int, now_s: float) -> None:
     """Start a job on the nodes that `pick` found; its place in the queue is the caller's affair."""
     jobs = s.jobs
@@ -216,8 +232,7 @@ def finish(s: State, job: int, now_s: float) -> None:
     s.jobs.left_s[job] = 0.0
     s.jobs.state[job] = s.jobs.outcome[job]
     s.jobs.end_s[job] = now_s
-    s.face.n[LEFT] -= 1
-    s.face.n[EVENTS] += 1
+    over(s, job)
 
 
 @entry
@@ -245,7 +260,6 @@ def give_up(s: State, job: int, now_s: float) -> bool:
         return False
     s.jobs.state[job] = CANCELLED
     s.jobs.end_s[job] = now_s
-    s.face.n[LEFT] -= 1
-    s.face.n[EVENTS] += 1
+    over(s, job)
     touch(s)
     return True

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.state.columns import (
+    APART,
     BLOCK,
     F8,
     HEAD,
@@ -257,6 +258,7 @@ def assemble(
     numbers = np.zeros(32, np.int64)
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
     numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
+    numbers[APART] = rule.reserves > 1 or gives.tail or gives.rebuild
     times = np.zeros(8)
     times[PLANNED] = -np.inf
     times[[SHADOW, PLAN, TURN]] = np.inf

@@ -215,7 +215,9 @@ NOW, PLAN, SHADOW, PLANNED, TURN = 0, 1, 2, 3, 4
     LAST,  # the last job asked by a pass that started none; -1 if a pass now could differ
     LOOKED,  # the change at which that was
     DOWN,  # nodes that are not offered to jobs
-) = range(17)
+    APART,  # passes are made outside the lane
+    AWAITED,  # somebody waits for a job that has ended, or for the last of all
+) = range(19)
 
 TABLES: dict[str, Any] = {
     "jobs": Jobs,
