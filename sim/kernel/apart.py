@@ -69,8 +69,8 @@ def pass_apart(s: State, now_s: float) -> None:
     s.face.n[ASKED] = 0
     s.face.t[NOW] = now_s
     if s.face.n[DIRTY] == 1 and next_pass_s(s, now_s) == now_s:
-        s.face.n[DIRTY] = 0
         dispatch_apart(s, now_s)
+        s.face.n[DIRTY] = 0  # who gave way asks again at the next event: one pass an instant
         s.face.t[PLAN] = next_cycle_s(s, now_s)
         if s.gives.turns:
             next_turn(s, now_s)
