@@ -150,6 +150,41 @@ def test_requeued_runs_are_jobs_each_or_one_job(trace):
     assert any("requeued: 1" in note for note in last.notes)
 
 
+BARE = "JobID|State|Submit|ElapsedRaw|TimelimitRaw|ReqTRES|End"
+
+
+@pytest.mark.parametrize(
+    ("state", "ran", "end", "work", "outcome", "cancel"),
+    [
+        ("COMPLETED", "60", "", 60, "completed", None),
+        ("COMPLETED", "60", "170", 60, "completed", None),
+        ("FAILED", "0", "170", 0, "failed", None),
+        ("CANCELLED by 7", "30", "170", 30, "cancelled", None),
+        ("CANCELLED by 7", "0", "170", 86400, None, 170),
+        ("RUNNING", "60", "Unknown", 86400, None, None),
+        ("PENDING", "0", "Unknown", 86400, None, None),
+    ],
+)
+def test_without_a_start_the_time_that_passed_tells_a_run(
+    trace, state, ran, end, work, outcome, cancel
+):
+    text = f"{BARE}\n1|{state}|100|{ran}|1440|gres/gpu=1|{end}\n"
+    got = trace(text, shift=False)
+    job = got.jobs.to_pylist()[0]
+    assert (job["work_s"], job["state"], job["cancel_s"]) == (work, outcome, cancel)
+    assert any("no Start" in note for note in got.notes)
+
+
+def test_the_limit_never_stands_in_for_a_run_that_ended(trace):
+    text = table(row("1", ran=""), row("2", ran="", end="Unknown"), row("3"))
+    got = trace(text, shift=False)
+    assert {j["job_id"]: j["work_s"] for j in got.jobs.to_pylist()} == {"1": 170 - 110, "3": 60}
+    assert [(r["line"], r["column"]) for r in got.rejected.to_pylist()] == [(3, "State")]
+    assert "elapsed" in got.rejected.to_pylist()[0]["reason"]
+    bare = trace(f"{BARE}\n1|COMPLETED|1|3|9|gres/gpu=1|\n2|CANCELLED|1||9|gres/gpu=1|5\n")
+    assert bare.jobs.column("job_id").to_pylist() == ["1"]
+
+
 def test_one_run_told_twice_counts_once_as_it_ended(trace):
     text = table(
         row("5", end="Unknown", ran=20, state="RUNNING"), row("5"), row("5", start="Unknown")

@@ -25,33 +25,40 @@ class Told:
         ids: pa.ChunkedArray,
         state: NDArray[np.str_],
         clock: dict[str, F8],
+        begun: Bool,
         ran: F8,
         asked: F8,
         wants: Demand,
     ) -> None:
         self.ids, self.state, self.clock = ids, state, clock
         self.ran, self.asked, self.wants = ran, asked, wants
-        self.begun = ~np.isnan(clock["Start"])
+        self.begun = begun
         self.ended = np.isin(state, tuple(slurm_words.ENDED))
+        self.done = self.ended & begun & ~np.isnan(ran)
 
     def progress(self) -> F8:
         """Return a number that grows with what a row tells of one and the same run."""
-        return 1e12 * self.ended + 1e11 * self.begun + np.nan_to_num(self.ran)
+        told = 4e12 * self.ended + 2e12 * self.begun + 1e12 * ~np.isnan(self.clock["Start"])
+        return told + np.nan_to_num(self.ran)
 
-    def without_work(self, reading: Reading) -> Bool:
-        """Return which rows never ended a run, and have no limit to stand in for its length."""
-        done = self.ended & self.begun & ~np.isnan(self.ran)
+    def without_work(self, reading: Reading) -> list[tuple[Bool, str]]:
+        """Return masks of rows whose work nobody knows, and why; a row may be in several.
+
+        The time limit stands in for a run that has not ended, never for one that has.
+        """
+        why = "left out: it ended, and neither its elapsed time nor its End is told"
+        found = [(self.ended & self.begun & np.isnan(self.ran), why)]
         if reading.unfinished == "drop":
-            return ~done
-        return ~done & np.isnan(self.asked)
+            return [*found, (~self.done, "left out: no run ended, and workload.unfinished is drop")]
+        why = "left out: no run ended, and no time limit is told"
+        return [*found, (~self.done & np.isnan(self.asked), why)]
 
     def table(self, text: Text, at: I8, reading: Reading) -> tuple[pa.Table, list[str]]:
         """Return all rows as jobs with the line of each, and what a reader should know."""
-        done = self.ended & self.begun & ~np.isnan(self.ran)
         gave_up = self.ended & ~self.begun
         words = [
             slurm_words.ENDED[state] if ok else None
-            for state, ok in zip(self.state.tolist(), done.tolist(), strict=True)
+            for state, ok in zip(self.state.tolist(), self.done.tolist(), strict=True)
         ]
         wants, notes = self.wants, []
         columns = {
@@ -59,7 +66,7 @@ class Told:
             "job_id": self.ids,
             "submit_s": self.clock["Submit"],
             "gpus": wants.gpus,
-            "work_s": np.where(done, self.ran, self.asked),
+            "work_s": np.where(self.done, self.ran, self.asked),
             "walltime_s": nullable(self.asked),
             "nodes": nullable(wants.nodes),
             "gpus_per_node": nullable(wants.each),

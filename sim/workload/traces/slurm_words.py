@@ -24,6 +24,7 @@ ENDED = {
     "OUT_OF_MEMORY": "out_of_memory",
     "DEADLINE": "cancelled",
 }
+BEFORE_A_RUN = ("CANCELLED", "DEADLINE")  # ends that a waiting job can come to as well
 LIVE = (
     *("PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "RESIZING", "COMPLETING", "CONFIGURING"),
     *("STAGE_OUT", "SIGNALING", "STOPPED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"),
