@@ -128,6 +128,24 @@ def test_delimiters_and_line_ends_in_names_go_back_to_them(trace):
     ]
 
 
+def test_a_line_of_a_command_that_begins_like_an_id_is_no_record(trace):
+    head = "JobID|JobName|State|Submit|Start|End|ElapsedRaw|ReqTRES|SubmitLine|WorkDir"
+    rest = "|COMPLETED|1|2|5|3|gres/gpu=1"
+    text = f"{head}\n1|a{rest}|sbatch one\n12|34 x|/d\n2|b{rest}|sbatch|/d\n"
+    got = trace(text)
+    assert got.jobs.column("job_id").to_pylist() == ["1", "2"]
+    assert got.rejected is None
+
+
+def test_a_record_cut_short_takes_none_with_it_that_begins_after(trace):
+    head = "JobID|JobName|State|Submit|Start|End|ElapsedRaw|ReqTRES|SubmitLine|WorkDir"
+    rest = "|COMPLETED|1|2|5|3|gres/gpu=1"
+    text = f"{head}\n1|a|COMPL\n2|b{rest}|sbatch\n-n1|/d\n3|c|FAILED\n"
+    got = trace(text, on_error="skip")
+    assert got.jobs.column("job_id").to_pylist() == ["2"]
+    assert [row["line"] for row in got.rejected.to_pylist()] == [2, 5]
+
+
 def test_requeued_runs_are_jobs_each_or_one_job(trace):
     text = table(
         row("5", submit=100, start=110, end=150, ran=40, state="PREEMPTED"),
@@ -183,6 +201,27 @@ def test_the_limit_never_stands_in_for_a_run_that_ended(trace):
     assert "elapsed" in got.rejected.to_pylist()[0]["reason"]
     bare = trace(f"{BARE}\n1|COMPLETED|1|3|9|gres/gpu=1|\n2|CANCELLED|1||9|gres/gpu=1|5\n")
     assert bare.jobs.column("job_id").to_pylist() == ["1"]
+
+
+def test_jobs_cancelled_before_they_ran_wait_and_are_told_of(trace, truth):
+    got = jobs_of(truth(*FX, "sacct_parsable2_X_dup.txt"), shift=False)
+    for fields in plain(truth(*FX, "sacct_parsable2_X_dup.txt")):
+        if fields["JobID"] in ("8", "9"):
+            job = next(j for j in got.jobs.to_pylist() if j["job_id"] == fields["JobID"])
+            assert (job["cancel_s"], job["work_s"]) == (seconds(fields["End"]), 120)
+    assert any("cancelled before they ran: 2; each gives up" in note for note in got.notes)
+    text = table(row(), row("2", start="None", end="None", ran=0, state="CANCELLED"))
+    assert any("never giving up: 1" in note for note in trace(text).notes)
+    assert not any("cancelled" in note for note in trace(table(row())).notes)
+
+
+def test_notes_count_jobs_not_rows_set_aside(trace):
+    live = {"end": "Unknown", "ran": 0, "start": "Unknown", "state": "PENDING"}
+    typed = "cpu=8,gres/gpu:x=2,node=1"
+    text = table(row(), row("2", state="WEIRD", req=typed), row("3", **live), row("3", **live))
+    notes = trace(text, on_error="skip").notes
+    assert "jobs that had not ended when the trace was taken: 1" in notes
+    assert not any("gpu_types" in note for note in notes)
 
 
 def test_one_run_told_twice_counts_once_as_it_ended(trace):

@@ -159,8 +159,8 @@ def _jobs(
     chosen = latest(ids, clock["Submit"], job.progress(), ~bad)
     if again := int(np.count_nonzero(~bad)) - len(chosen):
         notes.append(f"rows that tell of a run told elsewhere in the file: {again}")
-    table, more = job.table(text, at, reading)
     chosen = _with_work(chosen, job, reading, left_out, at, text)
+    table, more = job.table(text, at, reading), job.notes(chosen, reading)
     table, told = runs(table, chosen, reading.requeues)
     table, told_arrays = arrays(table, faults)
     return table, notes + more + told + told_arrays, left_out
@@ -171,7 +171,9 @@ def _with_work(
 ) -> I8:
     """Return the rows whose work is known; the others are left out, each with its reason."""
     for unfit, why in job.without_work(reading):
-        for row in rows[unfit[rows]].tolist():
-            left_out.append(Fault(int(at[row]), "State", text["state"][row].as_py(), why))
+        left_out += [
+            Fault(int(at[row]), "State", text["state"][row].as_py(), why)
+            for row in rows[unfit[rows]].tolist()
+        ]
         rows = rows[~unfit[rows]]
     return rows

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim.workload.raw import I8, Bool, Fault
 from sim.workload.traces import slurm_words
-from sim.workload.traces.base import Reading
+from sim.workload.traces.base import Reading, never_ran
 from sim.workload.traces.slurm_demand import Demand
 from sim.workload.traces.slurm_fields import Text
 from sim.workload.traces.text import F8, by_word, nullable, number_of
@@ -34,6 +34,7 @@ class Told:
         self.ran, self.asked, self.wants = ran, asked, wants
         self.begun = begun
         self.ended = np.isin(state, tuple(slurm_words.ENDED))
+        self.gave_up = self.ended & ~begun
         self.done = self.ended & begun & ~np.isnan(ran)
 
     def progress(self) -> F8:
@@ -53,14 +54,13 @@ class Told:
         why = "left out: no run ended, and no time limit is told"
         return [*found, (~self.done & np.isnan(self.asked), why)]
 
-    def table(self, text: Text, at: I8, reading: Reading) -> tuple[pa.Table, list[str]]:
-        """Return all rows as jobs with the line of each, and what a reader should know."""
-        gave_up = self.ended & ~self.begun
+    def table(self, text: Text, at: I8, reading: Reading) -> pa.Table:
+        """Return all rows as jobs with the line of each."""
         words = [
             slurm_words.ENDED[state] if ok else None
             for state, ok in zip(self.state.tolist(), self.done.tolist(), strict=True)
         ]
-        wants, notes = self.wants, []
+        wants = self.wants
         columns = {
             "line": at,
             "job_id": self.ids,
@@ -74,7 +74,7 @@ class Told:
             "mem_bytes": nullable(wants.mem_bytes),
             "state": pa.array(words, pa.string()),
             "eligible_s": nullable(self.clock["Eligible"]),
-            "cancel_s": nullable(np.where(gave_up, self.clock["End"], np.nan)),
+            "cancel_s": nullable(np.where(self.gave_up, self.clock["End"], np.nan)),
             "recorded_start_s": nullable(self.clock["Start"]),
             "recorded_end_s": nullable(np.where(self.ended, self.clock["End"], np.nan)),
         }
@@ -83,15 +83,22 @@ class Told:
                 columns[ours] = text[theirs]
         if "priority" in text:
             columns["priority"] = nullable(by_word(text["priority"], number_of)[0])
-        if kinds := sorted({k for k in wants.types.to_pylist() if k}):
+        if any(wants.types.to_pylist()):
             asked = reading.gpu_types == "asked"
             columns["gpu_types" if asked else "recorded_gpu_type"] = wants.types
-            if not asked:
-                shown = ", ".join(kinds)
-                notes.append(f"jobs may run on any GPU; the trace names {shown} (gpu_types=asked)")
-        if live := int(np.count_nonzero(~self.ended)):
+        return pa.table(columns)
+
+    def notes(self, rows: I8, reading: Reading) -> list[str]:
+        """Return what a reader should know of those rows, which become jobs."""
+        notes = []
+        kinds = sorted({k for k in self.wants.types.take(pa.array(rows)).to_pylist() if k})
+        if kinds and reading.gpu_types != "asked":
+            shown = ", ".join(kinds)
+            notes.append(f"jobs may run on any GPU; the trace names {shown} (gpu_types=asked)")
+        if live := int(np.count_nonzero(~self.ended[rows])):
             notes.append(f"jobs that had not ended when the trace was taken: {live}")
-        return pa.table(columns), notes
+        waited = rows[self.gave_up[rows]]
+        return notes + never_ran(len(waited), int(np.isnan(self.clock["End"][waited]).sum()))
 
 
 def arrays(table: pa.Table, faults: list[Fault]) -> tuple[pa.Table, list[str]]:
