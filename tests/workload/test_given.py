@@ -134,13 +134,23 @@ def test_shift_moves_every_instant_and_keeps_where_it_was():
     assert float(got.schema.metadata[b"origin_s"]) == 100
 
 
-@pytest.mark.parametrize("ids", [[3, 20, 100], ["3", "x20", "100"]])
-def test_ties_go_by_number_if_all_are_numbers_else_by_text(ids):
-    got = jobs_of(
-        Given({"job_id": ids[::-1], "submit_s": [5] * 3, "gpus": [1] * 3, "work_s": [1] * 3})
-    )
-    expect = sorted(map(str, ids), key=int) if ids[1] == 20 else sorted(map(str, ids))
-    assert got.jobs.column("job_id").to_pylist() == expect
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["3", "20", "100"],
+        ["3", "100", "x20"],
+        ["7_1", "7_2", "7_10", "7_11", "9", "10", "10_1"],
+        ["7~2", "7~10", "10~1"],
+        ["job2b", "job10a", "job10b"],
+        ["6", "007", "7", "07_1", "7_2", "1" * 30, "2" * 30, "1" + "0" * 30],
+    ],
+)
+def test_ties_go_by_the_numbers_within_the_names(ids):
+    many = len(ids)
+    for given_ids in (ids[::-1], ids, ids[1::2] + ids[::2]):
+        columns = {"submit_s": [5] * many, "gpus": [1] * many, "work_s": [1] * many}
+        got = jobs_of(Given({"job_id": given_ids, **columns}))
+        assert got.jobs.column("job_id").to_pylist() == ids
 
 
 rows = st.lists(
