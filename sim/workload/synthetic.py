@@ -78,8 +78,9 @@ class Synthetic(AbstractWorkload):
         rate, until = self.rate(gpus), math.inf if self.duration_s is None else self.duration_s
         expected = min(rate * until, math.inf if self.jobs is None else self.jobs)
         if expected > MOST_JOBS:
-            told = f"make some {expected:.3g} jobs; at most {MOST_JOBS:,} fit"
-            raise ScenarioError([f"workload: its rate and duration {told}; lower duration_s"])
+            least = "jobs" if self.duration_s is None or expected == self.jobs else "duration_s"
+            told = f"is {getattr(self, least)!r}, which makes some {expected:.3g} jobs"
+            raise ScenarioError([f"workload.{least}: {told}; at most {MOST_JOBS:,} fit; lower it"])
         submit = self.arrivals.times(streams.stream("arrivals"), rate, self.jobs, until)
         n = len(submit)
         size, factor = self.sizes.draw(streams.stream("sizes"), n)

@@ -56,6 +56,8 @@ class Trace(AbstractWorkload):
         """Return every fault of the parameters; those of the rows come with `request`."""
         found = []
         try:
+            if self.path == "":
+                raise RackplanError("is not given; must be a file, such as my_jobs.csv")
             find(self.path)
         except (RackplanError, OSError, ValueError, TypeError) as fault:
             found.append(f"{path}.path: {fault}")
