@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sim.table import JOB_REQUEST, described
+from sim.table import AS_IT_IS, JOB_REQUEST, TRACE, described
 from sim.workload.check import as_float, whole_ids
 
 _DIGITS = re.compile(r"0*([0-9]+)")
@@ -82,6 +82,7 @@ def from_zero(table: pa.Table) -> tuple[pa.Table, float]:
 
 
 def finished(table: pa.Table, origin_s: float = 0.0) -> pa.Table:
-    """Return the jobs with unit and meaning at every known column, one chunk a column."""
+    """Return the jobs with unit and meaning at every column, one chunk a column."""
     about = {"origin_s": repr(origin_s)}
-    return described(table, JOB_REQUEST).combine_chunks().replace_schema_metadata(about)
+    table = described(table, (*JOB_REQUEST, *TRACE), AS_IT_IS)
+    return table.combine_chunks().replace_schema_metadata(about)

@@ -52,6 +52,16 @@ def test_gzip_semicolons_blank_lines_and_a_byte_order_mark(trace):
     assert got.rejected is None
 
 
+def test_a_recorded_instant_that_is_none_is_named_and_others_are_shifted(trace):
+    head = "job_id,submit_s,gpus,work_s,recorded_start_s\n"
+    with pytest.raises(TraceError) as stop:
+        trace(f"{head}1,5,1,1,7\n2,6,1,1,abc\n")
+    fault = stop.value
+    assert (fault.line, fault.column, fault.value) == (3, "recorded_start_s", "abc")
+    got = trace(f"{head}1,5,1,1,7\n2,6,1,1,\n")
+    assert got.jobs.column("recorded_start_s").to_pylist() == [2, None]
+
+
 def test_unknown_columns_of_a_csv_stay_text_to_the_letter(trace):
     got = trace(HEAD + "1,0,1,1,01.50\n2,0,1,1,\n")
     assert got.jobs.column("note").to_pylist() == ["01.50", None]
