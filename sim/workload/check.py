@@ -20,6 +20,7 @@ OnError = Literal["stop", "skip"]
 LATEST_S = 1e11  # some 3,000 years after 1970; above, it is milliseconds taken for seconds
 LONGEST_S = 1e10  # some 300 years
 MOST = 1e7
+MOST_JOBS = 200_000_000
 # column: least, most, whole
 BOUNDS: dict[str, tuple[float, float, bool]] = {
     "submit_s": (0.0, LATEST_S, False),

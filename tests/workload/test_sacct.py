@@ -248,6 +248,15 @@ def test_pending_arrays_are_taken_apart(trace):
         trace(cut)
 
 
+def test_more_tasks_than_fit_are_refused_before_they_are_made(trace, monkeypatch):
+    monkeypatch.setattr("sim.workload.traces.slurm_words.MOST_TASKS", 10)
+    waiting = {"start": "Unknown", "end": "Unknown", "ran": 0, "state": "PENDING", "alloc": ""}
+    rows = [row(f"{i}_[1-9]", **waiting) for i in range(1, 5)]
+    assert trace(table(*rows[:3])).jobs.num_rows == 27
+    with pytest.raises(TraceError, match="not too many"):
+        trace(table(*rows))
+
+
 @pytest.mark.parametrize("limit", ["UNLIMITED", "Partition_Limit", ""])
 def test_without_a_limit_a_job_that_never_ran_is_left_out(trace, limit):
     got = trace(

@@ -111,13 +111,17 @@ def arrays(table: pa.Table, faults: list[Fault]) -> tuple[pa.Table, list[str]]:
         return table, []
     names, repeat = ids.to_pylist(), np.ones(len(ids), np.int64)
     out: list[list[str]] = [[name] for name in names]
+    left = 3 * slurm_words.MOST_TASKS
     for row in pending.tolist():
         try:
-            out[row] = slurm_words.tasks(names[row]) or [names[row]]
+            out[row] = slurm_words.tasks(names[row], left) or [names[row]]
+            left -= len(out[row])
         except ValueError:
             out[row] = []
             line = int(table.column("line")[row].as_py())
-            must = "must list the tasks of the array, as 7_[1-3,9%2]; ask for sacct --array"
+            must = (
+                "must list the tasks of the array, not too many, as 7_[1-3,9%2]; ask sacct --array"
+            )
             faults.append(Fault(line, "JobID", names[row], must))
         repeat[row] = len(out[row])
     table = table.take(pa.array(np.repeat(np.arange(len(ids)), repeat)))
