@@ -64,7 +64,7 @@ def jobs_table(
         "lost_s": jobs.lost_s,
     }
     for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
-                 "mem_bytes"):  # fmt: skip
+                 "mem_bytes", "gpu_milli", "min_gpus", "max_gpus"):  # fmt: skip
         if name in request.column_names:
             values[name] = request.column(name)
     if "tenant" not in values:
@@ -74,8 +74,9 @@ def jobs_table(
     for name in request.column_names:
         if name not in asked:
             kept = f"trace_{name}" if name in made.column_names else name
-            made = made.append_column(kept, request.column(name))
-    return made
+            field = request.schema.field(name).with_name(kept)
+            made = made.append_column(field, request.column(name))
+    return table.described(made, (), table.AS_IT_IS)
 
 
 def ledger_table(state: State, request: pa.Table, names: list[str]) -> pa.Table:

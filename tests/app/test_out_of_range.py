@@ -25,6 +25,7 @@ from tests.test_conf import plain
         (["horizon_s=1 h", "warmup_s=2 h"], ["warmup_s: is 7200.0; "]),
         (["horizon_s=-1"], ["horizon_s: is -1.0; "]),
         (["failures=exponential", "failures.mtbf_s=0"], ["failures.mtbf_s: is 0; "]),
+        (["workload=trace"], ["workload.path: is not given; must be a file"]),
         (["workload=trace", "workload.path=nowhere.csv"], ["workload.path: nowhere.csv: no such"]),
     ],
 )
