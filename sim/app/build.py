@@ -162,7 +162,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     knobs = builder.general(config)
     parts = {}
     for group, kind in GROUPS.items():
-        if config.get(group) or group != "failures":  # failures=none is empty
+        if config.get(group) or group not in ("failures", "preemption"):  # these may be left out
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made

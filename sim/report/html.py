@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim import files
+import numpy as np
+
+from sim import files, table
 from sim.report import figures
 from sim.results.metrics.jobs import SIZES
 from sim.units import human_s
@@ -60,12 +62,18 @@ def held(text: str) -> str:
     )
 
 
+def ended_of(result: Result) -> int:
+    """Return how many jobs started and came to an end; one given up while it waited did not."""
+    started, end = (~np.isnan(table.to_numpy(result.jobs, n)) for n in ("start_s", "end_s"))
+    return int((started & end).sum())
+
+
 def answer(result: Result) -> str:
     """Return the run in one sentence."""
     found = result.metrics
     wait, jobs = found["wait_s"], found["jobs"]
     what = f"{count(found['gpus'], 'GPU')} on {count(found['nodes'], 'node')}"
-    ended = sum(n for name, n in jobs.items() if name not in OPEN)
+    ended = ended_of(result)
     if not ended:
         return held(f"{what} ended none of {count(jobs['submitted'], 'job')}.")
     done = "all" if ended == jobs["submitted"] else f"{ended:,} of"
