@@ -53,12 +53,12 @@ def line(now: Progress) -> str:
 
 
 @contextlib.contextmanager
-def progress(title: str) -> Iterator[Callable[[Progress], None] | None]:
+def progress(title: str = "rackplan") -> Iterator[Callable[[Progress], None] | None]:
     """Give what shows a live line, in a terminal or in Jupyter; None where nobody looks on.
 
     For `simulate` from Python:
 
-        with progress("my run") as show:
+        with progress() as show:
             result = simulate(scenario, seed=1, progress=show)
     """
     if not lively():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ LABELS = {
 FIRST_TO_GO = ("jain_tenants", "makespan_s", "bounded_slowdown_mean", "occupancy_frac",
                "wait_p95_s", "jct_mean_s")  # fmt: skip
 CHANGE = "mean wait against the first"
+QUANTITY = re.compile(r"(± )?\d[\d,.]* (ms|s|min|h|d)(?![\w=])( \d+ (s|min|h)(?![\w=]))?")
+"""A time as `human_s` says it: no line breaks in it; in a name one may, after any word."""
 LEVEL = 0.95
 NOISE, NOISE_S = 1e-12, 1e-6  # sums in another order differ by less
 DRAWN = 30
@@ -53,11 +56,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Design:
-    """One column of choices, over all its seeds."""
+    """One column of choices, over all its seeds; `values` are by metric and seed."""
 
     name: str
     seeds: tuple[int, ...]
-    values: Mapping[str, tuple[float, ...]]
+    values: Mapping[str, Mapping[int, float]]
     means: Mapping[str, float | None]
     against_first: Mapping[str, Difference | None]
 
@@ -70,7 +73,7 @@ class Comparison:
 
     def labels(self) -> dict[str, str]:
         """Return the metrics to show by their labels; fairness only where it tells something."""
-        fair = {v for design in self.designs for v in design.values["jain_tenants"]}
+        fair = {v for design in self.designs for v in design.values["jain_tenants"].values()}
         return {
             name: label
             for name, label in LABELS.items()
@@ -110,7 +113,8 @@ def said(name: str, value: float | None) -> str:
 def shift(name: str, change: Difference) -> str:
     """Return the mean of a paired difference, its sign said; points are points of a per cent."""
     text = said(name, abs(change.mean))
-    sign = "+" if change.mean > 0 else "−" if change.mean < 0 else ""
+    nothing = not any(c in text for c in "123456789")
+    sign = "" if nothing else "+" if change.mean > 0 else "−"
     return sign + (text.replace("%", "points") if name.endswith("_frac") else text)
 
 
@@ -175,7 +179,7 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
             Design(
                 name,
                 tuple(sorted(own)),
-                {m: tuple(v.values()) for m, v in seen.items()},
+                seen,
                 {m: float(np.mean(list(v.values()))) if v else None for m, v in seen.items()},
                 {m: paired(v, known(first, m)) for m, v in seen.items()},
             )
@@ -206,8 +210,8 @@ def answer(made: Comparison) -> str:
 
 def page(made: Comparison) -> str:
     """Return the comparison as one self-contained page of HTML."""
-    from sim.report import figures
-    from sim.report.html import environment, held
+    from sim.report import dots, figures
+    from sim.report.html import environment
 
     drawn = made.designs[:DRAWN]
     names = [design.name for design in drawn]
@@ -215,7 +219,7 @@ def page(made: Comparison) -> str:
     text: str = environment().get_template("compare.html.j2").render(
         designs=made.designs,
         labels=made.labels(),
-        answer=held(answer(made)),
+        answer=QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), answer(made)),
         best=best_of(made),
         said=said,
         shift=shift,
@@ -224,7 +228,10 @@ def page(made: Comparison) -> str:
                       for c in d.against_first.values()),
         hidden=len(made.designs) - len(drawn),
         figures={
-            label: figures.dots(names, [list(d.values[name]) for d in drawn], label)
+            label: [
+                dots.dots(names, [d.values[name] for d in drawn], label, width)
+                for width in (figures.BROAD, figures.NARROW)
+            ]
             for name, label in shown.items()
         },
     )  # fmt: skip

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SHOWN_TENANTS = 12
+WIDTHS = (figures.WIDE, figures.NARROW)
 LONG = 600
 LEFT = {"waiting": "waiting", "running": "running", "unborn": "not yet submitted"}
 OPEN = {"submitted", "unfit", *LEFT}
@@ -26,7 +27,9 @@ FINE = {"completed", *OPEN}
 
 
 def time_of(value: float | None) -> str:
-    """Return a time as one says it; a dash where there is none."""
+    """Return a time as one says it, from two years on in years; a dash where there is none."""
+    if value is not None and 2.0 * figures.YEAR_S <= value < float("inf"):
+        return f"{value / figures.YEAR_S:,.1f} years"
     return "–" if value is None else human_s(float(value))
 
 
@@ -194,8 +197,9 @@ def page(result: Result) -> str:
         warnings=[held(text) for text in warnings(result)],
         cards=cards(result),
         ended=fates(result.metrics["jobs"]),
-        over_time=figures.over_time(result),
-        waits=figures.waits(result, SIZES),
+        over_time=[figures.over_time(result, width) for width in WIDTHS],
+        waits=[figures.waits(result, SIZES, width) for width in WIDTHS],
+        queued=bool(table.to_numpy(result.timeline, "waiting_jobs").any()),
         started=result.metrics["wait_s"]["mean"] is not None,
         sizes=rows(result.metrics["by_size"]),
         tenants=few if [row["name"] for row in few] != ["(none)"] else [],

@@ -110,9 +110,9 @@ class Result:
     def __repr__(self) -> str:
         """Return one line: what run it is, and its key numbers."""
         told = self.headline()
-        name, seed = self.manifest.get("name") or "", self.manifest.get("seed", "")
+        name, seed = self.manifest.get("name"), self.manifest.get("seed", "")
         words = [
-            f"Result {str(name)!r}, seed {seed}: {told.get('status', 'no status')}",
+            f"Result{f' {name!r}' if name else ''}, seed {seed}: {told.get('status', 'no status')}",
             f"{told['jobs completed']} jobs completed in {told['simulated time']}",
             f"{told['GPUs'].replace(' on', ' GPUs on')}, {told['occupancy']} occupied",
             f"mean wait {told['wait, mean']}",
