@@ -8,6 +8,7 @@ from collections.abc import Callable
 import simpy
 
 from sim import kernel
+from sim.engine.interrupt import Stop
 from sim.kernel import Why
 from sim.state.build import longer, pass_rows
 from sim.state.columns import APART, ASKED, LEFT, NOW
@@ -32,6 +33,7 @@ class Clock(simpy.Environment):
         state: State,
         decide: Callable[[State, float], None] | None = None,
         pause: Callable[[State, float], None] | None = None,
+        stop: Stop | None = None,
     ) -> None:
         super().__init__()
         self.state = state
@@ -39,14 +41,14 @@ class Clock(simpy.Environment):
         self._watchers: dict[int, simpy.Event] = {}
         self._room = pass_rows(state) * (1 + int(state.face.n[APART]))  # who gives way may start
         self._budget = 1_000
-        self.stopping = False
+        self._stop = stop or Stop()
         self.all_done = self.event()
         if state.face.n[LEFT] == 0:
             self.all_done.succeed()
 
     def step(self) -> None:
         """Let the lane run up to SimPy's next event, then take that event."""
-        if self.stopping:
+        if self._stop.pressed:
             raise KeyboardInterrupt
         horizon_s = self.peek()
         ask, began_s = self._decide is not None, time.perf_counter()

@@ -6,34 +6,39 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sim.engine.clock import Clock
+
+@dataclass
+class Stop:
+    """Whether Ctrl-C was pressed."""
+
+    pressed: bool = False
 
 
 @contextlib.contextmanager
-def interruptible(clock: Clock) -> Iterator[None]:
-    """Let the first Ctrl-C stop the clock between two events, and a second one at once.
+def interruptible() -> Iterator[Stop]:
+    """Give a Stop that the first Ctrl-C sets, for the clock to obey; a second one is obeyed at once.
 
     An interrupt in the midst of a verb would leave its tables half written. Outside the main
     thread, and where Ctrl-C is ignored, nothing is changed.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    stop = Stop()
     before = signal.getsignal(signal.SIGINT)
-    if before in (signal.SIG_IGN, None):
-        yield
+    main = threading.current_thread() is threading.main_thread()
+    if not main or before in (signal.SIG_IGN, None):
+        yield stop
         return
 
     def note(number: int, frame: Any) -> None:
         del number, frame
-        if clock.stopping:
+        if stop.pressed:
             raise KeyboardInterrupt
-        clock.stopping = True
+        stop.pressed = True
 
     signal.signal(signal.SIGINT, note)
     try:
-        yield
+        yield stop
     finally:
         signal.signal(signal.SIGINT, before)

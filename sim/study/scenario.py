@@ -10,8 +10,25 @@ from sim.policies.backfill import AbstractBackfill, Easy
 from sim.policies.placement import AbstractPlacement, Pack
 from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
-from sim.state import AbstractCluster, Homogeneous
+from sim.state import AbstractCluster, Homogeneous, Inventory
 from sim.workload import AbstractWorkload, Synthetic
+
+MOST_NODES, MOST_GPUS = 10_000_000, 10_000
+"""Nodes in all, and GPUs on one, for which there is memory: beyond it something was mistyped."""
+
+
+def too_large(inventory: Inventory) -> list[str]:
+    """Return the faults of a cluster for which no memory would do."""
+    found, single = [], len(inventory.pools) == 1
+    for i, pool in enumerate(inventory.pools):
+        path = "cluster" if single else f"cluster.pools[{i}]"
+        if pool.nodes > MOST_NODES:
+            found.append(f"{path}.nodes: is {pool.nodes}; must be at most {MOST_NODES:,}")
+        if pool.gpus_per_node > MOST_GPUS:
+            found.append(
+                f"{path}.gpus_per_node: is {pool.gpus_per_node}; must be at most {MOST_GPUS:,}"
+            )
+    return found
 
 
 @dataclass(frozen=True)
@@ -58,7 +75,7 @@ class Scenario:
             found.append(f"queue.refresh_s: is {self.queue.refresh_s!r}; must be a time >= 0")
         if isinstance(self.cluster, AbstractCluster):
             try:
-                self.cluster.inventory()
+                found += too_large(self.cluster.inventory())
             except ScenarioError as error:
                 found += error.issues
         if isinstance(self.workload, AbstractWorkload):
@@ -72,6 +89,6 @@ class Scenario:
             found.append(
                 f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end"
             )
-        if not 0.0 <= self.warmup_s < self.horizon_s:
+        if not self.warmup_s >= 0.0 or self.warmup_s >= self.horizon_s > 0.0:
             found.append(f"warmup_s: is {self.warmup_s!r}; must be >= 0 and before horizon_s")
         return found

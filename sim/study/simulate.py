@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from sim import kernel, table
-from sim.engine import Clock, Cluster, interruptible
+from sim.engine import Clock, Cluster, Stop, interruptible
 from sim.engine.rekey import refresh
 from sim.errors import ScenarioError
 from sim.policies.queue import AbstractQueuePolicy, JobView
@@ -105,11 +105,16 @@ def watcher(state: State, tell: Callable[[Progress], None]) -> Callable[[State, 
 
 
 def run(
-    scenario: Scenario, state: State, streams: Streams, tell: Callable[[Progress], None] | None
+    scenario: Scenario,
+    state: State,
+    streams: Streams,
+    tell: Callable[[Progress], None] | None = None,
+    stop: Stop | None = None,
 ) -> tuple[State, float, str]:
     """Run a prepared State; return it, when it ended, and `complete` or `interrupted`."""
     ask, every_s = asker(scenario.queue), scenario.queue.refresh_s
-    clock = Clock(state, ask if every_s == 0.0 else None, watcher(state, tell) if tell else None)
+    watch = watcher(state, tell) if tell else None
+    clock = Clock(state, ask if every_s == 0.0 else None, watch, stop)
     if 0.0 < every_s < np.inf:
         clock.process(refresh(clock, ask, every_s))
     cluster = Cluster(clock)
@@ -117,8 +122,7 @@ def run(
         process.begin(clock, cluster, streams)
     status = "complete"
     try:
-        with interruptible(clock):
-            clock.finish(scenario.horizon_s)
+        clock.finish(scenario.horizon_s)
     except KeyboardInterrupt:
         status = "interrupted"
     return clock.state, max(clock.now, float(clock.state.face.t[NOW])), status
@@ -143,17 +147,18 @@ def simulate(
     request = scenario.workload.request(streams, inventory.gpus)
     state = prepared(scenario, inventory, request.jobs, streams)
     ready = time.perf_counter()
-    state, end_s, status = run(scenario, state, streams, progress)
-    manifest = {
-        "status": status,
-        "seed": seed,
-        "name": scenario.name,
-        "question": scenario.question,
-        "config": dict(config) if config is not None else repr(scenario),
-        "inputs": dict(request.inputs),
-        "notes": list(request.notes),
-        "end_s": end_s,
-        "warmup_s": scenario.warmup_s,
-        "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
-    }
-    return result(state, request.jobs, inventory, end_s, manifest, request.rejected)
+    with interruptible() as stop:  # once the clock has stopped, the tables are made to their end
+        state, end_s, status = run(scenario, state, streams, progress, stop)
+        manifest = {
+            "status": status,
+            "seed": seed,
+            "name": scenario.name,
+            "question": scenario.question,
+            "config": dict(config) if config is not None else repr(scenario),
+            "inputs": dict(request.inputs),
+            "notes": list(request.notes),
+            "end_s": end_s,
+            "warmup_s": scenario.warmup_s,
+            "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
+        }
+        return result(state, request.jobs, inventory, end_s, manifest, request.rejected)
