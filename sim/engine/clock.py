@@ -11,7 +11,7 @@ from sim import kernel
 from sim.engine.interrupt import Stop
 from sim.kernel import Why
 from sim.state.build import longer, pass_rows
-from sim.state.columns import APART, ASKED, LEFT, NOW
+from sim.state.columns import APART, ASKED, EVENTS, LEFT, NOW
 from sim.state.handle import State
 from sim.state.words import JobState
 
@@ -40,7 +40,8 @@ class Clock(simpy.Environment):
         self._decide, self._pause = decide, pause
         self._watchers: dict[int, simpy.Event] = {}
         self._room = pass_rows(state) * (1 + int(state.face.n[APART]))  # who gives way may start
-        self._budget = 1_000
+        self._budget = self._due = 1_000  # events between two pauses, and at the next
+        self._paused_s = time.perf_counter()
         self._stop = stop or Stop()
         self.all_done = self.event()
         if state.face.n[LEFT] == 0:
@@ -51,9 +52,9 @@ class Clock(simpy.Environment):
         if self._stop.pressed:
             raise KeyboardInterrupt
         horizon_s = self.peek()
-        ask, began_s = self._decide is not None, time.perf_counter()
+        ask, budget = self._decide is not None, self._due - int(self.state.face.n[EVENTS])
         why = kernel.advance(
-            self.state, float(self._now), float(horizon_s), ask, self._room, self._budget
+            self.state, float(self._now), float(horizon_s), ask, self._room, budget
         )
         if why == Why.HORIZON:
             super().step()  # SimPy's own event; EmptySchedule if there is none
@@ -69,16 +70,19 @@ class Clock(simpy.Environment):
         elif why == Why.WAKE:
             self._wake()
         else:
-            self._pace(time.perf_counter() - began_s)
+            self._pace()
             if self._pause is not None:
                 self._pause(self.state, self._now)
 
-    def _pace(self, took_s: float) -> None:
-        """Give the lane less or more to do at a time: what an event costs lies in the rules."""
-        if took_s > LONG_S:
+    def _pace(self) -> None:
+        """Pause after fewer or more events next time: what one costs lies in the rules."""
+        now_s = time.perf_counter()
+        if now_s - self._paused_s > LONG_S:
             self._budget = max(self._budget // 4, 1)
-        elif took_s < SHORT_S:
+        elif now_s - self._paused_s < SHORT_S:
             self._budget = min(self._budget * 2, BUDGET)
+        self._paused_s = now_s
+        self._due = int(self.state.face.n[EVENTS]) + self._budget
 
     def finish(self, horizon_s: float) -> None:
         """Run until all jobs have ended, the horizon comes, or nothing more can happen."""

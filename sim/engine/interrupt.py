@@ -19,7 +19,7 @@ class Stop:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Stop]:
-    """Give a Stop that the first Ctrl-C sets, for the clock to obey; a second one is obeyed at once.
+    """Give a Stop that the first Ctrl-C sets, for the clock to obey; the second acts at once.
 
     An interrupt in the midst of a verb would leave its tables half written. Outside the main
     thread, and where Ctrl-C is ignored, nothing is changed.
