@@ -15,7 +15,19 @@ from typing import IO, Any, Final
 
 from sim.errors import RackplanError, TraceError
 
-MOST_BYTES: Final = 16 * 2**30
+LONGEST_LINE: Final = 2**24
+
+
+def _most_bytes() -> int:
+    """Return half of the machine's memory, at most 16 GiB: what a file may hold, unpacked."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # a system that does not say
+        memory = 8 * 2**30
+    return min(memory // 2, 16 * 2**30)
+
+
+MOST_BYTES: Final = _most_bytes()
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -52,12 +64,21 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def too_big(most_bytes: int) -> str:
+    """Return what to tell of a file that holds more."""
+    return f"holds more than {most_bytes:,} bytes unpacked, the bound on this machine; cut it"
+
+
 class _Bounded(io.RawIOBase):
-    """A stream that refuses to give more than so many bytes (a .gz can hold a thousandfold)."""
+    """A stream that refuses to give too many bytes, in all or without a line end between.
+
+    A .gz can hold a thousandfold, and who reads lines holds a whole one.
+    """
 
     def __init__(self, inner: IO[bytes], most_bytes: int, name: str) -> None:
         super().__init__()
         self._inner, self._left, self._name = inner, most_bytes, name
+        self._line, self._most = 0, most_bytes
 
     def readable(self) -> bool:
         """Return True."""
@@ -73,7 +94,12 @@ class _Bounded(io.RawIOBase):
             raise TraceError(self._name, remedy=f"cannot be read ({error})") from error
         self._left -= len(data)
         if self._left < 0:
-            raise TraceError(self._name, remedy="holds more bytes than the bound; cut it")
+            raise TraceError(self._name, remedy=too_big(self._most))
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._line = len(data) - end - 1 + (self._line if end < 0 else 0)
+        if self._line > LONGEST_LINE:
+            told = f"holds a line of more than {LONGEST_LINE:,} bytes; it is no table"
+            raise TraceError(self._name, remedy=told)
         buffer[: len(data)] = data
         return len(data)
 
@@ -86,7 +112,8 @@ class _Bounded(io.RawIOBase):
 def open_bytes(path: str | Path, most_bytes: int = MOST_BYTES) -> io.BufferedReader:
     """Return a file's bytes as a stream, unpacked if it is gzip (by content, not by name).
 
-    Beyond `most_bytes` unpacked, or where the gzip is broken, reading raises TraceError.
+    Beyond `most_bytes` unpacked, in a line beyond LONGEST_LINE, or where the gzip is broken,
+    reading raises TraceError.
     """
     path = Path(path)
     try:

@@ -70,6 +70,19 @@ JOB_REQUEST: Final[Columns] = (
     _text("state", "how it ends when its work is done, a word of OUTCOMES; null: completed"),
     _f8("cancel_s", "s", "instant at which its user gives up if it still waits"),
 )
+# What readers keep beside a JOB_REQUEST: nothing acts on it.
+TRACE: Final[Columns] = (
+    _f8("recorded_start_s", "s", "instant it started in the trace; null: not told, or never"),
+    _f8("recorded_end_s", "s", "instant it ended in the trace; null: not told"),
+    _text("recorded_gpu_type", "type of GPU it asked for in the trace, not imposed here"),
+    _text("job_name", "what its user called it"),
+    _text("partition", "partition it was sent to in the trace"),
+    _text("qos", "quality of service it had in the trace"),
+    _text("node_list", "nodes it ran on in the trace, as Slurm writes them"),
+    _text("executable", "its program, as the log numbers it"),
+    _text("queue", "queue it was sent to in the trace"),
+)
+AS_IT_IS: Final = "from the trace, as it is"
 OUTCOMES: Final = (
     "completed",
     "failed",
@@ -102,10 +115,11 @@ JOBS: Final[Columns] = (
     _text("gpu_type", "type of GPU it last ran on"),
     _ASKED["work_s"],
     _f8("walltime_s", "s", "the user's estimate of work_s", required=True),
+    _f8("gpu_s", "GPU s", "GPU time held, of all its runs", required=True),
     _i4("restarts", "times it went back to the queue after a start", required=True),
     _f8("lost_s", "s", "work done and lost through restarts", required=True),
     *(_ASKED[name] for name in ("user", "priority", "eligible_s", "deadline_s")),
-    *(_ASKED[name] for name in ("cpus", "mem_bytes")),
+    *(_ASKED[name] for name in ("cpus", "mem_bytes", "gpu_milli", "min_gpus", "max_gpus")),
 )
 LEDGER: Final[Columns] = (
     _text("job_id", "the job; null: an outage of the node"),
@@ -144,8 +158,11 @@ def schema(columns: Iterable[Column]) -> pa.Schema:
     return pa.schema([column.field() for column in columns])
 
 
-def described(table: pa.Table, columns: Iterable[Column]) -> pa.Table:
-    """Return the table with each field it shares with `columns` described; others as they are."""
+def described(table: pa.Table, columns: Iterable[Column], other: str = "") -> pa.Table:
+    """Return the table with each field it shares with `columns` described.
+
+    `other` is the meaning, without a unit, of those that nothing describes; empty: none.
+    """
     known = {column.name: column for column in columns}
     fields = []
     for field in table.schema:
@@ -153,6 +170,8 @@ def described(table: pa.Table, columns: Iterable[Column]) -> pa.Table:
         if column:
             about = {"unit": column.unit, "meaning": column.meaning}
             field = field.with_metadata(about).with_nullable(not column.required)
+        elif other and b"meaning" not in (field.metadata or {}):
+            field = field.with_metadata({**(field.metadata or {}), "unit": "", "meaning": other})
         fields.append(field)
     return table.cast(pa.schema(fields, metadata=table.schema.metadata))
 

@@ -50,7 +50,8 @@ def test_a_choice_names_every_parameter_of_its_class_and_no_other(path):
 
 @pytest.mark.parametrize("path", CHOICES, ids=name)
 def test_a_choice_builds(path):
-    made = scenario(plain(name(path)), [])
+    given = ["workload.path=slurm_sacct.txt"] if name(path) == "workload=trace" else []
+    made = scenario(plain(name(path), *given), [])
     assert made.issues() == []
 
 

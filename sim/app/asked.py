@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
 from sim.app.check import choices
 from sim.files import data_dir
 
@@ -50,9 +53,21 @@ def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
             if odd:
                 gone.add(match[1])
                 continue
+        elif match and not readable(word):
+            faults.append(f"{word}: cannot be read; quote the value: '{match[1]}=\"…\"'")
+            continue
         kept.append(word)
     told = [word for word in kept if word.split(".")[0] not in gone]
     return [made for word in told for made in _knob(word, groups)], faults
+
+
+def readable(word: str) -> bool:
+    """Return whether Hydra's grammar has such a word."""
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return False
+    return True
 
 
 def _knob(word: str, groups: dict[str, set[str]]) -> list[str]:

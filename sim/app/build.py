@@ -19,6 +19,7 @@ from sim.errors import RackplanError, ScenarioError
 from sim.files import find
 from sim.policies.backfill import AbstractBackfill
 from sim.policies.placement import AbstractPlacement
+from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
 from sim.state import AbstractCluster
 from sim.study import Scenario
@@ -30,6 +31,7 @@ GROUPS: dict[str, type] = {
     "queue": AbstractQueuePolicy,
     "backfill": AbstractBackfill,
     "placement": AbstractPlacement,
+    "preemption": AbstractPreemption,
     "failures": AbstractProcess,
 }
 KNOBS: dict[str, Any] = {
@@ -167,7 +169,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     knobs = builder.general(config)
     parts = {}
     for group, kind in GROUPS.items():
-        if config.get(group) or group != "failures":  # failures=none is empty
+        if config.get(group) or group not in ("failures", "preemption"):  # these may be left out
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made
@@ -181,10 +183,11 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
         question=knobs["question"] or "",
     )
     builder.also(whole.issues())  # what could not be built is here as its default
-    try:
-        whole.backfill.rule()
-    except ScenarioError as error:
-        faults += error.issues
+    for part in (whole.backfill, whole.preemption):
+        try:
+            part.rule()
+        except ScenarioError as error:
+            faults += error.issues
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
     return whole

@@ -33,7 +33,8 @@ def quantity(path: str, value: Any, faults: list[str]) -> Any:
     try:
         return parse(value, suffix)
     except UnitError as error:
-        faults.append(f"{path}: {error}")
+        known = "; units are s, min, h, d, w" if suffix == "s" else ""
+        faults.append(f"{path}: {error}{known}")
         return None
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
+import shlex
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,8 +21,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sim.app import sweep
 from sim.app.asked import asked
 from sim.app.guard import guard_hydra
+from sim.app.patience import unhurried
+from sim.app.sweep import CLAIM, FAULT
 from sim.app.terminal import fault
 from sim.errors import RackplanError, ScenarioError
 from sim.files import data_dir, write
@@ -27,8 +33,8 @@ from sim.files import data_dir, write
 if TYPE_CHECKING:
     from sim.results import Result
 
-FAULT = "fault.txt"
-CLAIM = ".running"
+REPORT, MANIFEST = "report.html", "manifest.json"
+ASIDE = "rows set aside:"
 USAGE, INTERRUPTED = 2, 130
 PLACES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.ENOENT,
           errno.EEXIST, errno.ENAMETOOLONG)  # fmt: skip
@@ -47,13 +53,17 @@ def folders() -> list[Path]:
 def claimed(folder: Path, chosen: bool, overwrite: bool) -> Path:
     """Return a folder for this run alone.
 
-    One that the user chose must hold no run yet, or be overwritten on purpose; the default one gets
-    a suffix where another run was a moment faster.
+    One that the user chose must hold no file of a run's name yet, or be overwritten on purpose; the
+    default one gets a suffix where another run was a moment faster.
     """
     if chosen:
-        if (folder / "manifest.json").exists() and not overwrite:
+        there = present(folder)
+        if there and not overwrite:
+            what = (
+                "a run already" if MANIFEST in there else f"{', '.join(there)}, which no run wrote"
+            )
             raise RackplanError(
-                f"{folder} holds a run already; choose another hydra.run.dir or say overwrite=true"
+                f"{folder} holds {what}; choose another hydra.run.dir or say overwrite=true"
             )
         return folder
     for suffix in range(1, 1000):
@@ -69,13 +79,35 @@ def claimed(folder: Path, chosen: bool, overwrite: bool) -> Path:
     raise RackplanError(f"{folder} and its neighbours are taken; choose a hydra.run.dir")
 
 
+def present(folder: Path) -> list[str]:
+    """Return what a run would overwrite there, the user's own files of such names too."""
+    from sim.results.store import outputs
+
+    return [name for name in (*outputs(), REPORT) if (folder / name).exists()]
+
+
 def command(overrides: list[str]) -> str:
     """Return the command that asks this question again."""
-    return " ".join(["rackplan", *(f"'{o}'" if " " in o or "[" in o else o for o in overrides)])
+    here = HydraConfig.get()
+    words = ["rackplan"]
+    for source in here.runtime.config_sources:
+        if source.provider == "command-line":
+            words += ["--config-dir", str(nearby(Path(source.path)))]
+    if here.job.config_name not in (None, "config"):
+        words += ["--config-name", str(here.job.config_name)]
+    return shlex.join([*words, *overrides])
 
 
-def answer(config: DictConfig) -> tuple[Result, Path]:
-    """Run what was asked and write it; faults of the user are raised as RackplanError."""
+def nearby(path: Path) -> Path:
+    """Return a path as seen from the current directory, where it lies within."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def answer(config: DictConfig) -> bool:
+    """Run what was asked, write it and tell of it; return whether Ctrl-C came on the way.
+
+    Faults of the user are raised as RackplanError.
+    """
     from sim.app.build import references, scenario
     from sim.app.terminal import progress
     from sim.study import simulate
@@ -86,48 +118,80 @@ def answer(config: DictConfig) -> tuple[Result, Path]:
     question = scenario(plain, folders())
     overrides = [o.lstrip("+") for o in here.overrides.task if not o.startswith("~")]
     many = here.mode == RunMode.MULTIRUN
-    chosen = many or any(o.startswith("hydra.run.dir=") for o in here.overrides.hydra)
-    folder = claimed(Path(here.runtime.output_dir), chosen, bool(plain["overwrite"]))
+    folder = claimed(Path(here.runtime.output_dir), many or chosen(), bool(plain["overwrite"]))
+    said = {"command": command(overrides), "overrides": overrides, "knobs": plain}
     try:
-        said = {"command": command(overrides), "overrides": overrides, "knobs": plain}
         with progress(question.name or "rackplan") as show:
             result = simulate(question, int(plain["seed"]), show, said)
-        result.write(folder, overwrite=bool(plain["overwrite"]))
-        (folder / FAULT).unlink(missing_ok=True)
-        if plain["report"]:
-            from sim.report import write_report
-
-            write_report(result, folder / "report.html")
-        if plain["beside"]:
-            from sim.report import write_allocation
-
-            write_allocation(result, plain["beside"], folder / "allocation.svg")
+        with unhurried(partial(given_up, folder)) as pressed:
+            kept(result, folder, plain)
+            shown(result, folder, many)
+    except MemoryError as error:
+        raise RackplanError(
+            f"there is not enough memory ({error}); ask for fewer nodes, GPUs or jobs"
+        ) from error
     finally:
         (folder / CLAIM).unlink(missing_ok=True)
-    return result, folder
+        if not many and not chosen():
+            discarded(folder)
+    return bool(pressed) or result.manifest["status"] == "interrupted"
+
+
+def kept(result: Result, folder: Path, plain: Mapping[str, Any]) -> None:
+    """Write a run's files; what an earlier run left there and this one does not write goes."""
+    overwrite = bool(plain["overwrite"])
+    if overwrite:
+        (folder / REPORT).unlink(missing_ok=True)
+    result.write(folder, overwrite=overwrite)
+    (folder / FAULT).unlink(missing_ok=True)
+    if plain["report"]:
+        from sim.report import write_report
+
+        write_report(result, folder / REPORT)
+    if plain["beside"]:
+        from sim.report import write_allocation
+
+        write_allocation(result, plain["beside"], folder / "allocation.svg")
+
+
+def given_up(folder: Path) -> str:
+    """Return what a folder holds whose writing was given up."""
+    whole = (folder / MANIFEST).exists()
+    held = "a whole run, perhaps without its report" if whole else "no whole run"
+    return f"interrupted while writing; {nearby(folder)} holds {held}"
+
+
+def chosen() -> bool:
+    """Return whether the user said where the run is to be written."""
+    return any(o.startswith("hydra.run.dir=") for o in HydraConfig.get().overrides.hydra)
+
+
+def discarded(folder: Path) -> None:
+    """Remove a folder that nothing was put in."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def shown(result: Result, folder: Path, many: bool) -> None:
     """Tell how a run ended."""
     from sim.app.terminal import table
 
-    place = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    place = nearby(folder)
     if many:
         told = result.headline()
-        brief = f"wait {told['wait, mean']}, occupancy {told['occupancy']}"
+        cut = "interrupted; so far " if result.manifest["status"] == "interrupted" else ""
+        brief = f"{cut}wait {told['wait, mean']}, occupancy {told['occupancy']}"
         print(f"  {place}: {brief}", flush=True)
         return
     title = str(result.manifest.get("name") or "rackplan")
     table(f"{title}, seed {result.manifest['seed']}", result.headline())
     for note in result.manifest.get("notes", []):
-        print(f"note: {note}")
-    if result.rejected is not None and result.rejected.num_rows:
-        print(f"{result.rejected.num_rows:,} rows of the trace were set aside: "
-              f"{place / 'rejected.parquet'} says why")  # fmt: skip
+        if not note.startswith(ASIDE):  # the table says it
+            print(f"note: {note}")
     figure = place / "allocation.svg"
     if figure.exists():
         print(f"figure: {figure}")
-    report = place / "report.html"
+    report = place / REPORT
     print(f"report: {report}" if report.exists() else f"results: {place}")
 
 
@@ -137,24 +201,28 @@ def run(config: DictConfig, left_out: Sequence[str] = ()) -> None:
     `left_out` are faults of the command line that Hydra was not given; told with all others.
     """
     many = HydraConfig.get().mode == RunMode.MULTIRUN
+    folder = Path(HydraConfig.get().runtime.output_dir)
     try:
         if left_out:
             raise ScenarioError([*left_out, *faults_of(config)])
-        result, folder = answer(config)
+        interrupted = answer(config)
     except (RackplanError, OmegaConfBaseException) as error:
         fault(error)
         if not many:
+            if not chosen():
+                discarded(folder)
             sys.exit(USAGE)
-        write(Path(HydraConfig.get().runtime.output_dir) / FAULT, str(error) + "\n")
+        write(folder / FAULT, str(error) + "\n")
         return
     except Exception:
         if not many:
             raise
-        write(Path(HydraConfig.get().runtime.output_dir) / FAULT, traceback.format_exc())
+        write(folder / FAULT, traceback.format_exc())
         traceback.print_exc()
         return
-    shown(result, folder, many)
-    if result.manifest["status"] == "interrupted":
+    if interrupted and many:
+        raise KeyboardInterrupt  # no other run begins
+    if interrupted:
         sys.exit(INTERRUPTED)
 
 
@@ -186,11 +254,13 @@ def main() -> None:
         entry = hydra.main(version_base="1.3", config_path=str(data_dir("conf")),
                            config_name="config")(job)  # fmt: skip
         entry()
-    except KeyboardInterrupt:
-        print("rackplan: interrupted before there was anything to keep", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        fault(sweep.cut_short() or str(error) or "interrupted before there was anything to keep")
         sys.exit(INTERRUPTED)
     except (HydraException, OmegaConfBaseException) as error:
-        fault(str(error).replace("'++", "'"))  # `asked` put it there
+        for text in left_out:
+            fault(text)
+        fault(re.sub(r"(^|[\s'])\+\+", r"\1", str(error)))  # `asked` put it there
         sys.exit(USAGE)
     except RackplanError as error:
         fault(error)
@@ -200,8 +270,8 @@ def main() -> None:
             raise
         fault(f"{error.filename or 'writing'}: {error.strerror}; choose another hydra.run.dir")
         sys.exit(USAGE)
-    from sim.app import sweep
-
+    finally:
+        sweep.let_go()
     if sweep.FAILED:
         sys.exit(1)
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from sim.app.patience import unhurried
 from sim.errors import RackplanError
 
-CLAIM = ".running"
+CLAIM, FAULT, PAGE = ".running", "fault.txt", "compare.html"
 FAILED: list[str] = []
 """The runs of this process's sweep that failed."""
+UNDER_WAY: list[Path] = []
+"""The folder of this process's sweep, until it is compared."""
+NO_DESIGN = ("seed", "overwrite", "report")
+"""What a run is told beside its design."""
 
 HEADLINE = {
     "wait_mean_s": ("wait_s", "mean"),
@@ -37,22 +44,45 @@ def reached(metrics: dict[str, Any], path: tuple[str, ...]) -> float | None:
 
 
 def design_of(overrides: list[str]) -> dict[str, str]:
-    """Return what a run chose, without its seed."""
+    """Return what a run chose, without its seed and without where and how it is written."""
     pairs = dict(o.lstrip("+").split("=", 1) for o in overrides if "=" in o)
-    return {key: value for key, value in pairs.items() if key != "seed"}
+    return {
+        key: value
+        for key, value in pairs.items()
+        if key not in NO_DESIGN and not key.startswith(("hydra.", "hydra/"))
+    }
 
 
-def rows_of(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a row a run of a sweep's folder, in order of its number, and the faults of others."""
+def places_of(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the folders of the runs of this sweep, by number, and the names of an earlier one's.
+
+    Which are which the claim tells: it is older than whatever this sweep wrote.
+    """
+    claim = folder / CLAIM
+    since = claim.stat().st_mtime_ns if claim.exists() else 0
+    mine, earlier = [], []
+    for place in sorted(folder.iterdir(), key=lambda p: (len(p.name), p.name)):
+        signs = [place / name for name in (FAULT, "manifest.json") if (place / name).exists()]
+        if any(sign.stat().st_mtime_ns >= since for sign in signs):
+            mine.append(place)
+        elif signs:
+            earlier.append(place.name)
+    return mine, earlier
+
+
+def rows_of(places: Iterable[Path]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return a row a run that is whole, and the faults of the others."""
     rows, faults = [], []
-    places = [p for p in folder.iterdir() if p.is_dir()]
-    for place in sorted(places, key=lambda p: (len(p.name), p.name)):
-        if (place / "fault.txt").exists():
-            said = (place / "fault.txt").read_text(encoding="utf-8").strip().splitlines()
+    for place in places:
+        if (place / FAULT).exists():
+            said = (place / FAULT).read_text(encoding="utf-8").strip().splitlines()
             faults.append(f"{place.name}: {said[-1] if said else 'failed'}")
-        elif (place / "manifest.json").exists():
+        else:
             manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
             metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+            if manifest["status"] == "interrupted":
+                faults.append(f"{place.name}: was interrupted; it is left out of the comparison")
+                continue
             rows.append(
                 {
                     "design": design_of(manifest["config"].get("overrides", [])),
@@ -70,19 +100,66 @@ def rows_of(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 def claim(folder: Path, overwrite: bool) -> None:
     """Take a folder for one sweep; RackplanError if it holds one, or another runs there."""
-    taken = [*folder.glob("*/manifest.json"), *folder.glob("compare.html")]
+    taken = [*folder.glob("*/manifest.json"), *folder.glob(PAGE)]
     if taken and not overwrite:
         raise RackplanError(
             f"{folder} holds a sweep already; choose another hydra.sweep.dir or say overwrite=true"
         )
     folder.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        for name in (CLAIM, PAGE):
+            (folder / name).unlink(missing_ok=True)
     try:
-        os.close(os.open(folder / CLAIM, os.O_CREAT | (0 if overwrite else os.O_EXCL)))
+        os.close(os.open(folder / CLAIM, os.O_CREAT | os.O_EXCL))
     except FileExistsError:
         raise RackplanError(
             f"{folder}: another sweep runs there, or was cut short; choose another "
             "hydra.sweep.dir or say overwrite=true"
         ) from None
+    UNDER_WAY.append(folder)
+
+
+def let_go() -> None:
+    """Leave the folder of a sweep to others."""
+    while UNDER_WAY:
+        with contextlib.suppress(OSError):
+            (UNDER_WAY.pop() / CLAIM).unlink(missing_ok=True)
+
+
+def compared(folder: Path) -> int:
+    """Compare the runs of a sweep that are whole, and return how many they are."""
+    from sim.app.terminal import fault, grid
+    from sim.report import comparison, write_comparison
+
+    with unhurried(lambda: "interrupted; the runs that are whole were not compared"):
+        places, earlier = places_of(folder)
+        let_go()
+        rows, faults = rows_of(places)
+        if rows:
+            made = comparison(rows)
+            grid("comparison", made.header(), made.cells(), made.first_to_go())
+            page = write_comparison(made, folder / PAGE)
+            print(f"comparison: {page}")
+        for text in faults:
+            fault(f"run {text}")
+        if earlier:
+            print(f"not compared, of an earlier sweep in {folder}: run {', '.join(earlier)}")
+        FAILED.extend(faults)
+    return len(rows)
+
+
+def cut_short() -> str:
+    """End a sweep after Ctrl-C: compare what is whole, and say so; "" if none was under way."""
+    if not UNDER_WAY:
+        return ""
+    try:
+        done = compared(UNDER_WAY[-1])
+    except KeyboardInterrupt as error:
+        return str(error)
+    if not done:
+        return "interrupted before a run of the sweep was whole"
+    many = "1 run that is" if done == 1 else f"{done} runs that are"
+    return f"interrupted; the comparison is of the {many} whole"
 
 
 class CompareRuns(Callback):
@@ -106,17 +183,4 @@ class CompareRuns(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs of the sweep."""
         del kwargs
-        from sim.app.terminal import fault, grid
-        from sim.report import comparison, write_comparison
-
-        folder = Path(config.hydra.sweep.dir)
-        (folder / CLAIM).unlink(missing_ok=True)
-        rows, faults = rows_of(folder)
-        if rows:
-            made = comparison(rows)
-            grid("comparison", made.header(), made.cells())
-            page = write_comparison(made, folder / "compare.html")
-            print(f"comparison: {page}")
-        for text in faults:
-            fault(f"run {text}")
-        FAILED.extend(faults)
+        compared(Path(config.hydra.sweep.dir))

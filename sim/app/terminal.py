@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
 
 from sim.units import human_s
 
@@ -17,9 +21,24 @@ WIDE = 120
 """Columns from which on a bar and a title have room beside the figures."""
 
 
+PLAIN_WIDE = 160
+"""Columns of what is written to a file, where COLUMNS does not say."""
+ADDRESS = re.compile(r"<([\w.]+) object at 0x[0-9a-fA-F]+>")
+
+
+def in_notebook() -> bool:
+    """Return whether this runs in Jupyter, where output is no terminal and is looked at."""
+    kernel = sys.modules.get("ipykernel.zmqshell")
+    shell = sys.modules.get("IPython")
+    return kernel is not None and isinstance(
+        shell and shell.get_ipython(), kernel.ZMQInteractiveShell
+    )
+
+
 def lively() -> bool:
-    """Return whether a person looks on: output is a terminal, and this is no worker of a sweep."""
-    return sys.stderr.isatty() and multiprocessing.parent_process() is None
+    """Return whether a person looks on: a terminal or a notebook, and no worker of a sweep."""
+    looked_at = sys.stderr.isatty() or in_notebook()
+    return looked_at and multiprocessing.parent_process() is None
 
 
 def line(now: Progress) -> str:
@@ -34,8 +53,14 @@ def line(now: Progress) -> str:
 
 
 @contextlib.contextmanager
-def progress(title: str) -> Iterator[Callable[[Progress], None] | None]:
-    """Give what shows a live line; None where nobody looks on."""
+def progress(title: str = "rackplan") -> Iterator[Callable[[Progress], None] | None]:
+    """Give what shows a live line, in a terminal or in Jupyter; None where nobody looks on.
+
+    For `simulate` from Python:
+
+        with progress() as show:
+            result = simulate(scenario, seed=1, progress=show)
+    """
     if not lively():
         yield None
         return
@@ -73,22 +98,55 @@ def table(title: str, rows: Mapping[str, str]) -> None:
     Console().print(made)
 
 
-def grid(title: str, header: list[str], rows: list[list[str]]) -> None:
-    """Print a table with a header; the first column holds names, the others figures."""
+def fitted(columns: list[list[str]], width: int, fold: bool = False) -> list[int] | None:
+    """Return how wide each column is to be; None if they find no room.
+
+    A cell is never broken, a head only between its words; so are names, the first column, where
+    they may `fold`.
+    """
+    natural = [max(map(cell_len, column)) for column in columns]
+    least = [max(map(cell_len, [*head.split(), *cells])) for head, *cells in columns]
+    if fold:
+        least[0] = max(cell_len(word) for cell in columns[0] for word in cell.split())
+    spare = width - sum(least) - 3 * len(columns) - 1  # lines and padding
+    if spare < 0:
+        return None
+    for i, full in enumerate(natural):
+        more = min(spare, full - least[i])
+        least[i], spare = least[i] + more, spare - more
+    return least
+
+
+def grid(
+    title: str, header: list[str], rows: list[list[str]], first_to_go: Sequence[str] = ()
+) -> None:
+    """Print a table with a header; the first column holds names, the others figures.
+
+    Where there is no room, the columns of `first_to_go` are left out, one after another.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=Text(title, "bold"), box=box.SIMPLE_HEAD, title_justify="left")
-    for i, name in enumerate(header):
-        made.add_column(Text(name), justify="left" if i == 0 else "right")
-    for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
     console = Console()
-    if not sys.stdout.isatty():
-        console.width = max(console.width, 160)
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        console.width = max(console.width, PLAIN_WIDE)
+    columns = {name: [name, *cells] for name, *cells in zip(header, *rows, strict=True)}
+    going, gone = [name for name in first_to_go if name in columns], list[str]()
+    while (widths := fitted(list(columns.values()), console.width)) is None and going:
+        gone.append(going.pop(0))
+        del columns[gone[-1]]
+    widths = widths or fitted(list(columns.values()), console.width, fold=True)
+    made = Table(title=Text(title, "bold"), box=box.SIMPLE_HEAD, title_justify="left")
+    for i, name in enumerate(columns):
+        wide = widths[i] if widths else None
+        made.add_column(Text(name), justify="left" if i == 0 else "right", width=wide)
+    for i in range(len(rows)):
+        made.add_row(*(Text(column[i + 1]) for column in columns.values()))
     console.print(made)
+    if gone:
+        console.print(Text(f"no room here for: {', '.join(gone)}"))
 
 
 def fault(error: Any) -> None:
@@ -97,4 +155,9 @@ def fault(error: Any) -> None:
     if key := getattr(error, "full_key", None):  # OmegaConf's own
         faults = [f"{key}: {str(error).splitlines()[0]}"]
     for text in faults:
-        print(f"rackplan: {text}", file=sys.stderr)
+        print(f"rackplan: {ADDRESS.sub(last_name, text)}", file=sys.stderr)
+
+
+def last_name(address: re.Match[str]) -> str:
+    """Return the class of an object that can only be shown by its address."""
+    return address[1].rsplit(".", 1)[-1]

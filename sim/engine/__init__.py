@@ -9,5 +9,6 @@ Begin with: clock.py (how the two kinds of event meet), then failures.py.
 from sim.engine.clock import Clock
 from sim.engine.cluster import AbstractProcess, Cluster
 from sim.engine.failures import Failures
+from sim.engine.interrupt import Stop, interruptible
 
-__all__ = ["AbstractProcess", "Clock", "Cluster", "Failures"]
+__all__ = ["AbstractProcess", "Clock", "Cluster", "Failures", "Stop", "interruptible"]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import simpy
 
 from sim import kernel
+from sim.engine.interrupt import Stop
 from sim.kernel import Why
 from sim.state.build import longer, pass_rows
-from sim.state.columns import ASKED, LEFT, NOW
+from sim.state.columns import APART, ASKED, EVENTS, LEFT, NOW
 from sim.state.handle import State
 from sim.state.words import JobState
 
 BUDGET = 200_000
-"""Events the lane may run before it lets Python show progress or be interrupted."""
+"""Most events the lane may run before it lets Python show progress or be interrupted."""
+LONG_S, SHORT_S = 0.2, 0.05
+"""Wall-clock seconds after which the lane is given less to do at a time, or more."""
 
 
 class Clock(simpy.Environment):
@@ -29,22 +33,28 @@ class Clock(simpy.Environment):
         state: State,
         decide: Callable[[State, float], None] | None = None,
         pause: Callable[[State, float], None] | None = None,
+        stop: Stop | None = None,
     ) -> None:
         super().__init__()
         self.state = state
         self._decide, self._pause = decide, pause
         self._watchers: dict[int, simpy.Event] = {}
-        self._room = pass_rows(state)
+        self._room = pass_rows(state) * (1 + int(state.face.n[APART]))  # who gives way may start
+        self._budget = self._due = 1_000  # events between two pauses, and at the next
+        self._paused_s = time.perf_counter()
+        self._stop = stop or Stop()
         self.all_done = self.event()
         if state.face.n[LEFT] == 0:
             self.all_done.succeed()
 
     def step(self) -> None:
         """Let the lane run up to SimPy's next event, then take that event."""
+        if self._stop.pressed:
+            raise KeyboardInterrupt
         horizon_s = self.peek()
-        ask = self._decide is not None
+        ask, budget = self._decide is not None, self._due - int(self.state.face.n[EVENTS])
         why = kernel.advance(
-            self.state, float(self._now), float(horizon_s), ask, self._room, BUDGET
+            self.state, float(self._now), float(horizon_s), ask, self._room, budget
         )
         if why == Why.HORIZON:
             super().step()  # SimPy's own event; EmptySchedule if there is none
@@ -53,12 +63,26 @@ class Clock(simpy.Environment):
         if why == Why.DECIDE and self._decide is not None:
             self._decide(self.state, self._now)
             self.state.face.n[ASKED] = 1
+        elif why == Why.PASS:
+            kernel.pass_apart(self.state, self._now)
         elif why == Why.FULL:
             self.grow(self._room)
         elif why == Why.WAKE:
             self._wake()
-        elif self._pause is not None:
-            self._pause(self.state, self._now)
+        else:
+            self._pace()
+            if self._pause is not None:
+                self._pause(self.state, self._now)
+
+    def _pace(self) -> None:
+        """Pause after fewer or more events next time: what one costs lies in the rules."""
+        now_s = time.perf_counter()
+        if now_s - self._paused_s > LONG_S:
+            self._budget = max(self._budget // 4, 1)
+        elif now_s - self._paused_s < SHORT_S:
+            self._budget = min(self._budget * 2, BUDGET)
+        self._paused_s = now_s
+        self._due = int(self.state.face.n[EVENTS]) + self._budget
 
     def finish(self, horizon_s: float) -> None:
         """Run until all jobs have ended, the horizon comes, or nothing more can happen."""

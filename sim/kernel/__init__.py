@@ -8,7 +8,8 @@ Begin with: job.py (what can happen to a job), then dispatch.py (one pass), then
 
 from __future__ import annotations
 
-from sim.kernel.advance import Why, advance, rekey, waiting
+from sim.kernel.advance import Why, advance, rekey, standing
+from sim.kernel.apart import pass_apart
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
 
@@ -19,10 +20,11 @@ __all__ = [
     "give_up",
     "offer",
     "on_node",
+    "pass_apart",
     "rekey",
     "repair",
     "requeue",
     "set_rate",
-    "waiting",
+    "standing",
     "withdraw",
 ]

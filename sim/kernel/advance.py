@@ -7,14 +7,16 @@ from enum import IntEnum
 import numpy as np
 
 from sim.kernel.agenda import next_finish_s, pop
-from sim.kernel.cycle import cycle, next_cycle_s
+from sim.kernel.cycle import next_cycle_s
 from sim.kernel.dispatch import dispatch
 from sim.kernel.jit import entry, jit
-from sim.kernel.job import enter, finish, give_up
+from sim.kernel.job import enter, finish, give_up, next_pass_s, round_after
 from sim.kernel.order import insert, refill, rows
 from sim.state.columns import (
+    APART,
     ARRIVED,
     ASKED,
+    AWAITED,
     CANCELS,
     DIRTY,
     EVENTS,
@@ -22,11 +24,13 @@ from sim.state.columns import (
     LEFT,
     NOW,
     PLAN,
+    TURN,
 )
 from sim.state.handle import State
 from sim.state.words import JobState
 
 UNBORN = int(JobState.UNBORN)
+WAITING = int(JobState.WAITING)
 
 
 class Why(IntEnum):
@@ -42,9 +46,11 @@ class Why(IntEnum):
     """The ledger needs room before the next pass."""
     PAUSE = 4
     """So many events have passed that Python may want to show progress or stop."""
+    PASS = 5
+    """A pass is due by rules that the lane does not hold: see `pass_apart`."""
 
 
-HORIZON, WAKE, DECIDE, FULL, PAUSE = (int(why) for why in Why)
+HORIZON, WAKE, DECIDE, FULL, PAUSE, PASS = (int(why) for why in Why)
 
 
 @jit
@@ -61,17 +67,12 @@ def next_s(s: State) -> float:
 
 
 @jit
-def happen(s: State, now_s: float) -> bool:
-    """Let all happen that is due: ends, then arrivals, then those who give up; lower rows first.
-
-    Return whether somebody waits for one of the jobs that ended.
-    """
-    awaited = False
+def happen(s: State, now_s: float) -> None:
+    """Let all happen that is due: ends, then arrivals, then those who give up; lower rows first."""
     while next_finish_s(s) == now_s:
         job = s.agenda.job[0]
         pop(s.agenda)
         finish(s, job, now_s)
-        awaited = awaited or s.jobs.watched[job]
     i = s.face.n[ARRIVED]
     while i < s.events.arrive.size and s.jobs.enter_s[s.events.arrive[i]] <= now_s:
         job = s.events.arrive[i]
@@ -84,10 +85,21 @@ def happen(s: State, now_s: float) -> bool:
     while i < s.events.cancel.size and s.jobs.cancel_s[s.events.cancel[i]] <= now_s:
         job = s.events.cancel[i]
         i += 1
-        if give_up(s, job, now_s):
-            awaited = awaited or s.jobs.watched[job]
+        give_up(s, job, now_s)
     s.face.n[CANCELS] = i
-    return awaited
+
+
+@jit
+def later_pass_s(s: State, now_s: float) -> float:
+    """Return the end of the round at which a pass is to be made; inf if none is due.
+
+    In rounds, time alone changes who goes first: as long as jobs wait each round has a pass.
+    """
+    if s.gives.round_s == 0.0 or (s.face.n[DIRTY] == 0 and s.queue.n[2] == 0):
+        return np.inf
+    s.face.n[DIRTY] = 1
+    at_s = round_after(s.gives.round_s, now_s)
+    return at_s if at_s > now_s else round_after(s.gives.round_s, now_s + 0.75 * s.gives.round_s)
 
 
 @entry
@@ -95,11 +107,9 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
     """Run the jobs' own events in [now, until), one pass an instant; return why it stopped.
 
     At one instant: ends, arrivals, those who give up; then one pass; then the backfill cycle if
-    one is due. `room` is how many rows of the ledger one pass can need, `budget` after how many
-    events Python wants to hear.
+    one is due. Passes of rare rules are left to `pass_apart`. `room` is how many rows of the ledger
+    one pass can need, `budget` after how many events Python wants to hear.
     """
-    awaited = False
-    some = s.face.n[LEFT] > 0
     budget += s.face.n[EVENTS]
     while True:
         t = next_s(s)
@@ -108,42 +118,50 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
                 return HORIZON
             s.face.t[NOW] = now_s
             due = s.face.t[PLAN] <= now_s
-            if s.face.n[DIRTY] == 1 or due:
-                if ask and s.face.n[ASKED] == 0 and s.queue.n[2] > 0:
+            if s.face.t[TURN] <= now_s:
+                s.face.n[DIRTY] = 1
+            dirty = s.face.n[DIRTY] == 1 and next_pass_s(s, now_s) == now_s
+            if dirty or due:
+                asks = s.queue.n[2] > 0 or (s.gives.turns and s.face.n[LEFT] > 0)
+                if ask and asks and s.face.n[ASKED] == 0:
                     return DECIDE
                 if s.queue.n[2] > 0 and s.ledger.n[0] + room > s.ledger.job.size:
                     return FULL
+                if dirty and s.face.n[APART] == 1 and (s.queue.n[2] > 0 or s.gives.turns):
+                    return PASS
                 s.face.n[ASKED] = 0
-                if s.face.n[DIRTY] == 1:
+                if dirty:
                     dispatch(s, now_s)
                     s.face.t[PLAN] = next_cycle_s(s, now_s)
                 if s.face.t[PLAN] <= now_s:
-                    cycle(s, now_s)
-            if awaited or (some and s.face.n[LEFT] == 0):
+                    return PASS
+            if s.face.n[AWAITED] == 1:
+                s.face.n[AWAITED] = 0
                 return WAKE
             if s.face.n[EVENTS] >= budget:
                 return PAUSE
             t = next_s(s)
-        t = min(t, s.face.t[PLAN])
+        t = min(t, s.face.t[PLAN], s.face.t[TURN], later_pass_s(s, now_s))
         if t >= until_s or t == np.inf:
             return HORIZON
         now_s = t
-        awaited = happen(s, now_s) or awaited
+        happen(s, now_s)
 
 
 @entry
 def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
-    """Put the waiting `jobs` (in order) under new keys, (jobs,), and sort the queue anew."""
+    """Put `jobs`, all that wait and those that run by rank, under new keys, (jobs,)."""
     for i in range(jobs.size):
         s.jobs.key[jobs[i]] = key[i]
     refill(s.queue, s.jobs.key, jobs[:0])
+    refill(s.ranked, s.jobs.key, jobs[:0])
     for job in jobs:
-        insert(s.queue, s.jobs.key, job)
+        insert(s.queue if s.jobs.state[job] == WAITING else s.ranked, s.jobs.key, job)
     s.face.n[LAST] = -1
     s.face.n[DIRTY] = 1
 
 
 @entry
-def waiting(s: State) -> np.ndarray:
-    """Return the waiting jobs in order, (k,)."""
-    return rows(s.queue)
+def standing(s: State) -> np.ndarray:
+    """Return the jobs that have a place in the order, (k,): waiting, then running by rank."""
+    return np.concatenate((rows(s.queue), rows(s.ranked)))

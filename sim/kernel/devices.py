@@ -97,6 +97,15 @@ def hold(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> int:
 
 
 @jit
+def as_free(s: State, node: int, mask: int, milli: int) -> bool:
+    """Return whether each device of the mask has so much free."""
+    for d in range(s.nodes.gpus[node]):
+        if mask >> d & 1 and s.devices.free_milli[node, d] < milli:
+            return False
+    return True
+
+
+@jit
 def look(s: State, node: int, mask: int, milli: int) -> int:
     """Lay the node's devices into `s.cache.room`, `milli` less on those of the mask.
 

@@ -6,7 +6,6 @@ from sim.kernel.best import find
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import close_block
-from sim.kernel.plan import plan_counts
 from sim.kernel.reserve import charge, forget, promise
 from sim.state.columns import (
     CHANGE,
@@ -170,8 +169,7 @@ def pass_behind(s: State) -> None:
 def dispatch(s: State, now_s: float) -> None:
     """Run one scheduling pass at this instant.
 
-    No reservation: whatever fits may pass the blocked job. One: EASY. More: a plan for every job
-    that may reserve, made anew each time (conservative).
+    No reservation: whatever fits may pass the blocked job. One: EASY. More: see `apart`.
     """
     s.face.n[DIRTY] = 0
     s.face.t[NOW] = now_s
@@ -185,9 +183,6 @@ def dispatch(s: State, now_s: float) -> None:
     if rule.depth == 0:
         s.face.n[LAST], s.face.n[LOOKED] = head, s.face.n[CHANGE]
     if rule.depth == 0 or s.queue.n[2] == 1:
-        return
-    if rule.reserves > 1:
-        plan_counts(s, now_s)
         return
     if rule.reserves == 1:
         promise(s, head)

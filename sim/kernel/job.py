@@ -12,6 +12,7 @@ from sim.kernel.levels import give
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
 from sim.state.columns import (
+    AWAITED,
     CHANGE,
     DIRTY,
     EVENTS,
@@ -140,6 +141,30 @@ def doubt(s: State, node: int, taken: int) -> None:
 
 
 @jit
+def round_after(round_s: float, at_s: float) -> float:
+    """Return the first end of a round at or after an instant: always k x round_s, rounded alike."""
+    k = np.floor(at_s / round_s + 0.5)
+    if k * round_s < at_s:
+        k += 1.0
+    return float(k * round_s)
+
+
+@jit
+def next_pass_s(s: State, now_s: float) -> float:
+    """Return when a pass that is due may be made: at once, or at the end of the round."""
+    return now_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, now_s)
+
+
+@jit
+def over(s: State, job: int) -> None:
+    """One job less is to come; wake who waits for it, or for the last of all."""
+    s.face.n[LEFT] -= 1
+    s.face.n[EVENTS] += 1
+    if s.jobs.watched[job] or s.face.n[LEFT] == 0:
+        s.face.n[AWAITED] = 1
+
+
+@jit
 def start(s: State, job: int, kind: int, now_s: float) -> None:
     """Start a job on the nodes that `pick` found; its place in the queue is the caller's affair."""
     jobs = s.jobs
@@ -159,7 +184,10 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     jobs.epoch[job] += 1
     jobs.expect_s[job] = now_s + lasts_s(s, job, kind)
     insert(s.running, jobs.expect_s, job)
-    book(s, job, now_s + jobs.left_s[job] / jobs.rate[job])
+    if s.gives.tail or s.gives.rebuild:
+        insert(s.ranked, jobs.key, job)
+    ends_s = now_s + jobs.left_s[job] / jobs.rate[job]
+    book(s, job, ends_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, ends_s))
     if jobs.expect_s[job] > s.face.t[SHADOW]:
         for i in range(s.pick.n[0]):
             doubt(s, s.pick.node[i], s.pick.gpus[i])
@@ -189,14 +217,17 @@ def set_rate(s: State, job: int, rate: float, now_s: float) -> None:
 
 
 @jit
-def stop(s: State, job: int, now_s: float, why: int) -> None:
-    """Take a running job off its nodes and settle its work."""
+def stop(s: State, job: int, now_s: float, why: int, holds: bool = True) -> None:
+    """Take a running job off its nodes and settle its work; `holds`: it has not given them back."""
     jobs = s.jobs
     settle(s, job, now_s)
     remove(s.running, jobs.expect_s, job)
+    if s.gives.tail or s.gives.rebuild:
+        remove(s.ranked, jobs.key, job)
     for r in range(jobs.row0[job], jobs.row0[job] + jobs.rows[job]):
         close_row(s, r, now_s, why)
-        take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), r, -1)
+        if holds:
+            take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), r, -1)
         if jobs.expect_s[job] >= s.face.t[SHADOW]:
             doubt(s, int(s.ledger.node[r]), 0)
     jobs.epoch[job] += 1
@@ -210,8 +241,7 @@ def finish(s: State, job: int, now_s: float) -> None:
     s.jobs.left_s[job] = 0.0
     s.jobs.state[job] = s.jobs.outcome[job]
     s.jobs.end_s[job] = now_s
-    s.face.n[LEFT] -= 1
-    s.face.n[EVENTS] += 1
+    over(s, job)
 
 
 @entry
@@ -219,7 +249,7 @@ def requeue(s: State, job: int, lost_s: float, now_s: float, why: int) -> None:
     """Send a running job back to the queue, up to `lost_s` seconds of its work the poorer."""
     jobs = s.jobs
     stop(s, job, now_s, why)
-    lost = min(lost_s, jobs.work_s[job] - jobs.left_s[job])
+    lost = min(lost_s, max(jobs.work_s[job] - jobs.left_s[job], 0.0))
     jobs.left_s[job] += lost
     jobs.lost_s[job] += lost
     jobs.restarts[job] += 1
@@ -239,7 +269,6 @@ def give_up(s: State, job: int, now_s: float) -> bool:
         return False
     s.jobs.state[job] = CANCELLED
     s.jobs.end_s[job] = now_s
-    s.face.n[LEFT] -= 1
-    s.face.n[EVENTS] += 1
+    over(s, job)
     touch(s)
     return True

@@ -8,7 +8,7 @@ from sim.kernel.devices import changed
 from sim.kernel.jit import entry
 from sim.kernel.job import better, open_row, requeue
 from sim.kernel.levels import show
-from sim.state.columns import HOLDS
+from sim.state.columns import DOWN, HOLDS
 from sim.state.handle import State
 from sim.state.words import Ended
 
@@ -23,16 +23,18 @@ def withdraw(s: State, node: int) -> None:
         show(s, node, -1)
         s.nodes.up[node] = False
         changed(s, node)
+        s.face.n[DOWN] += 1
         s.face.n[HOLDS] = 0
         better(s)
 
 
 @entry
 def offer(s: State, node: int) -> None:
-    """Offer the node to jobs again."""
-    if not s.nodes.up[node]:
+    """Offer the node to jobs again; one that is out of service stays so until its repair."""
+    if not s.nodes.up[node] and s.nodes.outage[node] < 0:
         s.nodes.up[node] = True
         changed(s, node)
+        s.face.n[DOWN] -= 1
         show(s, node, 1)
         s.face.n[HOLDS] = 0
         better(s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.ahead import gives_back
 from sim.kernel.best import find_in
 from sim.kernel.jit import jit
 from sim.kernel.job import start
@@ -37,7 +38,7 @@ def profile(s: State, now_s: float, room: int) -> tuple[np.ndarray, np.ndarray, 
                 for kind in range(kinds):
                     free[kind, n] = free[kind, n - 1]
                 n += 1
-            free[jobs.kind[job], n - 1] += jobs.gpus[job]
+            free[jobs.kind[job], n - 1] += gives_back(s, job)
     return t, free, n
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,13 @@ LABELS = {
     "makespan_s": "makespan",
     "jain_tenants": "fairness (Jain)",
 }
+FIRST_TO_GO = ("jain_tenants", "makespan_s", "bounded_slowdown_mean", "occupancy_frac",
+               "wait_p95_s", "jct_mean_s")  # fmt: skip
+CHANGE = "mean wait against the first"
+QUANTITY = re.compile(r"(± )?\d[\d,.]* (ms|s|min|h|d)(?![\w=])( \d+ (s|min|h)(?![\w=]))?")
+"""A time as `human_s` says it: no line breaks in it; in a name one may, after any word."""
 LEVEL = 0.95
-NOISE_S = 1e-6  # sums in another order differ by less
+NOISE, NOISE_S = 1e-12, 1e-6  # sums in another order differ by less
 DRAWN = 30
 
 
@@ -50,11 +56,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Design:
-    """One column of choices, over all its seeds."""
+    """One column of choices, over all its seeds; `values` are by metric and seed."""
 
     name: str
     seeds: tuple[int, ...]
-    values: Mapping[str, tuple[float, ...]]
+    values: Mapping[str, Mapping[int, float]]
     means: Mapping[str, float | None]
     against_first: Mapping[str, Difference | None]
 
@@ -65,15 +71,28 @@ class Comparison:
 
     designs: tuple[Design, ...]
 
+    def labels(self) -> dict[str, str]:
+        """Return the metrics to show by their labels; fairness only where it tells something."""
+        fair = {v for design in self.designs for v in design.values["jain_tenants"].values()}
+        return {
+            name: label
+            for name, label in LABELS.items()
+            if name != "jain_tenants" or any(abs(v - 1.0) > NOISE for v in fair)
+        }
+
     def header(self) -> list[str]:
         """Return the head of the table."""
-        return ["design", "seeds", *LABELS.values(), "mean wait against the first"]
+        return ["design", "seeds", *self.labels().values(), CHANGE]
+
+    def first_to_go(self) -> list[str]:
+        """Return the heads of the columns that a narrow table can do without, in this order."""
+        return [*(LABELS[name] for name in FIRST_TO_GO), "seeds"]
 
     def cells(self) -> list[list[str]]:
         """Return the table's cells as text, a line a design."""
         made = []
         for i, design in enumerate(self.designs):
-            shown = [said(name, design.means[name]) for name in LABELS]
+            shown = [said(name, design.means[name]) for name in self.labels()]
             change = design.against_first["wait_mean_s"]
             told = "–" if i == 0 or change is None else difference("wait_mean_s", change)
             made.append([design.name, str(len(design.seeds)), *shown, told])
@@ -94,7 +113,8 @@ def said(name: str, value: float | None) -> str:
 def shift(name: str, change: Difference) -> str:
     """Return the mean of a paired difference, its sign said; points are points of a per cent."""
     text = said(name, abs(change.mean))
-    sign = "+" if change.mean > 0 else "−" if change.mean < 0 else ""
+    nothing = not any(c in text for c in "123456789")
+    sign = "" if nothing else "+" if change.mean > 0 else "−"
     return sign + (text.replace("%", "points") if name.endswith("_frac") else text)
 
 
@@ -159,7 +179,7 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
             Design(
                 name,
                 tuple(sorted(own)),
-                {m: tuple(v.values()) for m, v in seen.items()},
+                seen,
                 {m: float(np.mean(list(v.values()))) if v else None for m, v in seen.items()},
                 {m: paired(v, known(first, m)) for m, v in seen.items()},
             )
@@ -190,16 +210,16 @@ def answer(made: Comparison) -> str:
 
 def page(made: Comparison) -> str:
     """Return the comparison as one self-contained page of HTML."""
-    from sim.report import figures
-    from sim.report.html import environment, held
+    from sim.report import dots, figures
+    from sim.report.html import environment
 
     drawn = made.designs[:DRAWN]
     names = [design.name for design in drawn]
     shown = {"wait_mean_s": "Mean wait", "jct_mean_s": "Mean completion time"}
     text: str = environment().get_template("compare.html.j2").render(
         designs=made.designs,
-        labels=LABELS,
-        answer=held(answer(made)),
+        labels=made.labels(),
+        answer=QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), answer(made)),
         best=best_of(made),
         said=said,
         shift=shift,
@@ -208,7 +228,10 @@ def page(made: Comparison) -> str:
                       for c in d.against_first.values()),
         hidden=len(made.designs) - len(drawn),
         figures={
-            label: figures.dots(names, [list(d.values[name]) for d in drawn], label)
+            label: [
+                dots.dots(names, [d.values[name] for d in drawn], label, width)
+                for width in (figures.BROAD, figures.NARROW)
+            ]
             for name, label in shown.items()
         },
     )  # fmt: skip

@@ -20,15 +20,20 @@ if TYPE_CHECKING:
 INK, QUIET, GRID = "#1d2733", "#5d6b7a", "#dfe5ea"
 BLUE, PALE, ORANGE, SAND = "#1f6feb", "#cfe0fb", "#b4500b", "#f6dcc8"
 SHADES = ("#7b8794", "#4c93d9", "#1f5fd0", "#0b2f6b", "#b4500b")
-UNITS = ((259200.0, 86400.0, "days"), (7200.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))
+YEAR_S = 365.0 * 86400.0
+UNITS = ((2.0 * YEAR_S, YEAR_S, "years"), (259200.0, 86400.0, "days"), (7200.0, 3600.0, "hours"),
+         (120.0, 60.0, "minutes"))  # fmt: skip
 STEPS = {
-    "days": (0.5, 1, 2, 7, 14, 28, 91, 182, 365),
+    "years": (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500),
+    "days": (0.5, 1, 2, 7, 14, 28, 50, 100),
     "hours": (0.5, 1, 2, 3, 6, 12, 24),
     "minutes": (0.5, 1, 2, 5, 10, 15, 30),
 }
 MARKS = ((1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h"), (21600, "6 h"),
          (86400, "1 d"), (604800, "1 w"), (2592000, "30 d"), (31536000, "1 y"))  # fmt: skip
 AT_ONCE_S = 1.0
+BROAD, WIDE, NARROW = 11.6, 9.2, 5.0
+"""Inches of a figure for a page and for a telephone: the page holds both, and shows one."""
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rackplan",
@@ -77,8 +82,12 @@ def canvas(width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
 
 def svg(figure: Any, said: str) -> str:
     """Return the figure as an SVG element that says what it shows to those who cannot see it."""
+    import matplotlib as mpl
+
     out, nothing = io.StringIO(), dict.fromkeys(("Date", "Creator", "Type", "Format"))
-    with style(), warnings.catch_warnings():
+    # what a hidden figure defines is not there for another: each width has names of its own
+    salt: Any = {"svg.hashsalt": f"rackplan {figure.get_figwidth():g}"}
+    with style(), mpl.rc_context(salt), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has its own
         figure.savefig(out, format="svg", metadata=nothing, transparent=True)
     text = out.getvalue()
@@ -102,13 +111,13 @@ def coarse(values: np.ndarray, most: int = 500) -> np.ndarray:
     return means
 
 
-def clock(axis: Any, span_s: float) -> None:
-    """Mark the x axis, which is in the unit of such a span, at round times."""
+def clock(axis: Any, span_s: float, most: int = 12) -> None:
+    """Mark the x axis, which is in the unit of such a span, at `most` round times."""
     from matplotlib.ticker import MaxNLocator, MultipleLocator
 
     size, name = unit_of(span_s)
-    steps = [step for step in STEPS.get(name, ()) if span_s / size / step <= 12]
-    axis.xaxis.set_major_locator(MultipleLocator(steps[0]) if steps else MaxNLocator(8))
+    steps = [step for step in STEPS.get(name, ()) if span_s / size / step <= most]
+    axis.xaxis.set_major_locator(MultipleLocator(steps[0]) if steps else MaxNLocator(min(8, most)))
     axis.set_xlim(0, max(span_s / size, 1e-9))
     axis.set_xlabel(f"{name} since the start")
 
@@ -120,39 +129,42 @@ def filled(axis: Any, values: np.ndarray, edges: np.ndarray, line: str, fill: st
 
 
 @style()
-def over_time(result: Result) -> str:
-    """Return GPUs in use and jobs waiting over the run, one above the other; "" if no time went."""
+def over_time(result: Result, width: float = WIDE) -> str:
+    """Return GPUs in use and jobs waiting over the run, one above the other.
+
+    The second is left out where no job waited; "" if no time went.
+    """
     from matplotlib.ticker import MaxNLocator
 
     lines = {n: table.to_numpy(result.timeline, n) for n in result.timeline.column_names}
     span_s = float(result.manifest.get("end_s") or 0.0)
     if not len(lines["time_s"]) or span_s <= 0.0:
         return ""
-    figure, (top, low) = canvas(9.2, 4.4, 2)
     size, _ = unit_of(span_s)
     busy, up, queue = (coarse(lines[n]) for n in ("busy_gpus", "up_gpus", "waiting_jobs"))
     starts = lines["time_s"][:: -(-len(lines["time_s"]) // 500)]
     edges = np.append(starts, span_s) / size
+    waited = bool(queue.any())
+    figure, axes = canvas(width, 4.4 if waited else 2.4, 2 if waited else 1)
+    top, low = axes[0], axes[-1]
     filled(top, busy, edges, BLUE, PALE)
     top.stairs(up, edges, baseline=None, color=INK, linewidth=0.9)
-    filled(low, queue, edges, ORANGE, SAND)
+    top.set_title("GPUs in use", loc="left", color=BLUE, fontsize=10, fontweight="bold")
     top.set_ylim(0, max(float(up.max()), 1.0) * 1.14)
-    low.set_ylim(0, max(float(queue.max()) * 1.1, 1.0))
+    if waited:
+        filled(low, queue, edges, ORANGE, SAND)
+        low.set_title("Jobs waiting", loc="left", color=ORANGE, fontsize=10, fontweight="bold")
+        low.set_ylim(0, max(float(queue.max()) * 1.1, 1.0))
     top.text(edges[-1], up[-1], f"{up[-1]:,.0f} up ", ha="right", va="bottom", color=INK)
-    for axis in (top, low):
+    for axis in axes:
         axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.yaxis.set_major_formatter("{x:,.0f}")
     warm_s = float(result.manifest.get("warmup_s") or 0.0)
     if warm_s > 0.0:
-        for axis in (top, low):
+        for axis in axes:
             axis.axvspan(0, min(warm_s, span_s) / size, color="#eef1f4", zorder=0.5)
         low.text(0, low.get_ylim()[1], " warm-up, not counted", va="top", color=QUIET)
-    if not queue.any():
-        low.set_yticks([0], ["0"])
-        low.text(edges[-1] / 2, 0.4, "no job waited", ha="center", va="center", color=QUIET)
-    top.set_title("GPUs in use", loc="left", color=BLUE, fontsize=10, fontweight="bold")
-    low.set_title("Jobs waiting", loc="left", color=ORANGE, fontsize=10, fontweight="bold")
-    clock(low, span_s)
+    clock(low, span_s, round(1.3 * width))
     return svg(figure, f"GPUs in use, at most {busy.max():,.0f} of {up.max():,.0f} up, and jobs "
                f"waiting, at most {queue.max():,.0f}, over time")  # fmt: skip
 
@@ -172,7 +184,7 @@ def apart(heights: Sequence[float], least: float, top: float) -> list[float]:
 
 
 @style()
-def waits(result: Result, classes: Mapping[str, tuple[int, int]]) -> str:
+def waits(result: Result, classes: Mapping[str, tuple[int, int]], width: float = WIDE) -> str:
     """Return, for each size of gang, the share of jobs that started within a time.
 
     "" if no job waited longer than a second: then there is nothing to draw.
@@ -186,7 +198,7 @@ def waits(result: Result, classes: Mapping[str, tuple[int, int]]) -> str:
         return ""
     right = max(longest * 1.08, 600.0)
     marks = np.geomspace(AT_ONCE_S, right, 240)
-    figure, (axis,) = canvas(9.2, 3.6)
+    figure, (axis,) = canvas(width, 3.6)
     ends: list[tuple[float, str, str]] = []
     for (label, (least, most)), shade in zip(classes.items(), SHADES, strict=True):
         own = np.sort(wait_s[(gpus >= least) & (gpus <= most) & known])
@@ -199,9 +211,7 @@ def waits(result: Result, classes: Mapping[str, tuple[int, int]]) -> str:
         axis.annotate(text, (0, y), (-8, 0), ("axes fraction", "data"), "offset points",
                       ha="right", va="center", color=shade, fontweight="bold")  # fmt: skip
     axis.set_xscale("log")
-    ticks = [(t, n) for t, n in MARKS if t <= right]
-    axis.set_xticks([t for t, _ in ticks], [n for _, n in ticks])
-    axis.minorticks_off()
+    moments(axis, AT_ONCE_S, right, round(1.3 * width - 2))
     axis.set_xlim(AT_ONCE_S, right)
     axis.set_ylim(0, 103)
     axis.yaxis.tick_right()
@@ -212,27 +222,9 @@ def waits(result: Result, classes: Mapping[str, tuple[int, int]]) -> str:
     return svg(figure, f"Share of jobs started within a time, by size of gang. {said}")
 
 
-@style()
-def dots(names: Sequence[str], values: Sequence[Sequence[float]], label: str) -> str:
-    """Return a dot a seed and a bar for the mean, a line a design with its name above."""
-    figure, (axis,) = canvas(11.6, 0.75 + 0.52 * len(names))
-    size, unit = unit_of(max((v for row in values for v in row), default=0.0))
-    for i, (name, row) in enumerate(zip(names, values, strict=True)):
-        axis.axhline(i, color=GRID, linewidth=0.8, zorder=0)
-        short = name if len(name) <= 110 else name[:109] + "…"
-        axis.annotate(short, (0, i - 0.27), (0, 0), ("axes fraction", "data"), "offset points",
-                      va="bottom", color=INK, annotation_clip=False)  # fmt: skip
-        if row:
-            axis.plot(np.array(row) / size, [i] * len(row), "o", color=BLUE, alpha=0.5, ms=6.5)
-            axis.plot([np.mean(row) / size], [i], "|", color=INK, ms=13, mew=2.2)
-        else:
-            axis.annotate("not known", (0, i), (4, -3), ("axes fraction", "data"), "offset points",
-                          va="top", color=QUIET)  # fmt: skip
-    axis.grid(visible=False, axis="y")
-    axis.grid(axis="x", color=GRID, linewidth=0.8)
-    axis.set_yticks([])
-    axis.set_ylim(len(names) - 0.55, -0.85)
-    axis.set_xlim(left=0)
-    axis.margins(x=0.03)
-    axis.set_xlabel(f"{label}, {unit}")
-    return svg(figure, f"{label} by design, a dot a seed")
+def moments(axis: Any, left: float, right: float, most: int) -> None:
+    """Mark a logarithmic x axis of seconds at times as one says them, at `most` of them or so."""
+    ticks = [(t, n) for t, n in MARKS if left <= t <= right]
+    ticks = ticks[:: -(-len(ticks) // max(most, 1)) or 1]
+    axis.set_xticks([t for t, _ in ticks], [n for _, n in ticks])
+    axis.minorticks_off()

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim import files
+import numpy as np
+
+from sim import files, table
 from sim.report import figures
 from sim.results.metrics.jobs import SIZES
 from sim.units import human_s
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 SHOWN_TENANTS = 12
+WIDTHS = (figures.WIDE, figures.NARROW)
 LONG = 600
 LEFT = {"waiting": "waiting", "running": "running", "unborn": "not yet submitted"}
 OPEN = {"submitted", "unfit", *LEFT}
@@ -24,7 +27,9 @@ FINE = {"completed", *OPEN}
 
 
 def time_of(value: float | None) -> str:
-    """Return a time as one says it; a dash where there is none."""
+    """Return a time as one says it, from two years on in years; a dash where there is none."""
+    if value is not None and 2.0 * figures.YEAR_S <= value < float("inf"):
+        return f"{value / figures.YEAR_S:,.1f} years"
     return "–" if value is None else human_s(float(value))
 
 
@@ -60,12 +65,18 @@ def held(text: str) -> str:
     )
 
 
+def ended_of(result: Result) -> int:
+    """Return how many jobs started and came to an end; one given up while it waited did not."""
+    started, end = (~np.isnan(table.to_numpy(result.jobs, n)) for n in ("start_s", "end_s"))
+    return int((started & end).sum())
+
+
 def answer(result: Result) -> str:
     """Return the run in one sentence."""
     found = result.metrics
     wait, jobs = found["wait_s"], found["jobs"]
     what = f"{count(found['gpus'], 'GPU')} on {count(found['nodes'], 'node')}"
-    ended = sum(n for name, n in jobs.items() if name not in OPEN)
+    ended = ended_of(result)
     if not ended:
         return held(f"{what} ended none of {count(jobs['submitted'], 'job')}.")
     done = "all" if ended == jobs["submitted"] else f"{ended:,} of"
@@ -186,8 +197,9 @@ def page(result: Result) -> str:
         warnings=[held(text) for text in warnings(result)],
         cards=cards(result),
         ended=fates(result.metrics["jobs"]),
-        over_time=figures.over_time(result),
-        waits=figures.waits(result, SIZES),
+        over_time=[figures.over_time(result, width) for width in WIDTHS],
+        waits=[figures.waits(result, SIZES, width) for width in WIDTHS],
+        queued=bool(table.to_numpy(result.timeline, "waiting_jobs").any()),
         started=result.metrics["wait_s"]["mean"] is not None,
         sizes=rows(result.metrics["by_size"]),
         tenants=few if [row["name"] for row in few] != ["(none)"] else [],

@@ -15,6 +15,9 @@ from sim.results import store
 from sim.results.metrics import summary
 from sim.units import human_s
 
+LEFT = {"running": "still running", "waiting": "still waiting", "unborn": "not yet submitted"}
+ENDED = {"unfit": "can never fit", "timeout": "ended at their walltime"}
+
 
 @dataclass(frozen=True)
 class Result:
@@ -52,9 +55,12 @@ class Result:
         """Return a run that was written."""
         return cls(**store.read(Path(folder)))
 
-    def to_csv(self, folder: str | Path) -> Path:
-        """Write the tables as CSV, safe to open in a spreadsheet, and return the folder."""
-        return store.write_csv(self, Path(folder))
+    def to_csv(self, folder: str | Path, overwrite: bool = False) -> Path:
+        """Write the tables as CSV, safe to open in a spreadsheet, and return the folder.
+
+        A folder that holds such files already raises RackplanError, unless `overwrite`.
+        """
+        return store.write_csv(self, Path(folder), overwrite)
 
     def headline(self) -> dict[str, str]:
         """Return the few numbers one looks at first, as text."""
@@ -69,8 +75,9 @@ class Result:
             return "–" if value is None else f"{100 * value:.1f} %"
 
         told = {
-            "status": str(self.manifest.get("status", "")),
+            "status": self.status(),
             "jobs completed": f"{states.get('completed', 0):,} of {states['submitted']:,}",
+            "the others": self.others(),
             "simulated time": human_s(found["span_s"]),
             "GPUs": f"{found['gpus']:,} on {found['nodes']:,} nodes",
             "occupancy": share(found["occupancy"]),
@@ -80,11 +87,37 @@ class Result:
             "queue, mean / most": f"{found['queue_jobs']['mean']:,.1f} / "
             f"{found['queue_jobs']['max']:,} jobs",
         }
-        if states.get("unfit"):
-            told["can never fit"] = f"{states['unfit']:,} jobs"
         if self.rejected is not None and self.rejected.num_rows:
-            told["rows set aside"] = f"{self.rejected.num_rows:,}"
-        return told
+            told["rows set aside"] = f"{self.rejected.num_rows:,}; rejected.parquet says why"
+        return {name: text for name, text in told.items() if text}
+
+    def status(self) -> str:
+        """Return how the run ended; one that stopped with jobs left did so at its horizon."""
+        status, states = str(self.manifest.get("status", "")), self.metrics["jobs"]
+        left = status == "complete" and any(states.get(name) for name in LEFT)
+        return "complete, up to the horizon" if left else status
+
+    def others(self) -> str:
+        """Return how the jobs stand that did not complete; "" if all did."""
+        states = self.metrics["jobs"]
+        rest = [name for name in states if name not in ("submitted", "completed")]
+        return ", ".join(
+            f"{states[name]:,} {LEFT.get(name) or ENDED.get(name) or name.replace('_', ' ')}"
+            for name in sorted(rest, key=lambda name: (name in LEFT, name))
+            if states[name]
+        )
+
+    def __repr__(self) -> str:
+        """Return one line: what run it is, and its key numbers."""
+        told = self.headline()
+        name, seed = self.manifest.get("name"), self.manifest.get("seed", "")
+        words = [
+            f"Result{f' {name!r}' if name else ''}, seed {seed}: {told.get('status', 'no status')}",
+            f"{told['jobs completed']} jobs completed in {told['simulated time']}",
+            f"{told['GPUs'].replace(' on', ' GPUs on')}, {told['occupancy']} occupied",
+            f"mean wait {told['wait, mean']}",
+        ]
+        return f"<{'; '.join(words)}>"
 
     def _repr_html_(self) -> str:
         """Return a small table of the headline, for Jupyter."""

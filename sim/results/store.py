@@ -27,7 +27,8 @@ TABLES = {
     "rejected": table.REJECTED,
 }
 LIBRARIES = ("rackplan", "simpy", "numpy", "numba", "pyarrow", "hydra-core")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+VIEWS = [pa.string_view()] if hasattr(pa, "string_view") else []
 
 
 def plain(value: Any) -> Any:
@@ -59,14 +60,24 @@ def as_json(value: Any) -> str:
     return json.dumps(plain(value), indent=1, sort_keys=False, ensure_ascii=False) + "\n"
 
 
+def outputs() -> list[str]:
+    """Return the names of the files of a run, the manifest first."""
+    return ["manifest.json", "metrics.json", *(f"{name}.parquet" for name in TABLES)]
+
+
+def free(folder: Path, names: list[str], remedy: str) -> None:
+    """Refuse a folder that holds one of these files already, a run's or the user's own."""
+    there = [name for name in names if (folder / name).exists()]
+    if there:
+        what = "a run" if "manifest.json" in there else ", ".join(there)
+        raise RackplanError(f"{folder} holds {what} already; choose another folder {remedy}")
+
+
 def write(result: Result, folder: Path, overwrite: bool) -> Path:
     """Write a run; the manifest comes last, so a folder that has one is whole."""
     done = folder / "manifest.json"
-    if done.exists() and not overwrite:
-        raise RackplanError(
-            f"{folder} holds a run already; choose another folder (hydra.run.dir=…) or say "
-            "overwrite=true"
-        )
+    if not overwrite:
+        free(folder, outputs(), "(hydra.run.dir=…) or say overwrite=true")
     done.unlink(missing_ok=True)
     for name, columns in TABLES.items():
         made, path = getattr(result, name), folder / f"{name}.parquet"
@@ -93,22 +104,35 @@ def read(folder: Path) -> dict[str, Any]:
     return parts
 
 
+def harmless(text: str | None) -> str | None:
+    """Return text that no spreadsheet takes for a formula: such a one gets an apostrophe."""
+    return f"'{text}" if text is not None and text.startswith(FORMULA) else text
+
+
 def defused(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return text that no spreadsheet takes for a formula: such a cell gets an apostrophe."""
-    if not pa.types.is_string(column.type):
+    """Return a column as CSV can say it: text harmless, lists and structs as JSON."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return defused(column.cast(kind.value_type))
+    if pa.types.is_nested(kind):
+        said = [None if c is None else json.dumps(plain(c)) for c in column.to_pylist()]
+        return pa.chunked_array([pa.array(said, pa.string())])
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind in VIEWS):
         return column
-    cells = ("'" + c if c is not None and c.startswith(FORMULA) else c for c in column.to_pylist())
-    return pa.chunked_array([pa.array(list(cells), pa.string())])
+    return pa.chunked_array([pa.array(list(map(harmless, column.to_pylist())), pa.large_string())])
 
 
-def write_csv(result: Result, folder: Path) -> Path:
+def write_csv(result: Result, folder: Path, overwrite: bool) -> Path:
     """Write each table as CSV."""
     from pyarrow import csv
 
+    if not overwrite:
+        free(folder, [f"{name}.csv" for name in TABLES], "or say overwrite=True")
     for name in TABLES:
         made = getattr(result, name)
         if made is not None:
-            safe = pa.table({n: defused(made.column(n)) for n in made.column_names})
+            heads = [harmless(head) for head in made.column_names]
+            safe = pa.Table.from_arrays(list(map(defused, made.columns)), names=heads)
             with files.atomic(folder / f"{name}.csv") as part:
                 csv.write_csv(safe, part)
     return folder

@@ -31,7 +31,17 @@ def node_names(inventory: Inventory) -> list[str]:
     return names
 
 
-def jobs_table(state: State, request: pa.Table, inventory: Inventory) -> pa.Table:
+def held_by_job(state: State, end_s: float) -> np.ndarray:
+    """Return the GPU time that each job held, (n,), GPU-seconds."""
+    busy, _ = held(state, end_s)
+    job = state.ledger.job[: int(state.ledger.n[0])]
+    spent = busy.weight * (busy.end_s - busy.begin_s)
+    return np.bincount(job[job >= 0], spent, len(state.jobs.gpus))
+
+
+def jobs_table(
+    state: State, request: pa.Table, inventory: Inventory, held_gpu_s: np.ndarray
+) -> pa.Table:
     """Return the JOBS table, then the trace's own columns as they were."""
     jobs = state.jobs
     started = ~np.isnan(jobs.start_s)
@@ -48,11 +58,12 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory) -> pa.Tabl
         "gpu_type": words(np.where(jobs.kind >= 0, jobs.kind, len(types) - 1), types),
         "work_s": jobs.work_s,
         "walltime_s": jobs.walltime_s,
+        "gpu_s": held_gpu_s,
         "restarts": jobs.restarts,
         "lost_s": jobs.lost_s,
     }
     for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
-                 "mem_bytes", "gpu_milli"):  # fmt: skip
+                 "mem_bytes", "gpu_milli", "min_gpus", "max_gpus"):  # fmt: skip
         if name in request.column_names:
             values[name] = request.column(name)
     if "tenant" not in values:
@@ -62,8 +73,9 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory) -> pa.Tabl
     for name in request.column_names:
         if name not in asked:
             kept = f"trace_{name}" if name in made.column_names else name
-            made = made.append_column(kept, request.column(name))
-    return made
+            field = request.schema.field(name).with_name(kept)
+            made = made.append_column(field, request.column(name))
+    return table.described(made, (), table.AS_IT_IS)
 
 
 def device_names(masks: np.ndarray) -> pa.Array:
@@ -134,7 +146,7 @@ def result(
     names = node_names(inventory)
     said = dict(manifest) | {"queue_peak": int(state.face.n[PEAK])}
     return Result(
-        jobs=jobs_table(state, request, inventory),
+        jobs=jobs_table(state, request, inventory, held_by_job(state, end_s)),
         ledger=ledger_table(state, request, names),
         nodes=nodes_table(state, inventory, names, end_s),
         timeline=timeline(state, end_s),

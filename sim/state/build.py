@@ -9,18 +9,19 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.state.columns import (
+    APART,
     BLOCK,
     F8,
     HEAD,
     LAST,
     LEFT,
-    NOW,
     PLAN,
     PLANNED,
     PLENTY,
     SHADOW,
     SHADOW_KIND,
     SPARE,
+    TURN,
     WHOLE,
     WORD,
     Agenda,
@@ -35,6 +36,7 @@ from sim.state.columns import (
     Score,
     Scratch,
     Taste,
+    Yield,
 )
 from sim.state.devices import NO_SCORE, cache_of, devices_of, forms_of
 from sim.state.handle import State
@@ -219,10 +221,10 @@ def taste_of(level_key: F8, scatter: bool, runs: bool) -> Taste:
     return Taste(level, group, bool(scatter), bool(runs))
 
 
-def whole(rule: Rule) -> Rule:
-    """Return the rule with its numbers in the types that the kernels expect."""
-    plain = Rule._field_defaults
-    return Rule(*(type(plain[name])(getattr(rule, name)) for name in Rule._fields))
+def whole(rule: Any) -> Any:
+    """Return a Rule or Yield with its numbers in the types that the kernels expect."""
+    plain = rule._field_defaults
+    return type(rule)(*(type(plain[name])(getattr(rule, name)) for name in rule._fields))
 
 
 def events_of(jobs: Jobs) -> Events:
@@ -250,30 +252,38 @@ def scratch_of(rows: int) -> Scratch:
 
 
 def assemble(
-    jobs: Jobs, nodes: Nodes, kinds: Kinds, rule: Rule, taste: Taste, score: Score = NO_SCORE
+    jobs: Jobs,
+    nodes: Nodes,
+    kinds: Kinds,
+    rule: Rule,
+    taste: Taste,
+    gives: Yield,
+    score: Score = NO_SCORE,
 ) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
     jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
-    devices = devices_of(jobs, nodes, rule, score)
+    devices = devices_of(jobs, nodes, rule, gives, score)
     n, m = len(jobs.gpus), len(nodes.kind)
     zero = jobs.gpus == 0
     shares = jobs.gpus[jobs.milli < WHOLE]
     slots = int(nodes.gpus.sum() + jobs.chunks[zero].sum() + shares.sum()) + 1
     size = np.maximum(kinds.size.max(), 1)
     rows = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // size), jobs.chunks)
-    numbers = np.zeros(16, np.int64)
+    numbers = np.zeros(32, np.int64)
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
     numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
+    numbers[APART] = rule.reserves > 1 or gives.tail or gives.rebuild
     times = np.zeros(8)
-    times[NOW], times[PLANNED], times[SHADOW], times[PLAN] = 0.0, -np.inf, np.inf, np.inf
+    times[PLANNED] = -np.inf
+    times[[SHADOW, PLAN, TURN]] = np.inf
     heap = min(n, slots) * 2 + 64
     agenda = Agenda(
         np.empty(heap), np.empty(heap, np.int64), np.empty(heap, np.int64), np.zeros(1, np.int64)
     )
     width = m + int(kinds.size.max()) + 1
     return State(
-        jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), agenda,
-        ledger_of(int(rows.sum()) + slots + 2 * m, devices.on), events_of(jobs), whole(rule),
-        taste, devices, score, cache_of(jobs, nodes, score, devices),
+        jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
+        ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
+        whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

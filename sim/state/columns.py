@@ -53,6 +53,7 @@ class Jobs(NamedTuple):
     start_s: F8  # first start; nan is never
     end_s: F8
     expect_s: F8  # end by walltime: what a reservation may count on
+    turn_s: F8  # when, if it runs on, its place in the order changes by itself
     epoch: I8  # counts reschedulings; an event of an older epoch is stale
     row0: I8  # its open rows of the ledger: row0 .. row0 + rows
     rows: I8
@@ -157,6 +158,25 @@ class Rule(NamedTuple):
     whole_nodes: bool = True
 
 
+class Yield(NamedTuple):
+    """Who gives way to whom, in numbers: preemption, and rounds.
+
+    With `tail` a blocked job takes the nodes of running jobs from the end of the order, with
+    `rebuild` the running set is made anew in order at each pass. `turns`: the queue policy says
+    when its order changes by itself.
+    """
+
+    tail: bool = False
+    rebuild: bool = False
+    strictly: bool = True  # equals in the order's key do not give way to each other
+    in_vain: bool = False  # gives way even where the taker then still does not fit
+    min_run_s: float = 0.0  # a job is left alone so long after a start
+    checkpoint_s: float = 0.0  # work kept in steps of; 0 keeps all, inf nothing
+    cost_s: float = 0.0  # work that each interruption adds
+    round_s: float = 0.0  # passes only at multiples of this, and GPUs held until one
+    turns: bool = False
+
+
 class Taste(NamedTuple):
     """Placement's answer: which levels of free GPUs it likes, least first, and how gangs spread."""
 
@@ -224,7 +244,7 @@ class Face(NamedTuple):
     n: I8
 
 
-NOW, PLAN, SHADOW, PLANNED = 0, 1, 2, 3
+NOW, PLAN, SHADOW, PLANNED, TURN = 0, 1, 2, 3, 4
 (
     ARRIVED,  # jobs that have come, of `events.arrive`
     CANCELS,  # of `events.cancel`
@@ -242,7 +262,10 @@ NOW, PLAN, SHADOW, PLANNED = 0, 1, 2, 3
     CHANGE,  # counts what could help a job that was refused
     LAST,  # the last job asked by a pass that started none; -1 if a pass now could differ
     LOOKED,  # the change at which that was
-) = range(16)
+    DOWN,  # nodes that are not offered to jobs
+    APART,  # passes are made outside the lane
+    AWAITED,  # somebody waits for a job that has ended, or for the last of all
+) = range(19)
 
 TABLES: dict[str, Any] = {
     "jobs": Jobs,
@@ -250,10 +273,12 @@ TABLES: dict[str, Any] = {
     "kinds": Kinds,
     "queue": Order,
     "running": Order,
+    "ranked": Order,
     "agenda": Agenda,
     "ledger": Ledger,
     "events": Events,
     "rule": Rule,
+    "gives": Yield,
     "taste": Taste,
     "devices": Devices,
     "score": Score,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.errors import ScenarioError
-from sim.state.columns import PLENTY, WHOLE, Cache, Devices, Jobs, Nodes, Rule, Score
+from sim.state.columns import PLENTY, WHOLE, Cache, Devices, Jobs, Nodes, Rule, Score, Yield
 from sim.state.words import Term
 
 MOST_GPUS = 62
@@ -98,7 +98,7 @@ def score_of(made: Scoring, nodes: Nodes, kinds: Sequence[tuple[str, int]]) -> S
     )  # fmt: skip
 
 
-def devices_of(jobs: Jobs, nodes: Nodes, rule: Rule, score: Score) -> Devices:
+def devices_of(jobs: Jobs, nodes: Nodes, rule: Rule, gives: Yield, score: Score) -> Devices:
     """Return every device free; nothing at all where nobody asks about single devices."""
     shared = bool((jobs.milli < WHOLE).any())
     if not shared and not score.on:
@@ -114,6 +114,11 @@ def devices_of(jobs: Jobs, nodes: Nodes, rule: Rule, score: Score) -> Devices:
         faults.append(
             f"backfill: counts whole GPUs, but {(jobs.milli < WHOLE).sum()} jobs ask for shares "
             "(gpu_milli); must be none, skip, slurm, or easy with reservation=nodes"
+        )
+    if shared and gives.rebuild:
+        faults.append(
+            f"preemption: rebuild counts whole GPUs, but {(jobs.milli < WHOLE).sum()} jobs ask for "
+            "shares (gpu_milli); must be none or tail"
         )
     if faults:
         raise ScenarioError(faults)

@@ -25,8 +25,11 @@ from sim.state.columns import (
     Score,
     Scratch,
     Taste,
+    Yield,
 )
 
+os.environ.setdefault("NUMBA_OPT", "2")  # a fifth off the first compile; runs are as fast
+os.environ.setdefault("NUMBA_LOOP_VECTORIZE", "0")
 try:
     from llvmlite import ir
     from numba.core import cgutils, config, types
@@ -65,10 +68,12 @@ class State:
     kinds: Kinds
     queue: Order
     running: Order
+    ranked: Order
     agenda: Agenda
     ledger: Ledger
     events: Events
     rule: Rule
+    gives: Yield
     taste: Taste
     devices: Devices
     score: Score
@@ -93,37 +98,50 @@ class State:
 
 if COMPILED:
 
-    class StateType(types.Type):  # type: ignore[misc]
-        """A State to the compiler: where in its block each column's address and shape stand."""
+    class TableType(types.Type):  # type: ignore[misc]
+        """A table to the compiler: where in its part of the block a column's address stands.
 
-        def __init__(self, layout: tuple[tuple[str, str, Any], ...], told_apart: bool) -> None:
+        Tables of the same columns are of one type, so that a verb is compiled once for them all.
+        """
+
+        def __init__(self, columns: tuple[tuple[str, Any], ...]) -> None:
+            self.where: dict[str, tuple[Any, int]] = {}
+            self.words = 0
+            for name, kind in columns:
+                self.where[name] = kind, self.words
+                self.words += 1 + getattr(kind, "ndim", 0)
+            super().__init__(
+                name=f"Table_{hashlib.sha256(repr(columns).encode()).hexdigest()[:12]}"
+            )
+
+    class StateType(types.Type):  # type: ignore[misc]
+        """A State to the compiler: where in its block each table begins."""
+
+        def __init__(
+            self, layout: tuple[tuple[tuple[str, Any], ...], ...], told_apart: bool
+        ) -> None:
             self.told_apart = told_apart  # kernels may be compiled apart by it
-            self.where: dict[tuple[str, str], tuple[Any, int]] = {}
+            self.where: dict[str, tuple[TableType, int]] = {}
             place = 0
-            for table, field, kind in layout:
-                self.where[table, field] = kind, place
-                place += 1 + getattr(kind, "ndim", 0)
+            for name, columns in zip(TABLES, layout, strict=True):
+                table = TableType(columns)
+                self.where[name] = table, place
+                place += table.words
             digest = hashlib.sha256(repr((layout, told_apart)).encode()).hexdigest()[:12]
             super().__init__(name=f"State_{digest}")
-
-    class TableType(types.Type):  # type: ignore[misc]
-        """One table of a State: the same pointer."""
-
-        def __init__(self, state: StateType, table: str) -> None:
-            self.state, self.table = state, table
-            super().__init__(name=f"{state.name}_{table}")
 
     register_model(StateType)(models.OpaqueModel)
     register_model(TableType)(models.OpaqueModel)
 
-    _types: dict[tuple[tuple[tuple[str, str, Any], ...], bool], StateType] = {}
+    _types: dict[tuple[tuple[tuple[tuple[str, Any], ...], ...], bool], StateType] = {}
 
     def _described(tables: tuple[Any, ...]) -> tuple[StateType, np.ndarray]:
         """Return the tables' type and block: for an array its address and shape, else its bits."""
-        layout: list[tuple[str, str, Any]] = []
+        layout: list[tuple[tuple[str, Any], ...]] = []
         words: list[int] = []
         kind: Any
         for name, table in zip(TABLES, tables, strict=True):
+            columns: list[tuple[str, Any]] = []
             for field, held in zip(table._fields, table, strict=True):
                 value = cast(Any, held)
                 if isinstance(value, np.ndarray):
@@ -137,7 +155,8 @@ if COMPILED:
                 else:
                     kind = types.boolean if isinstance(value, bool) else types.int64
                     words.append(int(value))
-                layout.append((name, field, kind))
+                columns.append((field, kind))
+            layout.append(tuple(columns))
         known = tuple(layout), bool(dict(zip(TABLES, tables, strict=True))["devices"].on)
         if known not in _types:
             _types[known] = StateType(*known)
@@ -164,7 +183,7 @@ if COMPILED:
 
         def generic_resolve(self, state: StateType, name: str) -> Any:
             """Return the type of a table."""
-            return TableType(state, name) if name in TABLES else None
+            return state.where.get(name, (None, 0))[0]
 
     @infer_getattr
     class TableAttributes(AttributeTemplate):  # type: ignore[misc]
@@ -174,17 +193,19 @@ if COMPILED:
 
         def generic_resolve(self, table: TableType, name: str) -> Any:
             """Return the type of a column."""
-            return table.state.where.get((table.table, name), (None, 0))[0]
+            return table.where.get(name, (None, 0))[0]
 
     @lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
-    def _table(_context: Any, _builder: Any, _: StateType, pointer: Any, _name: str) -> Any:
-        """Emit `s.jobs`: nothing."""
-        return pointer
+    def _table(_: Any, builder: Any, state: StateType, pointer: Any, name: str) -> Any:
+        """Emit `s.jobs`: a pointer into the block."""
+        word = ir.IntType(64)
+        block = builder.bitcast(pointer, word.as_pointer())
+        return builder.bitcast(builder.gep(block, [word(state.where[name][1])]), pointer.type)
 
     @lower_getattr_generic(TableType)  # type: ignore[untyped-decorator]
     def _column(context: Any, builder: Any, table: TableType, pointer: Any, name: str) -> Any:
         """Emit `s.jobs.gpus`: an array that owns nothing, from the address and shape."""
-        kind, place = table.state.where[table.table, name]
+        kind, place = table.where[name]
         word = ir.IntType(64)
         block = builder.bitcast(pointer, word.as_pointer())
 

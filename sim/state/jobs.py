@@ -86,6 +86,7 @@ def jobs_of(
         start_s=nan(),
         end_s=nan(),
         expect_s=nan(),
+        turn_s=np.full(n, np.inf),
         epoch=zeros(),
         row0=zeros(np.int64),
         rows=zeros(),

@@ -8,9 +8,27 @@ from sim.engine import AbstractProcess
 from sim.errors import ScenarioError
 from sim.policies.backfill import AbstractBackfill, Easy
 from sim.policies.placement import AbstractPlacement, Pack
+from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
-from sim.state import AbstractCluster, Homogeneous
+from sim.state import AbstractCluster, Homogeneous, Inventory
 from sim.workload import AbstractWorkload, Synthetic
+
+MOST_NODES, MOST_GPUS = 10_000_000, 10_000
+"""Nodes in all, and GPUs on one, for which there is memory: beyond it something was mistyped."""
+
+
+def too_large(inventory: Inventory) -> list[str]:
+    """Return the faults of a cluster for which no memory would do."""
+    found, single = [], len(inventory.pools) == 1
+    for i, pool in enumerate(inventory.pools):
+        path = "cluster" if single else f"cluster.pools[{i}]"
+        if pool.nodes > MOST_NODES:
+            found.append(f"{path}.nodes: is {pool.nodes}; must be at most {MOST_NODES:,}")
+        if pool.gpus_per_node > MOST_GPUS:
+            found.append(
+                f"{path}.gpus_per_node: is {pool.gpus_per_node}; must be at most {MOST_GPUS:,}"
+            )
+    return found
 
 
 @dataclass(frozen=True)
@@ -25,11 +43,19 @@ class Scenario:
     queue: AbstractQueuePolicy = field(default_factory=Fifo)
     backfill: AbstractBackfill = field(default_factory=Easy)
     placement: AbstractPlacement = field(default_factory=Pack)
+    preemption: AbstractPreemption = field(default_factory=NoPreemption)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
     name: str = ""
     question: str = ""
+
+    def clashes(self) -> bool:
+        """Return whether rounds and a backfill cycle would both say when passes are made."""
+        try:
+            return self.preemption.rule().round_s > 0.0 and self.backfill.rule().interval_s > 0.0
+        except (ScenarioError, AttributeError):
+            return False  # told elsewhere
 
     def issues(self) -> list[str]:
         """Return every fault at once, each as `path: what is; what must be`."""
@@ -40,6 +66,7 @@ class Scenario:
             ("queue", AbstractQueuePolicy),
             ("backfill", AbstractBackfill),
             ("placement", AbstractPlacement),
+            ("preemption", AbstractPreemption),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):
@@ -48,15 +75,20 @@ class Scenario:
             found.append(f"queue.refresh_s: is {self.queue.refresh_s!r}; must be a time >= 0")
         if isinstance(self.cluster, AbstractCluster):
             try:
-                self.cluster.inventory()
+                found += too_large(self.cluster.inventory())
             except ScenarioError as error:
                 found += error.issues
         if isinstance(self.workload, AbstractWorkload):
             found += self.workload.issues()
+        if self.clashes():
+            found.append(
+                "preemption.round_s: is set beside backfill.interval_s; passes are made either in "
+                "rounds or by Slurm's cycle: set one of them"
+            )
         if not self.horizon_s > 0.0:
             found.append(
                 f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end"
             )
-        if not 0.0 <= self.warmup_s < self.horizon_s:
+        if not self.warmup_s >= 0.0 or self.warmup_s >= self.horizon_s > 0.0:
             found.append(f"warmup_s: is {self.warmup_s!r}; must be >= 0 and before horizon_s")
         return found

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from sim import kernel, table
-from sim.engine import Clock, Cluster
+from sim.engine import Clock, Cluster, Stop, interruptible
 from sim.engine.rekey import refresh
 from sim.errors import ScenarioError
 from sim.policies.placement.base import Asked
@@ -19,7 +19,7 @@ from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
 from sim.state import Inventory, JobState, State, build
-from sim.state.columns import LEFT
+from sim.state.columns import LEFT, NOW
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.study.scenario import Scenario
@@ -68,8 +68,11 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         score = score_of(scoring, nodes, inventory.kinds)
         if scoring.draw is not None:
             columns.draw[:] = scoring.draw
-    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste, score)
-    everyone = JobView(made, slice(None))
+    own = type(scenario.queue).turn_s is not AbstractQueuePolicy.turn_s
+    gives = scenario.preemption.rule()
+    gives = gives._replace(turns=own and scenario.queue.refresh_s == gives.round_s == 0.0)
+    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste, gives, score)
+    everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
     if np.isnan(made.jobs.key).any():
         raise ScenarioError([f"queue: {scenario.queue!r} gave nan as a key; keys must be numbers"])
@@ -80,11 +83,15 @@ def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
     """Return what asks the queue policy about the waiting jobs and sorts them anew."""
 
     def ask(state: State, now_s: float) -> None:
-        rows = kernel.waiting(state)
-        keys = np.asarray(queue.key(JobView(state, rows), now_s), np.float64)
+        rows = kernel.standing(state)
+        view = JobView(state, rows, now_s)
+        keys = np.asarray(queue.key(view, now_s), np.float64)
         if keys.shape != rows.shape or np.isnan(keys).any():
             raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
         kernel.rekey(state, rows, keys)
+        turns = queue.turn_s(view, now_s)
+        if turns is not None:
+            state.jobs.turn_s[rows] = turns
 
     return ask
 
@@ -106,11 +113,16 @@ def watcher(state: State, tell: Callable[[Progress], None]) -> Callable[[State, 
 
 
 def run(
-    scenario: Scenario, state: State, streams: Streams, tell: Callable[[Progress], None] | None
+    scenario: Scenario,
+    state: State,
+    streams: Streams,
+    tell: Callable[[Progress], None] | None = None,
+    stop: Stop | None = None,
 ) -> tuple[State, float, str]:
     """Run a prepared State; return it, when it ended, and `complete` or `interrupted`."""
     ask, every_s = asker(scenario.queue), scenario.queue.refresh_s
-    clock = Clock(state, ask if every_s == 0.0 else None, watcher(state, tell) if tell else None)
+    watch = watcher(state, tell) if tell else None
+    clock = Clock(state, ask if every_s == 0.0 else None, watch, stop)
     if 0.0 < every_s < np.inf:
         clock.process(refresh(clock, ask, every_s))
     cluster = Cluster(clock)
@@ -121,7 +133,7 @@ def run(
         clock.finish(scenario.horizon_s)
     except KeyboardInterrupt:
         status = "interrupted"
-    return clock.state, clock.now, status
+    return clock.state, max(clock.now, float(clock.state.face.t[NOW])), status
 
 
 def simulate(
@@ -143,17 +155,18 @@ def simulate(
     request = scenario.workload.request(streams, inventory.gpus)
     state = prepared(scenario, inventory, request.jobs, streams)
     ready = time.perf_counter()
-    state, end_s, status = run(scenario, state, streams, progress)
-    manifest = {
-        "status": status,
-        "seed": seed,
-        "name": scenario.name,
-        "question": scenario.question,
-        "config": dict(config) if config is not None else repr(scenario),
-        "inputs": dict(request.inputs),
-        "notes": list(request.notes),
-        "end_s": end_s,
-        "warmup_s": scenario.warmup_s,
-        "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
-    }
-    return result(state, request.jobs, inventory, end_s, manifest, request.rejected)
+    with interruptible() as stop:  # once the clock has stopped, the tables are made to their end
+        state, end_s, status = run(scenario, state, streams, progress, stop)
+        manifest = {
+            "status": status,
+            "seed": seed,
+            "name": scenario.name,
+            "question": scenario.question,
+            "config": dict(config) if config is not None else repr(scenario),
+            "inputs": dict(request.inputs),
+            "notes": list(request.notes),
+            "end_s": end_s,
+            "warmup_s": scenario.warmup_s,
+            "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
+        }
+        return result(state, request.jobs, inventory, end_s, manifest, request.rejected)

@@ -18,7 +18,7 @@ class Request:
     Parameters
     ----------
     jobs : the columns of JOB_REQUEST that are known, then the unknown ones, kept as they are;
-        sorted by submit_s, then by job_id (as numbers if all are whole numbers, else as text).
+        sorted by submit_s, then by job_id (its runs of digits as numbers: 7_2 before 7_10).
     rejected : the rows set aside, and why; None if there was none.
     notes : what a reader should know, a sentence each.
     inputs : the SHA-256 of each file read.

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sim.errors import TraceError
-from sim.table import JOB_REQUEST, OUTCOMES
+from sim.table import JOB_REQUEST, OUTCOMES, TRACE
 from sim.workload.raw import Bool, Fault, Raw, error
 
 F8 = NDArray[np.float64]
@@ -20,6 +20,7 @@ OnError = Literal["stop", "skip"]
 LATEST_S = 1e11  # some 3,000 years after 1970; above, it is milliseconds taken for seconds
 LONGEST_S = 1e10  # some 300 years
 MOST = 1e7
+MOST_JOBS = 200_000_000
 # column: least, most, whole
 BOUNDS: dict[str, tuple[float, float, bool]] = {
     "submit_s": (0.0, LATEST_S, False),
@@ -37,8 +38,12 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "min_gpus": (0, MOST, True),
     "max_gpus": (0, MOST, True),
     "cancel_s": (0.0, LATEST_S, False),
+    "recorded_start_s": (-LATEST_S, LATEST_S, False),
+    "recorded_end_s": (-LATEST_S, LATEST_S, False),
 }
-_DTYPE = {column.name: column.dtype for column in JOB_REQUEST}
+# the recorded instants are shifted with the others, so they must be numbers too
+_CHECKED = (*JOB_REQUEST, *(column for column in TRACE if column.name in BOUNDS))
+_DTYPE = {column.name: column.dtype for column in _CHECKED}
 _REQUIRED = tuple(column.name for column in JOB_REQUEST if column.required)
 _TYPE = re.compile(r"[^|:,\s]+(?::(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?", re.ASCII)
 
@@ -158,8 +163,8 @@ class Checker:
 def checked(raw: Raw, on_error: OnError) -> tuple[pa.Table, list[Fault]]:
     """Return the good rows in the file's order, and the faults of the others.
 
-    Columns are those of JOB_REQUEST in its order, then the unknown ones as they are. With
-    `on_error="stop"` the fault of the earliest line raises TraceError.
+    Columns are those of JOB_REQUEST in its order, the recorded instants, then the unknown ones as
+    they are. With `on_error="stop"` the fault of the earliest line raises TraceError.
     """
     present = raw.table.column_names
     if missing := [raw.named(name) for name in _REQUIRED if name not in present]:
@@ -167,7 +172,7 @@ def checked(raw: Raw, on_error: OnError) -> tuple[pa.Table, list[Fault]]:
         told = f"lacks the required {', '.join(missing)}; it has: {have}"
         raise TraceError(raw.source, remedy=told)
     checker = Checker(raw)
-    for column in JOB_REQUEST:
+    for column in _CHECKED:
         if column.name in present:
             (checker.numbers if column.name in BOUNDS else checker.names)(column.name)
     checker.duplicates()
@@ -177,6 +182,9 @@ def checked(raw: Raw, on_error: OnError) -> tuple[pa.Table, list[Fault]]:
     unknown = [name for name in present if name not in _DTYPE]
     if told_of := [name for name in unknown if name not in raw.known]:
         raw.notes.append(f"unknown columns kept: {', '.join(told_of)}")
+    if elastic := [name for name in ("min_gpus", "max_gpus") if name in present]:
+        told = "kept, not acted on: each job runs on its gpus, no more and no fewer"
+        raw.notes.append(f"{', '.join(elastic)} {told}")
     columns = checker.columns | {name: raw.table.column(name) for name in unknown}
     table = pa.table(columns)
     return (table if checker.good.all() else table.filter(pa.array(checker.good))), checker.faults

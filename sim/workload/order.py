@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sim.table import JOB_REQUEST, described
+from sim.table import AS_IT_IS, JOB_REQUEST, TRACE, described
 from sim.workload.check import as_float, whole_ids
 
+_DIGITS = re.compile(r"0*([0-9]+)")
 INSTANTS = (
     "submit_s",
     "eligible_s",
@@ -21,7 +24,7 @@ INSTANTS = (
 
 
 def sorted_jobs(table: pa.Table) -> pa.Table:
-    """Return the jobs by submit_s, then by job_id: as numbers if all are whole, else as text."""
+    """Return the jobs by submit_s, then by job_id, whose runs of digits count as numbers."""
     submit, _ = as_float(table.column("submit_s"))
     if len(submit) < 2 or np.all(submit[1:] > submit[:-1]):
         return table
@@ -42,8 +45,20 @@ def _ranks(ids: pa.ChunkedArray, submit: NDArray[np.float64]) -> NDArray[np.int6
     rows = np.flatnonzero(tied)
     rank = np.zeros(len(submit), np.int64)
     words = ids.combine_chunks().take(pa.array(rows))
-    rank[rows[np.asarray(pc.sort_indices(words))]] = np.arange(len(rows))
+    rank[rows[np.asarray(pc.sort_indices(_natural(words)))]] = np.arange(len(rows))
     return rank
+
+
+def _natural(words: pa.Array) -> pa.Array:
+    """Return text that sorts as the words do if each run of digits is a number: 7_2 before 7_10.
+
+    A number begins with how many digits it has; the word itself, after all, parts 7 from 07.
+    """
+    keys = [
+        _DIGITS.sub(lambda found: f"{len(found[1]):07}{found[1]}", word or "") + f"\0{word}"
+        for word in words.to_pylist()
+    ]
+    return pa.array(keys, pa.large_string())
 
 
 def shifted(table: pa.Table, by_s: float) -> pa.Table:
@@ -67,6 +82,7 @@ def from_zero(table: pa.Table) -> tuple[pa.Table, float]:
 
 
 def finished(table: pa.Table, origin_s: float = 0.0) -> pa.Table:
-    """Return the jobs with unit and meaning at every known column, one chunk a column."""
+    """Return the jobs with unit and meaning at every column, one chunk a column."""
     about = {"origin_s": repr(origin_s)}
-    return described(table, JOB_REQUEST).combine_chunks().replace_schema_metadata(about)
+    table = described(table, (*JOB_REQUEST, *TRACE), AS_IT_IS)
+    return table.combine_chunks().replace_schema_metadata(about)

@@ -86,11 +86,6 @@ def rejected(source: str, faults: Iterable[Fault]) -> pa.Table | None:
     return from_numpy(REJECTED, {"file": [source] * len(rows), **values})
 
 
-def after_header(rows: I8) -> I8:
-    """Return the lines of a file with one line of header and a line a row."""
-    return rows + 2
-
-
 def from_one(rows: I8) -> I8:
     """Return row numbers counted from 1."""
     return rows + 1

@@ -17,13 +17,11 @@ from sim.table import JOB_REQUEST, from_numpy
 from sim.workload import rules
 from sim.workload.arrivals import AbstractArrivals, Poisson
 from sim.workload.base import AbstractWorkload, Request
-from sim.workload.check import LONGEST_S
+from sim.workload.check import LONGEST_S, MOST_JOBS
 from sim.workload.durations import AbstractDuration, Empirical, LogNormal
 from sim.workload.factors import AbstractFactor, Uniform
 from sim.workload.order import finished
 from sim.workload.sizes import AbstractSizes, Mix
-
-MOST_JOBS = 200_000_000
 
 
 @final
@@ -78,8 +76,9 @@ class Synthetic(AbstractWorkload):
         rate, until = self.rate(gpus), math.inf if self.duration_s is None else self.duration_s
         expected = min(rate * until, math.inf if self.jobs is None else self.jobs)
         if expected > MOST_JOBS:
-            told = f"make some {expected:.3g} jobs; at most {MOST_JOBS:,} fit"
-            raise ScenarioError([f"workload: its rate and duration {told}; lower duration_s"])
+            least = "jobs" if self.duration_s is None or expected == self.jobs else "duration_s"
+            told = f"is {getattr(self, least)!r}, which makes some {expected:.3g} jobs"
+            raise ScenarioError([f"workload.{least}: {told}; at most {MOST_JOBS:,} fit; lower it"])
         submit = self.arrivals.times(streams.stream("arrivals"), rate, self.jobs, until)
         n = len(submit)
         size, factor = self.sizes.draw(streams.stream("sizes"), n)

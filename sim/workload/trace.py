@@ -56,6 +56,8 @@ class Trace(AbstractWorkload):
         """Return every fault of the parameters; those of the rows come with `request`."""
         found = []
         try:
+            if self.path == "":
+                raise RackplanError("is not given; must be a file, such as my_jobs.csv")
             find(self.path)
         except (RackplanError, OSError, ValueError, TypeError) as fault:
             found.append(f"{path}.path: {fault}")
@@ -74,6 +76,12 @@ class Trace(AbstractWorkload):
         if found := self.issues():
             raise ScenarioError(found)
         path = find(self.path)
+        try:
+            return self._request(path, streams, gpus)
+        except MemoryError as fault:
+            raise TraceError(path, remedy="needs more memory than there is; cut it") from fault
+
+    def _request(self, path: Path, streams: Streams, gpus: int) -> Request:
         raw = self.read(path)
         jobs, faults = checked(raw, self.on_error)
         jobs, origin_s = sorted_jobs(jobs), 0.0
@@ -94,5 +102,7 @@ class Trace(AbstractWorkload):
         name = sniffed(path) if self.format == "auto" else self.format
         try:
             return READERS[name](path, self.reading)
+        except MemoryError:  # also what Arrow raises
+            raise
         except (pa.ArrowException, UnicodeError, OSError, OverflowError) as fault:
             raise TraceError(path, remedy=f"cannot be read as {name} ({fault})") from fault

@@ -12,11 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sim.errors import ScenarioError
 from sim.table import to_numpy
 from sim.workload import rules
+from sim.workload.check import MOST_JOBS
 from sim.workload.order import INSTANTS, shifted
 
 F8 = NDArray[np.float64]
+MOST_BLOCKS = 10_000_000
 
 
 class AbstractTransform(abc.ABC):
@@ -193,14 +196,25 @@ class BlockResample(AbstractTransform):
         submit = to_numpy(jobs, "submit_s")
         if not len(submit):
             return jobs
+        with np.errstate(over="ignore", invalid="ignore"):
+            ends = np.floor(np.array([submit.min(), submit.max()]) / self.block_s)
+            most = max(ends[1] - ends[0] + 1, self.blocks or 0)
+        if not most <= MOST_BLOCKS:
+            told = f"makes {most:.3g} blocks of {self.block_s:g} s; at most {MOST_BLOCKS:,} fit"
+            told += "; raise block_s, or lower blocks"
+            raise ScenarioError([f"workload.transforms: BlockResample {told}"])
         block = np.floor(submit / self.block_s).astype(np.int64)
         first, count = int(block.min()), int(block.max() - block.min()) + 1
         drawn = rng.integers(0, count, self.blocks or count) + first
         begin, end = np.searchsorted(block, drawn), np.searchsorted(block, drawn, "right")
-        rows = [np.arange(b, e) for b, e in zip(begin, end, strict=True)]
-        place = np.repeat(np.arange(len(drawn)), end - begin)
-        table = jobs.take(pa.array(np.concatenate(rows)))
-        moved = pa.array((place + first - np.repeat(drawn, end - begin)) * self.block_s)
+        held = end - begin
+        if held.sum() > MOST_JOBS:
+            told = f"makes {held.sum():.3g} jobs; at most {MOST_JOBS:,} fit; lower blocks"
+            raise ScenarioError([f"workload.transforms: BlockResample {told}"])
+        place = np.repeat(np.arange(len(drawn)), held)
+        rows = np.arange(len(place)) + np.repeat(begin - (np.cumsum(held) - held), held)
+        table = jobs.take(pa.array(rows))
+        moved = pa.array((place + first - np.repeat(drawn, held)) * self.block_s)
         for name in INSTANTS:
             if name in table.column_names:
                 later = pc.add(table.column(name).cast(pa.float64()), moved)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -75,7 +77,8 @@ def test_a_bad_row_stops_the_run_or_is_set_aside(rackplan, tmp_path):
         assert said in done.stderr
     assert "Traceback" not in done.stderr
     done = rackplan(*words, "workload.on_error=skip")
-    assert "1 rows of the trace were set aside" in done.stdout
+    assert "1; rejected.parquet says why" in done.stdout
+    assert done.stdout.count("set aside") == 1
     aside = pq.read_table(tmp_path / "here" / "rejected.parquet").to_pylist()
     assert [(row["line"], row["column"], row["value"]) for row in aside] == [(3, "gpus", "x")]
 
@@ -102,6 +105,53 @@ def test_a_run_is_never_overwritten_silently(rackplan, tmp_path):
     assert (tmp_path / "here" / "manifest.json").read_bytes() == before
     rackplan(*SMALL, "hydra.run.dir=here", "seed=9", "overwrite=true")
     assert json.loads((tmp_path / "here" / "manifest.json").read_text())["seed"] == 9
+
+
+def test_what_an_earlier_run_left_goes(rackplan, tmp_path):
+    rackplan("workload.jobs=200", "hydra.run.dir=here")
+    done = rackplan(*SMALL, "hydra.run.dir=here", "overwrite=true")
+    assert "results: here" in done.stdout
+    assert not (tmp_path / "here" / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["report.html", "jobs.parquet"])
+def test_a_file_of_the_users_own_is_never_overwritten_silently(rackplan, tmp_path, name):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / name).write_text("mine")
+    done = rackplan("workload.jobs=200", "hydra.run.dir=own", code=2)
+    assert f"own holds {name}, which no run wrote" in done.stderr
+    assert [p.name for p in (tmp_path / "own").iterdir()] == [name]
+    assert (tmp_path / "own" / name).read_text() == "mine"
+
+
+def test_a_run_that_failed_leaves_no_empty_folder(rackplan, tmp_path):
+    rackplan("cluster.nodes=0", code=2)
+    assert not list(tmp_path.glob("runs/*/*"))
+
+
+def test_all_faults_are_told_beside_a_word_that_cannot_be_read(rackplan):
+    done = rackplan("name=<b>", "queue=nope", "horizon_s=8m", code=2)
+    assert "name=<b>: cannot be read" in done.stderr
+    assert "queue: 'nope' is no choice" in done.stderr
+    assert "units are s, min, h, d, w" in done.stderr
+    assert "++" not in done.stderr
+
+
+def test_a_run_that_stops_at_its_horizon_says_what_was_left(rackplan):
+    done = rackplan("report=false", "horizon_s=1h")
+    assert "complete, up to the horizon" in done.stdout
+    assert re.search(r"the others +\d+ still running, 9,\d+ not yet submitted", done.stdout)
+
+
+def test_a_policy_that_errs_is_named_by_its_class(rackplan, tmp_path):
+    (tmp_path / "bad.py").write_text(
+        "from sim.policies.queue import AbstractQueuePolicy\n"
+        "class Bad(AbstractQueuePolicy):\n"
+        "    def key(self, jobs, now_s): return jobs.gpus + float('nan')\n"
+    )
+    done = rackplan(*SMALL, "queue._target_=bad.Bad", code=2)
+    assert "Bad gave nan" in done.stderr
+    assert "0x" not in done.stderr
 
 
 def test_runs_begun_at_the_same_second_keep_apart(rackplan, tmp_path):
@@ -179,7 +229,13 @@ def test_a_policy_of_ones_own_as_a_choice_of_a_folder_of_ones_own(rackplan, tmp_
     (tmp_path / "elsewhere" / "my_policy.py").write_text(POLICY)
     choice = "_target_: my_policy.SmallFirst\ngpu_s_per_hour: 1e5\n"
     (mine / "queue" / "small_first.yaml").write_text(choice)
-    rackplan("--config-dir", str(mine), "queue=small_first", *SMALL)
+    rackplan("--config-dir", str(mine), "queue=small_first", *SMALL, "hydra.run.dir=one")
+    asked = json.loads((tmp_path / "one" / "manifest.json").read_text())["config"]["command"]
+    assert asked == f"rackplan --config-dir elsewhere/mine queue=small_first {' '.join(SMALL)}"
+    rackplan(*shlex.split(asked)[1:], "hydra.run.dir=two")
+    assert (tmp_path / "one" / "jobs.parquet").read_bytes() == (
+        tmp_path / "two" / "jobs.parquet"
+    ).read_bytes()
     done = rackplan("--config-dir", str(mine), "--help")
     assert "small_first" in done.stdout
 
@@ -297,3 +353,39 @@ def test_an_interrupt_leaves_a_partial_result_marked_so(tmp_path):
     assert len(jobs) == 2000
     assert {"completed", "unborn"} <= {job["state"] for job in jobs}
     assert all(job["end_s"] is None for job in jobs if job["state"] in ("unborn", "running"))
+
+
+WRITING = """
+import os, signal, sys
+from sim.app import main
+from sim.results import store
+
+times, write = int(sys.argv.pop()), store.write
+def pressed(*args):
+    for _ in range(times):
+        os.kill(os.getpid(), signal.SIGINT)
+    return write(*args)
+store.write = pressed
+main.main()
+"""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_while_results_are_written_waits_for_them(tmp_path, times):
+    (tmp_path / "press.py").write_text(WRITING)
+    words = ("workload.jobs=200", "hydra.run.dir=here", str(times))
+    done = subprocess.run(
+        [sys.executable, "press.py", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ROOT},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 130, done.stdout + done.stderr
+    assert "Ctrl-C again gives it up" in done.stderr
+    assert "Traceback" not in done.stderr
+    if times == 1:
+        assert {p.name for p in (tmp_path / "here").iterdir()} == FILES | {"report.html"}
+        assert "200 of 200" in done.stdout
+    else:
+        assert "interrupted while writing; here holds no whole run" in done.stderr

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sim.app import terminal
 from sim.app.asked import asked
 from sim.app.build import scenario
 from sim.errors import ScenarioError
@@ -119,3 +120,11 @@ def test_a_nested_choice_takes_the_place_of_the_old_one():
     words, _ = asked(["workload.work={_target_: sim.workload.Fixed, mean_s: 1 h}"])
     assert words == ["~workload.work",
                      "+workload.work={_target_: sim.workload.Fixed, mean_s: 1 h}"]  # fmt: skip
+
+
+def test_a_notebook_is_looked_at(monkeypatch):
+    with terminal.progress() as show:
+        assert show is None  # nobody looks on here
+    monkeypatch.setattr(terminal, "in_notebook", lambda: True)
+    with terminal.progress() as show:
+        assert show is not None

@@ -24,7 +24,10 @@ from tests.test_conf import plain
         (["workload.sizes.gpus=[1,a]"], ["workload.sizes.gpus[1]: is 'a'; must be a whole"]),
         (["horizon_s=1 h", "warmup_s=2 h"], ["warmup_s: is 7200.0; "]),
         (["horizon_s=-1"], ["horizon_s: is -1.0; "]),
+        (["cluster.nodes=100000000000"], ["cluster.nodes: is 100000000000; must be at most "]),
+        (["cluster.gpus_per_node=1000000"], ["cluster.gpus_per_node: is 1000000; must be at "]),
         (["failures=exponential", "failures.mtbf_s=0"], ["failures.mtbf_s: is 0; "]),
+        (["workload=trace"], ["workload.path: is not given; must be a file"]),
         (["workload=trace", "workload.path=nowhere.csv"], ["workload.path: nowhere.csv: no such"]),
     ],
 )
@@ -34,3 +37,10 @@ def test_a_value_out_of_range(words, told):
     assert len(caught.value.issues) >= len(told)
     for said in told:
         assert any(fault.startswith(said) for fault in caught.value.issues), caught.value.issues
+
+
+@pytest.mark.parametrize("horizon", ["-5", "nan"])
+def test_a_bad_horizon_is_no_fault_of_the_warm_up(horizon):
+    with pytest.raises(ScenarioError) as caught:
+        scenario(plain(f"horizon_s={horizon}"), [])
+    assert [fault.split(":")[0] for fault in caught.value.issues] == ["horizon_s"]

@@ -39,6 +39,24 @@ def test_gzip_is_told_by_content_and_bounded(tmp_path):
         file.read()
 
 
+def test_a_line_without_end_is_refused_lines_of_any_end_are_not(tmp_path):
+    for end in ("\n", "\r"):
+        (tmp_path / "a").write_text(("0" * 1_000_000 + end) * 20, newline="")
+        with files.open_text(tmp_path / "a") as file:
+            assert len(file.readlines()) == 20
+    (tmp_path / "a").write_bytes(b"a\n" + b"0" * (files.LONGEST_LINE + 1))
+    with files.open_bytes(tmp_path / "a") as file, pytest.raises(TraceError, match="line of more"):
+        file.read()
+
+
+def test_the_bound_of_a_file_is_half_of_the_memory(monkeypatch):
+    assert 2**28 < files.MOST_BYTES <= 16 * 2**30
+    for pages, bound in ((2**20, 2**31), (2**30, 2**34)):
+        told = {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": pages}
+        monkeypatch.setattr("os.sysconf", told.__getitem__)
+        assert files._most_bytes() == bound
+
+
 def test_a_broken_gzip_is_a_fault_of_the_trace(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"hello" * 1000)[:-20])
     with files.open_bytes(tmp_path / "a.gz") as file, pytest.raises(TraceError, match="gzip"):

@@ -8,7 +8,15 @@ from sim import table
 from sim.errors import RackplanError, ScenarioError, TraceError
 from sim.files import data_dir
 
-SCHEMAS = (table.JOB_REQUEST, table.JOBS, table.LEDGER, table.NODES, table.TIMELINE, table.REJECTED)
+SCHEMAS = (
+    table.JOB_REQUEST,
+    table.TRACE,
+    table.JOBS,
+    table.LEDGER,
+    table.NODES,
+    table.TIMELINE,
+    table.REJECTED,
+)
 
 
 @pytest.mark.parametrize("columns", SCHEMAS)
@@ -55,6 +63,9 @@ def test_described_knows_its_own_columns_and_leaves_the_others():
     made = table.described(pa.table({"submit_s": [1.0], "mine": [2]}), table.JOB_REQUEST)
     assert made.schema.field("submit_s").metadata[b"unit"] == b"s"
     assert not made.schema.field("mine").metadata
+    told = table.described(made, (), "whatever").schema
+    assert told.field("mine").metadata == {b"unit": b"", b"meaning": b"whatever"}
+    assert told.field("submit_s").metadata[b"unit"] == b"s"
 
 
 def test_errors_say_where_and_survive_a_process_border():

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sim import Scenario, simulate
@@ -19,7 +19,20 @@ from sim.policies.placement import (
     Random,
     Spread,
 )
-from sim.policies.queue import Edf, Fifo, Ljf, Priority, Sjf, Smallest, Unicef, Wfp3
+from sim.policies.preemption import NoPreemption, Rebuild, Tail
+from sim.policies.queue import (
+    Edf,
+    Fifo,
+    Las,
+    Ljf,
+    Priority,
+    Sjf,
+    Smallest,
+    Srtf,
+    Tiresias,
+    Unicef,
+    Wfp3,
+)
 from sim.state import Inventory
 from sim.workload import Given
 from tests.conftest import columns, run
@@ -100,6 +113,44 @@ def test_work_is_conserved_when_nodes_fail(seed, backfill, placement):
     for node, up in up_s.items():
         gone = sum((r["end_s"] or end) - r["start_s"] for r in down if r["node"] == node)
         assert up == pytest.approx(end - gone)
+
+
+GIVES = [
+    NoPreemption(round_s=20.0), Tail(), Tail(strictly=False, cost_s=5.0), Tail(min_run_s=30.0),
+    Tail(round_s=25.0, in_vain=True), Rebuild(), Rebuild(checkpoint_s=4.0, cost_s=2.0),
+    Rebuild(round_s=10.0, checkpoint_s=4.0),
+]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([*QUEUES, Srtf(), Srtf(by_gpus=True), Las(refresh_s=20.0), Tiresias((99.0,))]),
+    st.sampled_from(STARTS), st.sampled_from(GIVES), st.floats(0.3, 1.5), st.booleans(),
+)  # fmt: skip
+def test_interrupted_work_is_conserved(seed, queue, backfill, gives, load, fails):
+    """Every second held at speed 1 is work of the job or lost; rounds hold GPUs to their end."""
+    assume(not (gives.round_s and isinstance(backfill, Slurm)))  # refused: it has its own interval
+    made = workload(seed, 50, MIXED, load)
+    hazards = (Failures(mtbf_s=2000.0, repair_s=100.0),) if fails else ()
+    result = simulate(Scenario(
+        cluster=Inventory(MIXED), workload=Given(made), queue=queue, backfill=backfill,
+        preemption=gives, processes=hazards,
+    ), seed)  # fmt: skip
+    check_everything(result, MIXED, requeued=True)
+    held = {}
+    for r in result.ledger.to_pylist():
+        if r["job_id"] is not None:
+            held[r["job_id"], r["start_s"]] = (r["end_s"] - r["start_s"], r["why"])
+    round_s = gives.round_s
+    for r in result.jobs.to_pylist():
+        mine = [(t, why) for (job, _), (t, why) in held.items() if job == r["job_id"]]
+        spent, due = sum(t for t, _ in mine), r["work_s"] + r["lost_s"]
+        assert spent >= due - 1e-6
+        assert spent <= due + round_s * (r["restarts"] + 1) + 1e-6
+        assert sum(why in ("preempted", "node_fail") for _, why in mine) == r["restarts"]
+        if round_s and not fails:
+            assert r["start_s"] % round_s == r["end_s"] % round_s == 0.0
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -150,3 +150,36 @@ def test_a_sweep_of_many_designs_stays_small(tmp_path):
     path = write_comparison(made, tmp_path / "compare.html")
     assert path.stat().st_size < 500_000
     assert "The first 30 of 120 designs" in path.read_text()
+
+
+def test_a_dot_says_its_seed(tmp_path):
+    text = write_comparison(comparison(rows()), tmp_path / "c.html").read_text()
+    for seed, wait in WAITS["sjf"].items():
+        assert f"<title>seed {seed}: {said('wait_mean_s', wait)}</title>" in text
+    assert 'id="dot-' not in text
+
+
+def test_one_design_far_off_does_not_hide_the_others(tmp_path):
+    near = write_comparison(comparison(rows()), tmp_path / "near.html").read_text()
+    assert "logarithmic" not in near
+    far = {"fifo": {1: 60.0, 2: 0.0}, "odd": {1: 9e5, 2: 8e5}}
+    text = write_comparison(comparison(rows(far)), tmp_path / "far.html").read_text()
+    assert "Mean wait, on a logarithmic scale" in text
+
+
+def test_fairness_is_shown_where_it_tells_something():
+    alike = rows()
+    for row in alike:
+        row["metrics"] = dict(row["metrics"], jain_tenants=1.0)
+    assert LABELS["jain_tenants"] not in comparison(alike).header()
+    alike[0]["metrics"]["jain_tenants"] = 0.8
+    made = comparison(alike)
+    assert LABELS["jain_tenants"] in made.header()
+    assert len(made.cells()[0]) == len(made.header())
+
+
+def test_a_line_of_the_sentence_may_break_between_choices(tmp_path):
+    made = comparison(rows({"1.5 placement=few": {1: 7380.0}}, knob="factor"))
+    text = write_comparison(made, tmp_path / "c.html").read_text()
+    assert "factor=1.5 placement=few waits" in text
+    assert "2\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}3\N{NO-BREAK SPACE}min on" in text

@@ -164,3 +164,20 @@ def test_the_users_own_figures_keep_their_style(result):
         text = page(result)
         assert dict(mpl.rcParams) == before
     assert text == page(result)
+
+
+def test_a_queue_that_was_empty_takes_no_room():
+    made, full = CASES["none waits"](), page(busy())
+    assert "Jobs waiting" not in page(made)
+    assert "No job waited." in page(made)
+    assert full.count("Jobs waiting") == 2  # for a page and for a telephone
+    assert "No job waited." not in full
+
+
+@pytest.mark.parametrize(("days", "told"), [(700, "700\xa0d"), (1820, "5.0\xa0years")])
+def test_a_long_time_is_said_in_years(days, told):
+    made = run([(86400.0 * (days - 1), 8, 86400.0)])
+    text = page(made)
+    assert f"in {told}" in text
+    assert ("years since the start" in text) == (days == 1820)
+    assert not re.search(r">(182|364)<", text)

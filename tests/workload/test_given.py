@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim import Scenario, simulate
 from sim.errors import TraceError
 from sim.rng import Streams
-from sim.table import JOB_REQUEST
+from sim.table import JOB_REQUEST, TRACE
 from sim.workload import Given
 
 
@@ -57,6 +59,8 @@ def request(on_error="stop", **columns):
         ("gpu_types", ["a", "b||c", "d"], 2),
         ("deadline_s", [5, 0.5, None], 2),
         ("cancel_s", [0, None, 1.5], 3),
+        ("recorded_start_s", ["1", "abc", "2"], 2),
+        ("recorded_end_s", [None, 1, 1e12], 3),
     ],
 )
 def test_a_bad_row_is_named_or_set_aside(column, values, row):
@@ -126,6 +130,26 @@ def test_known_columns_carry_unit_and_meaning():
             assert schema.field(column.name).metadata[b"unit"].decode() == column.unit
 
 
+def test_columns_that_are_no_job_request_say_what_they_are_too():
+    schema = request(
+        job_name=["a", "b", "c"], recorded_end_s=["1", "2.5", None], depth=[1, 2, 3]
+    ).jobs.schema
+    about = {
+        f.name: (f.metadata[b"unit"].decode(), f.metadata[b"meaning"].decode()) for f in schema
+    }
+    assert about["depth"] == ("", "from the trace, as it is")
+    assert about["job_name"] == ("", "what its user called it")
+    assert about["recorded_end_s"][0] == "s"
+    assert schema.field("recorded_end_s").type == pa.float64()
+
+
+def test_sizes_that_are_not_acted_on_are_kept_and_told():
+    got = request(min_gpus=[1, 4, None], max_gpus=[1, 8, 16])
+    assert got.jobs.column("min_gpus").to_pylist() == [1, 4, None]
+    assert any(note.startswith("min_gpus, max_gpus kept, not acted on") for note in got.notes)
+    assert not any("acted" in note for note in request().notes)
+
+
 def test_shift_moves_every_instant_and_keeps_where_it_was():
     columns = GOOD | {"submit_s": [100.0, 150, 130], "deadline_s": [200.0, None, 140]}
     got = jobs_of(Given(columns, shift=True)).jobs
@@ -134,13 +158,23 @@ def test_shift_moves_every_instant_and_keeps_where_it_was():
     assert float(got.schema.metadata[b"origin_s"]) == 100
 
 
-@pytest.mark.parametrize("ids", [[3, 20, 100], ["3", "x20", "100"]])
-def test_ties_go_by_number_if_all_are_numbers_else_by_text(ids):
-    got = jobs_of(
-        Given({"job_id": ids[::-1], "submit_s": [5] * 3, "gpus": [1] * 3, "work_s": [1] * 3})
-    )
-    expect = sorted(map(str, ids), key=int) if ids[1] == 20 else sorted(map(str, ids))
-    assert got.jobs.column("job_id").to_pylist() == expect
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["3", "20", "100"],
+        ["3", "100", "x20"],
+        ["7_1", "7_2", "7_10", "7_11", "9", "10", "10_1"],
+        ["7~2", "7~10", "10~1"],
+        ["job2b", "job10a", "job10b"],
+        ["6", "007", "7", "07_1", "7_2", "1" * 30, "2" * 30, "1" + "0" * 30],
+    ],
+)
+def test_ties_go_by_the_numbers_within_the_names(ids):
+    many = len(ids)
+    for given_ids in (ids[::-1], ids, ids[1::2] + ids[::2]):
+        columns = {"submit_s": [5] * many, "gpus": [1] * many, "work_s": [1] * many}
+        got = jobs_of(Given({"job_id": given_ids, **columns}))
+        assert got.jobs.column("job_id").to_pylist() == ids
 
 
 rows = st.lists(
@@ -172,3 +206,16 @@ def test_the_order_of_rows_does_not_matter(jobs, random):
     assert one.jobs.equals(other.jobs, check_metadata=True)
     submit = one.jobs.column("submit_s").to_pylist()
     assert submit == sorted(submit)
+
+
+def test_a_run_hands_the_columns_of_a_trace_on_with_their_meaning(tmp_path):
+    columns = GOOD | {"start_s": [7, 8, 9], "depth": [1, 2, 3], "max_gpus": [1, 8, None]}
+    columns |= {"recorded_start_s": [0.5, None, 3]}
+    folder = simulate(Scenario(workload=Given(columns))).write(tmp_path / "run")
+    written = pq.read_table(folder / "jobs.parquet")
+    told = {f.name: (f.metadata[b"unit"], f.metadata[b"meaning"]) for f in written.schema}
+    for name in ("trace_start_s", "depth"):
+        assert told[name] == (b"", b"from the trace, as it is")
+    assert told["recorded_start_s"] == (b"s", TRACE[0].meaning.encode())
+    assert written.column("trace_start_s").to_pylist() == [7, 8, 9]
+    assert written.column("max_gpus").to_pylist() == [1, 8, None]

@@ -52,6 +52,16 @@ def test_gzip_semicolons_blank_lines_and_a_byte_order_mark(trace):
     assert got.rejected is None
 
 
+def test_a_recorded_instant_that_is_none_is_named_and_others_are_shifted(trace):
+    head = "job_id,submit_s,gpus,work_s,recorded_start_s\n"
+    with pytest.raises(TraceError) as stop:
+        trace(f"{head}1,5,1,1,7\n2,6,1,1,abc\n")
+    fault = stop.value
+    assert (fault.line, fault.column, fault.value) == (3, "recorded_start_s", "abc")
+    got = trace(f"{head}1,5,1,1,7\n2,6,1,1,\n")
+    assert got.jobs.column("recorded_start_s").to_pylist() == [2, None]
+
+
 def test_unknown_columns_of_a_csv_stay_text_to_the_letter(trace):
     got = trace(HEAD + "1,0,1,1,01.50\n2,0,1,1,\n")
     assert got.jobs.column("note").to_pylist() == ["01.50", None]
@@ -130,3 +140,36 @@ def test_a_time_column_in_parquet_is_no_number_of_seconds(tmp_path):
     with pytest.raises(TraceError) as stop:
         jobs_of(Trace(str(tmp_path / "a.parquet")))
     assert (stop.value.line, stop.value.column) == (1, "submit_s")
+
+
+@pytest.mark.parametrize("shared", [["x" * 100_000], [["x" * 100_000]]])
+def test_what_a_parquet_unpacks_to_is_bounded_before_it_is(tmp_path, monkeypatch, shared):
+    rows = 500
+    columns = {
+        "job_id": list(range(rows)),
+        "submit_s": [0.0] * rows,
+        "gpus": [1] * rows,
+        "work_s": [1.0] * rows,
+    } | {"note": shared * rows}
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table(columns), path, data_page_size=2**30, dictionary_pagesize_limit=2**20)
+    assert path.stat().st_size < 200_000
+    assert jobs_of(Trace(str(path))).jobs.num_rows == rows
+    monkeypatch.setattr("sim.workload.traces.table.MOST_BYTES", 40_000_000)
+    with pytest.raises(TraceError, match="more than 40,000,000 bytes"):
+        jobs_of(Trace(str(path)))
+
+
+def test_too_little_memory_is_a_fault_of_the_trace(trace, monkeypatch):
+    def full(*_):
+        raise pa.ArrowMemoryError("malloc")
+
+    monkeypatch.setattr("sim.workload.trace.checked", full)
+    with pytest.raises(TraceError, match="more memory"):
+        trace(HEAD + "1,0,1,1,x\n")
+
+
+def test_a_field_without_end_is_refused(trace):
+    text = HEAD + "1,0,1,1," + "y" * 17_000_000 + "\n"
+    with pytest.raises(TraceError, match="a line of more than"):
+        trace(text, packed=True)

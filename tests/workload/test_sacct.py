@@ -128,6 +128,24 @@ def test_delimiters_and_line_ends_in_names_go_back_to_them(trace):
     ]
 
 
+def test_a_line_of_a_command_that_begins_like_an_id_is_no_record(trace):
+    head = "JobID|JobName|State|Submit|Start|End|ElapsedRaw|ReqTRES|SubmitLine|WorkDir"
+    rest = "|COMPLETED|1|2|5|3|gres/gpu=1"
+    text = f"{head}\n1|a{rest}|sbatch one\n12|34 x|/d\n2|b{rest}|sbatch|/d\n"
+    got = trace(text)
+    assert got.jobs.column("job_id").to_pylist() == ["1", "2"]
+    assert got.rejected is None
+
+
+def test_a_record_cut_short_takes_none_with_it_that_begins_after(trace):
+    head = "JobID|JobName|State|Submit|Start|End|ElapsedRaw|ReqTRES|SubmitLine|WorkDir"
+    rest = "|COMPLETED|1|2|5|3|gres/gpu=1"
+    text = f"{head}\n1|a|COMPL\n2|b{rest}|sbatch\n-n1|/d\n3|c|FAILED\n"
+    got = trace(text, on_error="skip")
+    assert got.jobs.column("job_id").to_pylist() == ["2"]
+    assert [row["line"] for row in got.rejected.to_pylist()] == [2, 5]
+
+
 def test_requeued_runs_are_jobs_each_or_one_job(trace):
     text = table(
         row("5", submit=100, start=110, end=150, ran=40, state="PREEMPTED"),
@@ -148,6 +166,62 @@ def test_requeued_runs_are_jobs_each_or_one_job(trace):
         ("7", 120, 60, "completed"),
     ]
     assert any("requeued: 1" in note for note in last.notes)
+
+
+BARE = "JobID|State|Submit|ElapsedRaw|TimelimitRaw|ReqTRES|End"
+
+
+@pytest.mark.parametrize(
+    ("state", "ran", "end", "work", "outcome", "cancel"),
+    [
+        ("COMPLETED", "60", "", 60, "completed", None),
+        ("COMPLETED", "60", "170", 60, "completed", None),
+        ("FAILED", "0", "170", 0, "failed", None),
+        ("CANCELLED by 7", "30", "170", 30, "cancelled", None),
+        ("CANCELLED by 7", "0", "170", 86400, None, 170),
+        ("RUNNING", "60", "Unknown", 86400, None, None),
+        ("PENDING", "0", "Unknown", 86400, None, None),
+    ],
+)
+def test_without_a_start_the_time_that_passed_tells_a_run(
+    trace, state, ran, end, work, outcome, cancel
+):
+    text = f"{BARE}\n1|{state}|100|{ran}|1440|gres/gpu=1|{end}\n"
+    got = trace(text, shift=False)
+    job = got.jobs.to_pylist()[0]
+    assert (job["work_s"], job["state"], job["cancel_s"]) == (work, outcome, cancel)
+    assert any("no Start" in note for note in got.notes)
+
+
+def test_the_limit_never_stands_in_for_a_run_that_ended(trace):
+    text = table(row("1", ran=""), row("2", ran="", end="Unknown"), row("3"))
+    got = trace(text, shift=False)
+    assert {j["job_id"]: j["work_s"] for j in got.jobs.to_pylist()} == {"1": 170 - 110, "3": 60}
+    assert [(r["line"], r["column"]) for r in got.rejected.to_pylist()] == [(3, "State")]
+    assert "elapsed" in got.rejected.to_pylist()[0]["reason"]
+    bare = trace(f"{BARE}\n1|COMPLETED|1|3|9|gres/gpu=1|\n2|CANCELLED|1||9|gres/gpu=1|5\n")
+    assert bare.jobs.column("job_id").to_pylist() == ["1"]
+
+
+def test_jobs_cancelled_before_they_ran_wait_and_are_told_of(trace, truth):
+    got = jobs_of(truth(*FX, "sacct_parsable2_X_dup.txt"), shift=False)
+    for fields in plain(truth(*FX, "sacct_parsable2_X_dup.txt")):
+        if fields["JobID"] in ("8", "9"):
+            job = next(j for j in got.jobs.to_pylist() if j["job_id"] == fields["JobID"])
+            assert (job["cancel_s"], job["work_s"]) == (seconds(fields["End"]), 120)
+    assert any("cancelled before they ran: 2; each gives up" in note for note in got.notes)
+    text = table(row(), row("2", start="None", end="None", ran=0, state="CANCELLED"))
+    assert any("never giving up: 1" in note for note in trace(text).notes)
+    assert not any("cancelled" in note for note in trace(table(row())).notes)
+
+
+def test_notes_count_jobs_not_rows_set_aside(trace):
+    live = {"end": "Unknown", "ran": 0, "start": "Unknown", "state": "PENDING"}
+    typed = "cpu=8,gres/gpu:x=2,node=1"
+    text = table(row(), row("2", state="WEIRD", req=typed), row("3", **live), row("3", **live))
+    notes = trace(text, on_error="skip").notes
+    assert "jobs that had not ended when the trace was taken: 1" in notes
+    assert not any("gpu_types" in note for note in notes)
 
 
 def test_one_run_told_twice_counts_once_as_it_ended(trace):
@@ -172,6 +246,15 @@ def test_pending_arrays_are_taken_apart(trace):
     cut = table(row("3"), row("4_[1-3,...]", **waiting))
     with pytest.raises(TraceError, match="tasks of the array"):
         trace(cut)
+
+
+def test_more_tasks_than_fit_are_refused_before_they_are_made(trace, monkeypatch):
+    monkeypatch.setattr("sim.workload.traces.slurm_words.MOST_TASKS", 10)
+    waiting = {"start": "Unknown", "end": "Unknown", "ran": 0, "state": "PENDING", "alloc": ""}
+    rows = [row(f"{i}_[1-9]", **waiting) for i in range(1, 5)]
+    assert trace(table(*rows[:3])).jobs.num_rows == 27
+    with pytest.raises(TraceError, match="not too many"):
+        trace(table(*rows))
 
 
 @pytest.mark.parametrize("limit", ["UNLIMITED", "Partition_Limit", ""])

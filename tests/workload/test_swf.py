@@ -72,10 +72,17 @@ def test_procs_are_requested_or_used(trace):
     assert trace(text, procs="used").jobs.column("gpus").to_pylist() == [3, 3, 4]
 
 
+def test_a_line_with_no_processors_is_left_out(trace):
+    got = trace("\n".join([line(1), line(2, used=0, req=0), line(3, used=-1, req=-1)]))
+    assert got.jobs.column("job_id").to_pylist() == ["1"]
+    assert [row["line"] for row in got.rejected.to_pylist()] == [2, 3]
+
+
 def test_a_cancelled_job_that_never_ran_waits_and_gives_up(trace):
     text = "\n".join([line(1), line(2, 5, wait=100, run=-1, limit=60, status=5)])
     job = trace(text).jobs.to_pylist()[1]
     assert (job["cancel_s"], job["work_s"], job["state"]) == (105, 60, "completed")
+    assert any("cancelled before they ran: 1;" in note for note in trace(text).notes)
     assert trace(text, unfinished="drop").jobs.num_rows == 1
 
 

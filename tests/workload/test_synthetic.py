@@ -149,3 +149,18 @@ def test_all_faults_are_told_at_once():
 def test_what_cannot_be_drawn_says_why(knobs):
     with pytest.raises(ScenarioError, match="workload"):
         jobs(**knobs)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "advice"),
+    [
+        ({"jobs": 10**11}, "workload.jobs: is 100000000000"),
+        ({"jobs": 10**11, "duration_s": 1e300}, "workload.jobs: is 100000000000"),
+        ({"jobs": None, "duration_s": 1e12}, "workload.duration_s: is 1000000000000.0"),
+        ({"jobs": 10**18, "duration_s": 1e12}, "workload.duration_s: is 1000000000000.0"),
+    ],
+)
+def test_too_many_jobs_are_blamed_on_the_knob_that_makes_them(knobs, advice):
+    with pytest.raises(ScenarioError) as stop:
+        jobs(**{"load": None, "rate_per_s": 1.0} | knobs)
+    assert stop.value.issues[0].startswith(advice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -121,6 +122,23 @@ def test_blocks_are_whole_and_in_their_new_places():
         assert submit == 10.0 * int(place) + SMALL["submit_s"][at] % 10
         assert gpus == SMALL["gpus"][at]
     assert sorted({int(name.split("~")[1]) for name in drawn[0]}) == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (BlockResample(1e-9), "2.9e+10 blocks"),
+        (BlockResample(1e-320), "blocks"),
+        (BlockResample(10.0, 10**9), "1e+09 blocks"),
+        (BlockResample(1e6, 10**7), "3e+08 jobs"),
+    ],
+)
+def test_more_blocks_than_fit_are_refused(step, told):
+    thirty = {"submit_s": range(31), "gpus": [1] * 31, "work_s": [1] * 31}
+    jobs = Given({name: list(values)[1:] for name, values in thirty.items()})
+    jobs = jobs.request(Streams(1), 8).jobs
+    with pytest.raises(ScenarioError, match=f"BlockResample makes .*{re.escape(told)}"):
+        step.apply(jobs, rng(), 8)
 
 
 def test_resampling_keeps_the_load_in_the_mean():

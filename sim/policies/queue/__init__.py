@@ -9,10 +9,13 @@ Begin with: fifo.py, then wfp3.py (a key that time changes).
 from sim.policies.queue.base import AbstractQueuePolicy, JobView
 from sim.policies.queue.edf import Edf
 from sim.policies.queue.fifo import Fifo
+from sim.policies.queue.las import Las
 from sim.policies.queue.ljf import Ljf
 from sim.policies.queue.priority import Priority
 from sim.policies.queue.sjf import Sjf
 from sim.policies.queue.smallest import Smallest
+from sim.policies.queue.srtf import Srtf
+from sim.policies.queue.tiresias import Tiresias
 from sim.policies.queue.unicef import Unicef
 from sim.policies.queue.wfp3 import Wfp3
 
@@ -21,10 +24,13 @@ __all__ = [
     "Edf",
     "Fifo",
     "JobView",
+    "Las",
     "Ljf",
     "Priority",
     "Sjf",
     "Smallest",
+    "Srtf",
+    "Tiresias",
     "Unicef",
     "Wfp3",
 ]

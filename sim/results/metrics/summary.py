@@ -61,6 +61,19 @@ def fairness(result: Result, columns: dict[str, F8], counted: np.ndarray) -> Num
     return jain(total[many > 0] / many[many > 0])
 
 
+def lost_gpu_s(columns: dict[str, F8]) -> F8:
+    """Return the GPU time whose work was lost, (n,), of all that each job held.
+
+    Of work and lost work together it is the share of the lost; of a job that has not ended, whose
+    work so far is not told, the lost work at rate 1, at most all it held.
+    """
+    held, lost_s = columns["gpu_s"], columns["lost_s"]
+    share = lost_s / np.maximum(columns["work_s"] + lost_s, 1e-300)
+    ended = ~np.isnan(columns["end_s"])
+    lost: F8 = np.where(ended, held * share, np.minimum(held, lost_s * columns["gpus"]))
+    return lost
+
+
 def cluster(result: Result, columns: dict[str, F8]) -> dict[str, Any]:
     """Return the numbers of the whole cluster.
 
@@ -73,7 +86,7 @@ def cluster(result: Result, columns: dict[str, F8]) -> dict[str, Any]:
     span_s, warm_s = (float(result.manifest.get(k) or 0.0) for k in ("end_s", "warmup_s"))
     late = lines["time_s"] >= warm_s
     gpus = float(table.to_numpy(result.nodes, "gpus").sum())
-    lost = columns["lost_gpu_s"]
+    lost = lost_gpu_s(columns)
     held = float(table.to_numpy(result.nodes, "busy_gpu_s").sum())
     ended = columns["end_s"][~np.isnan(columns["end_s"])]
     submit = columns["submit_s"]
@@ -103,12 +116,10 @@ def summary(result: Result) -> dict[str, Any]:
     Statistics of jobs leave out those submitted before the warm-up, and those to which the thing
     never happened: a job that never started has no wait.
     """
-    names = ("submit_s", "end_s", "wait_s", "jct_s", "work_s", "gpus", "restarts", "lost_s")
+    names = ("submit_s", "start_s", "end_s", "wait_s", "jct_s", "work_s", "gpus", "gpu_s",
+             "restarts", "lost_s")  # fmt: skip
     columns = {name: table.to_numpy(result.jobs, name) for name in names}
     columns["bounded_slowdown"] = bounded_slowdown(columns["jct_s"], columns["work_s"])
-    share = table.to_numpy(result.jobs, "gpu_milli", WHOLE) / WHOLE
-    columns["gpu_s"] = columns["gpus"] * share * columns["work_s"]
-    columns["lost_gpu_s"] = columns["lost_s"] * columns["gpus"] * share
     counted = columns["submit_s"] >= float(result.manifest.get("warmup_s") or 0.0)
     states = pc.value_counts(result.jobs.column("state")).to_pylist()
     by_state = {str(row["values"]): int(row["counts"]) for row in states}

@@ -44,3 +44,14 @@ class Reading:
                 told = f"is {getattr(self, name)!r}; must be {' or '.join(choices)}"
                 found.append(f"{path}.{name}: {told}")
         return found
+
+
+def never_ran(jobs: int, unknown: int = 0) -> list[str]:
+    """Return the note on jobs cancelled before they ran, `unknown` of them at no known instant."""
+    if not jobs:
+        return []
+    told = "each gives up at that instant if it still waits, and runs for its time limit if not"
+    found = [f"jobs cancelled before they ran: {jobs}; {told}"]
+    return found + (
+        [f"of these, without an instant, never giving up: {unknown}"] if unknown else []
+    )

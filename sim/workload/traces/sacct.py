@@ -45,9 +45,10 @@ def read(path: Path, reading: Reading) -> Raw:
     and End) and the GPUs (ReqTRES, AllocTRES, ReqGRES or AllocGRES). Everything else is used where
     it is there.
 
-    `work_s` is ElapsedRaw, without the time suspended. `gpus`, `cpus`, `mem_bytes` are those
-    requested; those allocated for exclusive jobs and where no request is told. `nodes` are those
-    allocated once it started, else requested. `walltime_s` is TimelimitRaw (minutes).
+    `work_s` is ElapsedRaw, without the time suspended, or else End - Start. `gpus`, `cpus`,
+    `mem_bytes` are those requested; those allocated for exclusive jobs and where no request is
+    told. `nodes` are those allocated once it started, else requested. `walltime_s` is TimelimitRaw
+    (minutes); it stands in for the work of a job that did not run to an end (`unfinished`).
     Rows of one id and submission are one run, the furthest told of them counts; a requeued job has
     several runs (`requeues`). A job cancelled before its start waits, and gives up, as it did.
     Times without a zone are taken as UTC. `job_name`, `partition`, `qos` and `node_list` are kept.
@@ -148,21 +149,31 @@ def _jobs(
     name = "TimelimitRaw" if "timelimitraw" in text else "Timelimit"
     if name.lower() in text:
         blame(unread, name, "must be minutes (Timelimit: [DD-]HH:MM:SS), or UNLIMITED")
-    wants = demand(text, ~np.isnan(clock["Start"]))
+    begun = slurm_fields.begun(text, clock, state, ran)
+    if "start" not in text:
+        notes.append("the file has no Start: a job ran if time passed, or if its state says so")
+    wants = demand(text, begun)
     for column, unread in wants.unread.items():
         blame(unread, column, "must be a list as cpu=8,gres/gpu=2,mem=64G,node=1")
-    job = Told(ids, state, clock, ran, asked, wants)
+    job = Told(ids, state, clock, begun, ran, asked, wants)
     chosen = latest(ids, clock["Submit"], job.progress(), ~bad)
     if again := int(np.count_nonzero(~bad)) - len(chosen):
         notes.append(f"rows that tell of a run told elsewhere in the file: {again}")
-    table, more = job.table(text, at, reading)
-    unfit = job.without_work(reading)
-    rows = chosen[~unfit[chosen]]
-    for row in chosen[unfit[chosen]].tolist():
-        why = "left out: not ended, and " + (
-            "workload.unfinished is drop" if reading.unfinished == "drop" else "no time limit told"
-        )
-        left_out.append(Fault(int(at[row]), "State", text["state"][row].as_py(), why))
-    table, told = runs(table, rows, reading.requeues)
+    chosen = _with_work(chosen, job, reading, left_out, at, text)
+    table, more = job.table(text, at, reading), job.notes(chosen, reading)
+    table, told = runs(table, chosen, reading.requeues)
     table, told_arrays = arrays(table, faults)
     return table, notes + more + told + told_arrays, left_out
+
+
+def _with_work(
+    rows: I8, job: Told, reading: Reading, left_out: list[Fault], at: I8, text: Text
+) -> I8:
+    """Return the rows whose work is known; the others are left out, each with its reason."""
+    for unfit, why in job.without_work(reading):
+        left_out += [
+            Fault(int(at[row]), "State", text["state"][row].as_py(), why)
+            for row in rows[unfit[rows]].tolist()
+        ]
+        rows = rows[~unfit[rows]]
+    return rows

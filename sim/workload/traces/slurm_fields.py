@@ -38,12 +38,26 @@ def clock(text: Text, name: str, n: int) -> tuple[F8, Bool]:
 
 
 def elapsed(text: Text, times: dict[str, F8], n: int) -> tuple[F8, Bool]:
-    """Return the seconds each ran, and which words do not read."""
+    """Return the seconds each ran, from End - Start where no other field tells; unread words."""
+    ran, unread = np.full(n, np.nan), np.zeros(n, np.bool_)
     if "elapsedraw" in text:
-        return by_word(_unlimited(text["elapsedraw"]), number_of)
-    if "elapsed" in text:
-        return by_word(_unlimited(text["elapsed"]), slurm_words.duration_s)
-    return times["End"] - times["Start"], np.zeros(n, np.bool_)
+        ran, unread = by_word(_unlimited(text["elapsedraw"]), number_of)
+    elif "elapsed" in text:
+        ran, unread = by_word(_unlimited(text["elapsed"]), slurm_words.duration_s)
+    return np.where(np.isnan(ran), times["End"] - times["Start"], ran), unread
+
+
+def begun(text: Text, times: dict[str, F8], state: NDArray[np.str_], ran: F8) -> Bool:
+    """Return which rows tell of a run: by their Start, or by time that passed in one.
+
+    Without a Start column, a state that only a run ends in tells as much, even after no time; and
+    a row that ended, but says nothing of its time, is taken for a run of unknown length.
+    """
+    found = ~np.isnan(times["Start"]) | (np.nan_to_num(ran) > 0)
+    if "start" not in text:
+        ended = np.isin(state, tuple(slurm_words.ENDED))
+        found |= ended & (np.isnan(ran) | ~np.isin(state, slurm_words.BEFORE_A_RUN))
+    return found
 
 
 def limit(text: Text, n: int) -> tuple[F8, Bool]:

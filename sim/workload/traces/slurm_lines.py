@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from sim.errors import TraceError
@@ -56,32 +57,40 @@ class Lines:
         """
         with open_text(self.path) as file:
             top = self._header(file)
-            id_first = self.names[0] in ("jobid", "jobidraw")
-            many = any(name in self.names for name in FREE)
-            open_end = self.names[-1] in FREE
-            kept: list[str] = []
-            begun, count, need = 0, 0, len(self.names) + self.trailing
+            need = len(self.names) + self.trailing
+            kept: list[tuple[int, str]] = []
+            count, size = 0, 0
             for number, line in enumerate(file, top + 1):
                 text = line.rstrip("\n")
-                fields = text.count(self.delimiter) + 1
-                if id_first:
-                    head = text.split(self.delimiter, 1)[0]
-                    begins = fields > 1 and bool(_BEGIN.match(head))
-                    begins = begins or fields >= need or not many
-                    begins = begins or (count >= need and not open_end)
-                else:
-                    begins = count >= need
                 if not text.strip() and count >= need:
                     continue
-                if kept and not begins and sum(map(len, kept)) < _LONGEST:
-                    kept.append(text)
-                    count += fields - 1
-                    continue
-                if kept:
-                    yield from self._record(begun, kept)
-                kept, begun, count = ([text], number, fields) if text.strip() else ([], 0, 0)
-            if kept:
-                yield from self._record(begun, kept)
+                if not kept or size >= _LONGEST or self._begins(text, count, need):
+                    yield from self._record(kept)
+                    kept, count, size = [], 0, 0
+                if kept or text.strip():
+                    kept.append((number, text))
+                    count += text.count(self.delimiter) + (not count)
+                    size += len(line)
+            yield from self._record(kept)
+
+    def _begins(self, text: str, count: int, need: int) -> bool:
+        """Return whether a line begins a record, after one of which `count` fields were read.
+
+        While fields are missing, a short line that begins as an id does may be a piece of a
+        command, or a record cut short: `_record` finds out.
+        """
+        if self.names[0] not in ("jobid", "jobidraw"):
+            return count >= need
+        fields = text.count(self.delimiter) + 1
+        if fields >= need or not any(name in self.names for name in FREE):
+            return True
+        if count < need:
+            return False
+        return self.names[-1] not in FREE or self._like_an_id(text)
+
+    def _like_an_id(self, text: str) -> bool:
+        head, *rest = text.split(self.delimiter, 1)
+        return bool(rest) and bool(_BEGIN.match(head))
 
     def _header(self, file: Iterator[str]) -> int:
         for number, line in enumerate(file, 1):
@@ -100,23 +109,38 @@ class Lines:
         remedy = "holds no header of `sacct --parsable2` (names with | between, JobID among them)"
         raise TraceError(self.path, remedy=remedy)
 
-    def _record(self, line: int, kept: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-        fields = "\n".join(kept).split(self.delimiter)
+    def _record(self, kept: Sequence[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+        """Give the record of those lines.
+
+        Where a line among them begins as an id does, they are several records if one of the
+        pieces is one, or if all lines together are none.
+        """
+        starts = [i for i, (_, text) in enumerate(kept) if not i or self._like_an_id(text)]
+        pieces = [kept[begin:end] for begin, end in pairwise([*starts, len(kept)])]
+        read = [self._fields(piece) for piece in pieces]
+        if len(pieces) > 1 and not any(read) and (together := self._fields(kept)):
+            pieces, read = [kept], [together]
+        for piece, fields in zip(pieces, read, strict=True):
+            if fields is None:
+                have = "\n".join(text for _, text in piece).count(self.delimiter) + 1
+                told = f"the record has {have} fields; must have {len(self.names)} as the header"
+                self.faults.append(Fault(piece[0][0], "", piece[0][1][:200], told))
+                continue
+            at = self.names.index("jobid" if "jobid" in self.names else "jobidraw")
+            if "." in fields[at].split("[")[0]:
+                self.steps += 1
+            else:
+                yield piece[0][0], fields
+
+    def _fields(self, kept: Sequence[tuple[int, str]]) -> list[str] | None:
+        """Return the fields of a record, None if the lines are none."""
+        fields = "\n".join(text for _, text in kept).split(self.delimiter)
         if self.trailing and fields[-1] == "":
             fields.pop()
         over = len(fields) - len(self.names)
-        if over:
-            told = f"the record has {len(fields)} fields; must have {len(self.names)} as the header"
-            fixed = self._mended(fields, over) if 0 < over <= 40 else None
-            if fixed is None:
-                self.faults.append(Fault(line, "", kept[0][:200], told))
-                return
-            fields = fixed
-        at = self.names.index("jobid" if "jobid" in self.names else "jobidraw")
-        if "." in fields[at].split("[")[0]:
-            self.steps += 1
-            return
-        yield line, fields
+        if not over:
+            return fields
+        return self._mended(fields, over) if 0 < over <= 40 else None
 
     def _mended(self, fields: list[str], over: int) -> list[str] | None:
         """Return the fields with the delimiters of names put back, None if no way fits.

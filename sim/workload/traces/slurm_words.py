@@ -24,6 +24,7 @@ ENDED = {
     "OUT_OF_MEMORY": "out_of_memory",
     "DEADLINE": "cancelled",
 }
+BEFORE_A_RUN = ("CANCELLED", "DEADLINE")  # ends that a waiting job can come to as well
 LIVE = (
     *("PENDING", "RUNNING", "SUSPENDED", "REQUEUED", "RESIZING", "COMPLETING", "CONFIGURING"),
     *("STAGE_OUT", "SIGNALING", "STOPPED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"),
@@ -99,10 +100,10 @@ def duration_s(word: str) -> float:
     return 86400 * days + 3600 * hours + 60 * minutes + seconds
 
 
-def tasks(job_id: str) -> list[str] | None:
+def tasks(job_id: str, most: int = MOST_TASKS) -> list[str] | None:
     """Return the job ids of a pending array such as `7_[1-3,9%2]`; None if it is no array.
 
-    A list cut short by Slurm (`...`) or too long raises ValueError.
+    A list cut short by Slurm (`...`), or of more than `most`, raises ValueError.
     """
     if "[" not in job_id:
         return None
@@ -115,9 +116,9 @@ def tasks(job_id: str) -> list[str] | None:
         first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
         if step < 1 or last < first or last >= MOST_TASKS:
             raise ValueError(job_id)
-        numbers.extend(range(first, last + 1, step))
-        if len(numbers) > MOST_TASKS:
+        if len(numbers) + (last - first) // step >= min(most, MOST_TASKS):
             raise ValueError(job_id)
+        numbers.extend(range(first, last + 1, step))
     return [f"{master}_{number}" for number in sorted(set(numbers))]
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sim.errors import TraceError
 from sim.files import open_text
 from sim.workload.raw import I8, Bool, Fault, Raw
-from sim.workload.traces.base import Reading
+from sim.workload.traces.base import Reading, never_ran
 from sim.workload.traces.text import nullable
 
 F8 = NDArray[np.float64]
@@ -172,6 +172,7 @@ def read(path: Path, reading: Reading) -> Raw:
     raw.lines = lambda rows: kept[rows]
     raw.known = frozenset({"recorded_start_s", *extra})
     _tell(raw, log, words[6])
+    raw.notes += never_ran(int(np.count_nonzero(gave_up & keep)))
     return raw
 
 
@@ -182,7 +183,7 @@ def _left_out(raw: Raw, lines: I8, number: dict[int, F8], gpus: F8, gave_up: Boo
     for bad, field_, value, why in (
         (part, 10, number[10], "left out: a part of a job that has its own line"),
         (number[3] == -1, 3, number[3], "left out: no run time is known"),
-        (gpus == -1, 7, gpus, "left out: no number of processors is known"),
+        (gpus <= 0, 7, gpus, "left out: no number of processors is known"),
     ):
         for row in np.flatnonzero(bad & keep & ~(gave_up & (field_ == 3))).tolist():
             keep[row] = False

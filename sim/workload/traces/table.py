@@ -6,13 +6,14 @@ import csv
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim.errors import RackplanError, TraceError
-from sim.files import MOST_BYTES, open_bytes, open_text
+from sim.files import MOST_BYTES, open_bytes, open_text, too_big
 from sim.workload.raw import I8, Fault, Raw, from_one
 
 _BLOCK = 2**22
@@ -143,10 +144,11 @@ def read_parquet(path: Path) -> Raw:
 
     try:
         with parquet.ParquetFile(path) as file:
-            about = file.metadata
-            held = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-            if held > MOST_BYTES:
-                raise TraceError(path, remedy="holds more bytes than the bound; cut it")
+            held = 0
+            for more in _unpacked(path, file):
+                held += more
+                if held > MOST_BYTES:
+                    raise TraceError(path, remedy=too_big(MOST_BYTES))
             table = file.read()
         names = table.column_names
         if len(set(names)) < len(names):
@@ -157,3 +159,31 @@ def read_parquet(path: Path) -> Raw:
     except (pa.ArrowException, OSError, ValueError, KeyError) as fault:
         raise TraceError(path, remedy=f"is no readable Parquet file ({fault})") from fault
     return Raw(str(path), table, from_one)
+
+
+def _unpacked(path: Path, file: Any) -> Iterator[int]:
+    """Give the bytes that a Parquet file's columns take in memory, part by part.
+
+    A word that many rows share is stored once, and so is a run of equal numbers: what the file
+    says of its size is far below. Words are measured as codes, before they are spelled out.
+    """
+    from pyarrow import parquet
+
+    about = file.metadata
+    yield sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+    leaves = [file.schema.column(i) for i in range(len(file.schema))]
+    words = [c.path for c in leaves if c.path == c.name and c.physical_type == "BYTE_ARRAY"]
+    nested = sorted({c.path.split(".")[0] for c in leaves if c.path != c.name})
+    yield about.num_rows * 4 * (len(leaves) - len(words))
+    with parquet.ParquetFile(path, read_dictionary=words) as coded:
+        for names, rows in ((words, 2**16), (nested, 2**8)):
+            for batch in coded.iter_batches(rows, columns=names) if names else ():
+                yield sum(_spelled_out(column) for column in batch.columns)
+
+
+def _spelled_out(column: pa.Array) -> int:
+    """Return the bytes of a column, of each word if it holds codes for words."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    size = pc.binary_length(column.dictionary).cast(pa.int64())
+    return pc.sum(size.take(column.indices)).as_py() or 0

@@ -1,0 +1,213 @@
+"""Who gives way: a blocked job takes from the end of the order, or the running set is made anew."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernel.ahead import gives_back, release
+from sim.kernel.best import find
+from sim.kernel.devices import as_free, whole
+from sim.kernel.jit import jit
+from sim.kernel.job import enter, start, stop
+from sim.kernel.order import remove
+from sim.kernel.pick import chosen
+from sim.state.columns import TURN
+from sim.state.handle import State
+from sim.state.words import Ended
+
+PREEMPTED = int(Ended.PREEMPTED)
+
+
+@jit
+def evict(s: State, job: int, now_s: float, holds: bool) -> None:
+    """Send a running job back to the queue; what it did since its last checkpoint is lost.
+
+    `holds` says whether its nodes are still to be given back.
+    """
+    jobs, step_s = s.jobs, s.gives.checkpoint_s
+    stop(s, job, now_s, PREEMPTED, holds)
+    done = max(jobs.work_s[job] - jobs.left_s[job], 0.0)
+    lost = 0.0
+    if step_s > 0.0:
+        lost = done if step_s == np.inf else done % step_s
+    lost += s.gives.cost_s
+    jobs.left_s[job] += lost
+    jobs.lost_s[job] += lost
+    jobs.restarts[job] += 1
+    enter(s, job)
+
+
+@jit
+def spared(s: State, job: int, now_s: float) -> bool:
+    """Return whether a running job has not run long enough to be interrupted."""
+    if s.gives.min_run_s == 0.0:
+        return False
+    return bool(now_s - s.ledger.start_s[s.jobs.row0[job]] < s.gives.min_run_s)
+
+
+@jit
+def meets(s: State, job: int) -> bool:
+    """Return whether a running job holds any of the nodes just found."""
+    for r in range(s.jobs.row0[job], s.jobs.row0[job] + s.jobs.rows[job]):
+        if chosen(s, int(s.ledger.node[r])):
+            return True
+    return False
+
+
+@jit
+def goes_after(s: State, other: int, job: int) -> bool:
+    """Return whether a running job stands behind a waiting one, so that it gives way to it."""
+    key = s.jobs.key
+    if key[other] == key[job]:
+        return not s.gives.strictly and other > job
+    return bool(key[other] > key[job])
+
+
+@jit
+def make_way(s: State, job: int, now_s: float) -> int:
+    """Let running jobs from the end of the order give way to a blocked one, no more than it needs.
+
+    Return the kind of node it can now start on, -1 if all of them would not suffice: then they run
+    on, unless they give way in vain. What is found lies in `s.pick`.
+    """
+    ranked, n, kind = s.ranked, 0, -1
+    gone = np.empty(ranked.n[2], np.int64)
+    place = ranked.n[0] - 1
+    while place >= 0 and kind < 0:
+        block = ranked.line[place]
+        i = ranked.size[block] - 1
+        while i >= 0 and kind < 0:
+            other = ranked.job[block, i]
+            i -= 1
+            if not goes_after(s, other, job):
+                place = 0  # nor does any before it
+                break
+            if not spared(s, other, now_s):
+                release(s, other, 1)
+                gone[n] = other
+                n += 1
+                kind = find(s, job, False)
+        place -= 1
+    for k in range(n - 1, -1, -1):
+        release(s, gone[k], -1)
+    for k in range(n):
+        if (kind < 0 and s.gives.in_vain) or (kind >= 0 and meets(s, gone[k])):
+            evict(s, gone[k], now_s, True)
+    return int(kind)
+
+
+@jit
+def elect(s: State, now_s: float, chosen: np.ndarray, victims: np.ndarray) -> tuple[int, int]:
+    """Go through all jobs in order while GPUs last, by counts of each kind.
+
+    Waiting ones that get some are listed in `chosen`, running ones that get none in `victims`;
+    return how many. With a strict start rule the first that gets none ends it.
+    """
+    queue, ranked, jobs, kinds = s.queue, s.ranked, s.jobs, s.kinds
+    left = kinds.free.copy()
+    for place in range(ranked.n[0]):
+        block = ranked.line[place]
+        for i in range(ranked.size[block]):
+            job = ranked.job[block, i]
+            if not spared(s, job, now_s):
+                left[jobs.kind[job]] += gives_back(s, job)
+    p, i, q, k, n, v = 0, 0, 0, 0, 0, 0
+    strict, ended = s.rule.depth == 0, False
+    while p < queue.n[0] or q < ranked.n[0]:
+        if q == ranked.n[0] and ended:
+            break
+        waits = q == ranked.n[0]
+        if p < queue.n[0] and q < ranked.n[0]:
+            a, b = queue.line[p], ranked.line[q]
+            key, other = queue.key[a, i], ranked.key[b, k]
+            waits = key < other or (key == other and queue.job[a, i] < ranked.job[b, k])
+        if waits:
+            job = queue.job[queue.line[p], i]
+            i += 1
+            if i == queue.size[queue.line[p]]:
+                p, i = p + 1, 0
+            if ended:
+                continue
+            kind = -1
+            for x in range(kinds.size.size):
+                y = kinds.order[jobs.klass[job], x]
+                if kinds.speed[jobs.klass[job], y] > 0.0 and left[y] >= jobs.gpus[job]:
+                    kind = y
+                    break
+            if kind >= 0:
+                left[kind] -= jobs.gpus[job]
+                chosen[n] = job
+                n += 1
+            elif strict:
+                ended = True
+        else:
+            job = ranked.job[ranked.line[q], k]
+            k += 1
+            if k == ranked.size[ranked.line[q]]:
+                q, k = q + 1, 0
+            if spared(s, job, now_s):
+                continue
+            kind = jobs.kind[job]
+            if not ended and left[kind] >= jobs.gpus[job]:
+                left[kind] -= jobs.gpus[job]
+            else:
+                ended = ended or strict
+                victims[v] = job
+                v += 1
+    return n, v
+
+
+@jit
+def stays(s: State, job: int) -> bool:
+    """Return whether what a running job holds is still free for it, after others have started."""
+    for r in range(s.jobs.row0[job], s.jobs.row0[job] + s.jobs.rows[job]):
+        node = int(s.ledger.node[r])
+        if s.devices.on and not as_free(s, node, s.ledger.devices[r], s.jobs.milli[job]):
+            return False
+        if s.nodes.free[node] < whole(s, job, int(s.ledger.gpus[r])):
+            return False
+    return True
+
+
+@jit
+def rebuild(s: State, now_s: float) -> None:
+    """Make the running set anew: who is first in order runs, the others wait.
+
+    Waiting jobs that `elect` chooses start where those that it does not would make room; of these,
+    the ones whose own nodes are still free run on.
+
+    Source: the preemptive schedules of Tiresias (Gu et al., NSDI 2019).
+    Neglects: CPU and memory in the election; a job elected that finds no nodes waits on.
+    """
+    chosen = np.empty(s.queue.n[2], np.int64)
+    victims = np.empty(s.ranked.n[2], np.int64)
+    n, v = elect(s, now_s, chosen, victims)
+    if n == 0 and v == 0:
+        return
+    for k in range(v):
+        release(s, victims[k], 1)
+    for k in range(n):
+        kind = find(s, chosen[k], False)
+        if kind >= 0:
+            remove(s.queue, s.jobs.key, chosen[k])
+            start(s, chosen[k], kind, now_s)
+    for k in range(v):
+        if stays(s, victims[k]):
+            release(s, victims[k], -1)
+            victims[k] = -1
+    for k in range(v):
+        if victims[k] >= 0:
+            evict(s, victims[k], now_s, False)
+
+
+@jit
+def next_turn(s: State, now_s: float) -> None:
+    """Note when a running job's place in the order changes by itself next."""
+    turn_s = np.inf
+    for place in range(s.ranked.n[0]):
+        block = s.ranked.line[place]
+        for i in range(s.ranked.size[block]):
+            at_s = s.jobs.turn_s[s.ranked.job[block, i]]
+            if at_s > now_s:
+                turn_s = min(turn_s, at_s)
+    s.face.t[TURN] = turn_s

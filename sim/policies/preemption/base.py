@@ -1,0 +1,33 @@
+"""The interface of preemption."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import fields
+from typing import Any
+
+from sim.errors import ScenarioError
+from sim.state.columns import Yield
+
+
+class AbstractPreemption(abc.ABC):
+    """Who gives way to whom, said in the numbers of a `Yield`."""
+
+    @abc.abstractmethod
+    def rule(self) -> Yield:
+        """Return the rule; wrong knobs raise ScenarioError."""
+
+
+def refuse_wrong(rule: Any) -> None:
+    """Raise ScenarioError with every time that is below 0."""
+    found = [
+        f"preemption.{knob.name}: is {getattr(rule, knob.name)!r}; must be a time >= 0, such as "
+        "'30 s'"
+        for knob in fields(rule)
+        if knob.name.endswith("_s") and not getattr(rule, knob.name) >= 0.0
+    ]
+    if found:
+        raise ScenarioError(found)
+
+
+__all__ = ["AbstractPreemption", "Yield", "refuse_wrong"]
