@@ -108,7 +108,6 @@ JOBS: Final[Columns] = (
     _f8("wait_s", "s", "from being eligible to the first start; waits after a restart not in it"),
     _f8("jct_s", "s", "end_s - submit_s"),
     _ASKED["gpus"],
-    _ASKED["gpu_milli"],
     _i4("nodes", "nodes of its last run; null: never started"),
     _text("state", "how it stands at the end of the run", required=True),
     _ASKED["tenant"],
