@@ -28,6 +28,7 @@ LANES = [
     "1000 nodes, load 0.9, no backfill",
     "1000 nodes, load 0.9, EASY by counts",
     "1000 nodes that fail and are repaired",
+    "Tiresias with preemption, asked each minute",
     "a Python policy asked at every pass",
     "OpenB on 1213 nodes, FGD",
 ]

@@ -20,7 +20,8 @@ from experiments.speed.load import columns
 from sim.engine import Failures
 from sim.policies.backfill import Easy, NoBackfill
 from sim.policies.placement import Fgd
-from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView
+from sim.policies.preemption import Rebuild
+from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView, Tiresias
 from sim.rng import Streams
 from sim.state import Homogeneous
 from sim.study import Scenario, simulate
@@ -130,6 +131,9 @@ def case(name: str, jobs: int) -> dict:
         "12500 nodes, load 1.1": (12500, 1.1, Scenario()),
         "1000 nodes that fail and are repaired": (
             1000, 0.9, Scenario(processes=(Failures(mtbf_s=30 * 86400.0, repair_s=3600.0),)),
+        ),
+        "Tiresias with preemption, asked each minute": (
+            1000, 0.9, Scenario(queue=Tiresias(refresh_s=60.0), preemption=Rebuild()),
         ),
         "a Python policy asked at every pass": (1000, 0.9, Scenario(queue=AskAlways())),
     }  # fmt: skip

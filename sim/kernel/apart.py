@@ -45,6 +45,8 @@ def dispatch_apart(s: State, now_s: float) -> None:
     With more than one reservation: a plan for every job that may reserve, made anew each time.
     """
     rule, gives = s.rule, s.gives
+    if gives.rebuild and not idle(s):
+        pass_front(s)  # who fits would be elected: most arrivals need no election
     if gives.rebuild and s.queue.n[2] > 0:
         rebuild(s, now_s)
     if s.queue.n[2] == 0 or (idle(s) and not gives.tail):

@@ -50,7 +50,13 @@ class Preempting(Plain):
 
     def dispatch(self):
         if self.give == "rebuild":
-            self.rebuild()
+            for j in list(self.queue):
+                got = self.where(self.jobs[j])
+                if got is None:
+                    break
+                self.start(j, *got)
+            if self.queue:
+                self.rebuild()
             super().dispatch()
             return
         while self.queue:

@@ -15,6 +15,7 @@ from sim.policies.queue.priority import Priority
 from sim.policies.queue.sjf import Sjf
 from sim.policies.queue.smallest import Smallest
 from sim.policies.queue.srtf import Srtf
+from sim.policies.queue.themis import Themis
 from sim.policies.queue.tiresias import Tiresias
 from sim.policies.queue.unicef import Unicef
 from sim.policies.queue.wfp3 import Wfp3
@@ -30,6 +31,7 @@ __all__ = [
     "Sjf",
     "Smallest",
     "Srtf",
+    "Themis",
     "Tiresias",
     "Unicef",
     "Wfp3",

@@ -20,6 +20,7 @@ class JobView:
 
     def __init__(self, state: State, rows: np.ndarray | slice, now_s: float | F8 = 0.0) -> None:
         self._jobs, self._rows, self._now_s = state.jobs, rows, now_s
+        self.total_gpus = int(state.nodes.gpus.sum())
 
     def __getattr__(self, name: str) -> np.ndarray:
         """Return one column, (k,)."""
