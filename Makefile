@@ -21,8 +21,11 @@ demo: .venv/base   ## Simulate a real trace, print a summary, write report.html
 	$(BIN)/rackplan experiment=demo hydra.run.dir=runs/demo overwrite=true
 	@cp runs/demo/report.html report.html && echo "report.html is the report of this run"
 
-test: .venv/dev    ## All tests, on all cores
-	$(BIN)/python -m pytest -n auto --nbmake tests notebooks
+test: .venv/dev    ## All tests but the slow ones, on all cores
+	$(BIN)/python -m pytest -n auto --nbmake -m "not slow" tests notebooks
+
+truth: .venv/dev   ## The slow tests: every published run of OpenB, some minutes
+	$(BIN)/python -m pytest -n auto -m slow tests
 
 check: .venv/dev lint types test   ## Everything that a change must pass
 
@@ -38,4 +41,4 @@ speed: .venv/dev   ## The benchmark: jobs per CPU-second, ratios, memory
 notebooks: .venv/dev   ## Run the notebooks
 	$(BIN)/python -m pytest --nbmake notebooks
 
-.PHONY: help setup demo test check lint types speed notebooks
+.PHONY: help setup demo test truth check lint types speed notebooks
