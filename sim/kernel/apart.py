@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from sim.kernel.best import find
 from sim.kernel.cycle import cycle, next_cycle_s
-from sim.kernel.dispatch import idle, pass_behind, pass_front
+from sim.kernel.dispatch import backfill, idle, pass_front
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import next_pass_s, start
 from sim.kernel.order import drop
 from sim.kernel.plan import plan_counts
 from sim.kernel.preempt import make_way, next_turn, rebuild
-from sim.kernel.reserve import forget, promise
 from sim.state.columns import ASKED, DIRTY, LAST, NOW, PLAN
 from sim.state.handle import State
 
@@ -58,11 +57,7 @@ def dispatch_apart(s: State, now_s: float) -> None:
     if rule.reserves > 1:
         plan_counts(s, now_s)
         return
-    if rule.reserves == 1:
-        promise(s, head)
-    else:
-        forget(s)
-    pass_behind(s)
+    backfill(s, head)
 
 
 @entry

@@ -166,6 +166,16 @@ def pass_behind(s: State) -> None:
 
 
 @jit
+def backfill(s: State, head: int) -> None:
+    """Let jobs pass the blocked head; with a reservation, as it allows."""
+    if s.rule.reserves == 1:
+        promise(s, head)
+    else:
+        forget(s)
+    pass_behind(s)
+
+
+@jit
 def dispatch(s: State, now_s: float) -> None:
     """Run one scheduling pass at this instant.
 
@@ -184,8 +194,4 @@ def dispatch(s: State, now_s: float) -> None:
         s.face.n[LAST], s.face.n[LOOKED] = head, s.face.n[CHANGE]
     if rule.depth == 0 or s.queue.n[2] == 1:
         return
-    if rule.reserves == 1:
-        promise(s, head)
-    else:
-        forget(s)
-    pass_behind(s)
+    backfill(s, head)

@@ -244,16 +244,27 @@ def finish(s: State, job: int, now_s: float) -> None:
     over(s, job)
 
 
+@jit
+def done_s(s: State, job: int) -> float:
+    """Return the work that a job has done and not lost, as of when it was settled."""
+    return max(s.jobs.work_s[job] - s.jobs.left_s[job], 0.0)
+
+
+@jit
+def send_back(s: State, job: int, lost: float, now_s: float, why: int, holds: bool) -> None:
+    """Stop a running job and let it wait again, with `lost` seconds of work more to do."""
+    stop(s, job, now_s, why, holds)
+    s.jobs.left_s[job] += lost
+    s.jobs.lost_s[job] += lost
+    s.jobs.restarts[job] += 1
+    enter(s, job)
+
+
 @entry
 def requeue(s: State, job: int, lost_s: float, now_s: float, why: int) -> None:
     """Send a running job back to the queue, up to `lost_s` seconds of its work the poorer."""
-    jobs = s.jobs
-    stop(s, job, now_s, why)
-    lost = min(lost_s, max(jobs.work_s[job] - jobs.left_s[job], 0.0))
-    jobs.left_s[job] += lost
-    jobs.lost_s[job] += lost
-    jobs.restarts[job] += 1
-    enter(s, job)
+    settle(s, job, now_s)
+    send_back(s, job, min(lost_s, done_s(s, job)), now_s, why, True)
 
 
 @entry

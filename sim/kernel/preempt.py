@@ -8,7 +8,7 @@ from sim.kernel.ahead import gives_back, release
 from sim.kernel.best import find
 from sim.kernel.devices import as_free, whole
 from sim.kernel.jit import jit
-from sim.kernel.job import enter, start, stop
+from sim.kernel.job import done_s, send_back, settle, start
 from sim.kernel.order import remove
 from sim.kernel.pick import chosen
 from sim.state.columns import TURN
@@ -24,17 +24,11 @@ def evict(s: State, job: int, now_s: float, holds: bool) -> None:
 
     `holds` says whether its nodes are still to be given back.
     """
-    jobs, step_s = s.jobs, s.gives.checkpoint_s
-    stop(s, job, now_s, PREEMPTED, holds)
-    done = max(jobs.work_s[job] - jobs.left_s[job], 0.0)
-    lost = 0.0
+    settle(s, job, now_s)
+    done, step_s, lost = done_s(s, job), s.gives.checkpoint_s, 0.0
     if step_s > 0.0:
         lost = done if step_s == np.inf else done % step_s
-    lost += s.gives.cost_s
-    jobs.left_s[job] += lost
-    jobs.lost_s[job] += lost
-    jobs.restarts[job] += 1
-    enter(s, job)
+    send_back(s, job, lost + s.gives.cost_s, now_s, PREEMPTED, holds)
 
 
 @jit
