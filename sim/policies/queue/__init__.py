@@ -7,6 +7,7 @@ Begin with: fifo.py, then wfp3.py (a key that time changes).
 """
 
 from sim.policies.queue.base import AbstractQueuePolicy, JobView
+from sim.policies.queue.drf import Drf
 from sim.policies.queue.edf import Edf
 from sim.policies.queue.fifo import Fifo
 from sim.policies.queue.las import Las
@@ -22,6 +23,7 @@ from sim.policies.queue.wfp3 import Wfp3
 
 __all__ = [
     "AbstractQueuePolicy",
+    "Drf",
     "Edf",
     "Fifo",
     "JobView",
