@@ -31,6 +31,7 @@ FOREIGN = {  # where another's word must be said: a trace's own, rich's, Hydra's
 PURE = {  # knobs and columns without a dimension
     *("alpha", "cv", "cpus", "cpus_per_gpu", "daily", "factor", "keep", "least", "load", "most"),
     *("priorities", "tenants", "weekly", "weights", "work_factors"),
+    *("age", "fair_share", "gpus", "qos", "size"),  # weights of factors
 }
 
 

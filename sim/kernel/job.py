@@ -11,6 +11,7 @@ from sim.kernel.jit import entry, jit
 from sim.kernel.levels import give
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
+from sim.kernel.usage import use
 from sim.state.columns import (
     AWAITED,
     CHANGE,
@@ -184,6 +185,8 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     jobs.epoch[job] += 1
     jobs.expect_s[job] = now_s + lasts_s(s, job, kind)
     insert(s.running, jobs.expect_s, job)
+    if s.usage.gpu_s.size > 0:
+        use(s, job, 1, now_s)
     if s.gives.tail or s.gives.rebuild:
         insert(s.ranked, jobs.key, job)
     ends_s = now_s + jobs.left_s[job] / jobs.rate[job]
@@ -222,6 +225,8 @@ def stop(s: State, job: int, now_s: float, why: int, holds: bool = True) -> None
     jobs = s.jobs
     settle(s, job, now_s)
     remove(s.running, jobs.expect_s, job)
+    if s.usage.gpu_s.size > 0:
+        use(s, job, -1, now_s)
     if s.gives.tail or s.gives.rebuild:
         remove(s.ranked, jobs.key, job)
     for r in range(jobs.row0[job], jobs.row0[job] + jobs.rows[job]):

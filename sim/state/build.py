@@ -36,6 +36,7 @@ from sim.state.columns import (
     Score,
     Scratch,
     Taste,
+    Usage,
     Yield,
 )
 from sim.state.devices import NO_SCORE, cache_of, devices_of, forms_of
@@ -251,6 +252,13 @@ def scratch_of(rows: int) -> Scratch:
     return Scratch(np.empty(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
 
 
+def usage_of(jobs: Jobs, half_life_s: float | None) -> Usage:
+    """Return that nobody has used anything yet; no rows where no half-life is given."""
+    many = 0 if half_life_s is None else int(jobs.tenant.max(initial=0)) + 1
+    half = np.inf if half_life_s is None else float(half_life_s)
+    return Usage(half, np.zeros(many), np.zeros(many), np.zeros(many))
+
+
 def assemble(
     jobs: Jobs,
     nodes: Nodes,
@@ -259,6 +267,7 @@ def assemble(
     taste: Taste,
     gives: Yield,
     score: Score = NO_SCORE,
+    half_life_s: float | None = None,
 ) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
     jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
@@ -285,5 +294,6 @@ def assemble(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
         ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
         whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
+        usage_of(jobs, half_life_s),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

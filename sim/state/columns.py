@@ -229,6 +229,15 @@ class Cache(NamedTuple):
     short_milli: I8  # (sizes,) what is free on the others
 
 
+class Usage(NamedTuple):
+    """What each tenant has used; no rows where nobody asks."""
+
+    half_life_s: float
+    gpu_s: F8  # (tenants,) GPU time as of `asof_s`, half of it forgotten each half-life
+    gpus: F8  # (tenants,) held now
+    asof_s: F8
+
+
 class Scratch(NamedTuple):
     """Where a search leaves what it found."""
 
@@ -283,6 +292,7 @@ TABLES: dict[str, Any] = {
     "devices": Devices,
     "score": Score,
     "cache": Cache,
+    "usage": Usage,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,

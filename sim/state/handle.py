@@ -25,6 +25,7 @@ from sim.state.columns import (
     Score,
     Scratch,
     Taste,
+    Usage,
     Yield,
 )
 
@@ -78,10 +79,12 @@ class State:
     devices: Devices
     score: Score
     cache: Cache
+    usage: Usage
     pick: Scratch
     kept: Scratch
     ahead: Scratch
     face: Face
+    tenant_names: tuple[str, ...] = ()  # for Python only
 
     def __init__(self, *tables: Any) -> None:
         """Take the tables, in the order of `TABLES`; arrays must be C-contiguous."""
@@ -93,7 +96,9 @@ class State:
 
     def replaced(self, **tables: Any) -> State:
         """Return a State with some tables replaced (a longer ledger)."""
-        return State(*(tables.get(name, getattr(self, name)) for name in TABLES))
+        made = State(*(tables.get(name, getattr(self, name)) for name in TABLES))
+        made.tenant_names = self.tenant_names
+        return made
 
 
 if COMPILED:

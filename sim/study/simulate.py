@@ -57,7 +57,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     state, words = table.codes(jobs, "state")
     outcome = np.array([OUTCOMES.get(word.lower(), JobState.COMPLETED) for word in words], np.int8)
     numbers["outcome"] = outcome[state]
-    tenant, _ = table.codes(jobs, "tenant")
+    tenant, tenants = table.codes(jobs, "tenant")
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
     columns = jobs_of(numbers, types, tenant, draw)
     kinds = build.kinds_of(inventory, nodes, speed, order)
@@ -71,7 +71,9 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     own = type(scenario.queue).turn_s is not AbstractQueuePolicy.turn_s
     gives = scenario.preemption.rule()
     gives = gives._replace(turns=own and scenario.queue.refresh_s == gives.round_s == 0.0)
-    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste, gives, score)
+    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste, gives, score,
+                          scenario.queue.half_life_s)  # fmt: skip
+    made.tenant_names = tuple(tenants)
     everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
     if np.isnan(made.jobs.key).any():

@@ -12,6 +12,7 @@ from sim.policies.queue.edf import Edf
 from sim.policies.queue.fifo import Fifo
 from sim.policies.queue.las import Las
 from sim.policies.queue.ljf import Ljf
+from sim.policies.queue.multifactor import Multifactor
 from sim.policies.queue.priority import Priority
 from sim.policies.queue.sjf import Sjf
 from sim.policies.queue.smallest import Smallest
@@ -29,6 +30,7 @@ __all__ = [
     "JobView",
     "Las",
     "Ljf",
+    "Multifactor",
     "Priority",
     "Sjf",
     "Smallest",

@@ -6,7 +6,7 @@ import abc
 
 import numpy as np
 
-from sim.policies.queue.view import JobView
+from sim.policies.queue.shares import JobView
 from sim.state.columns import F8, I4
 
 
@@ -19,6 +19,8 @@ class AbstractQueuePolicy(abc.ABC):
     """
 
     refresh_s: float = np.inf
+    half_life_s: float | None = None
+    """Of what tenants used; None where the policy does not ask (`used_gpu_s`)."""
 
     def turn_s(self, jobs: JobView, now_s: float) -> F8 | None:
         """Return (k,), when each job's key changes by itself if it runs on; None: see `refresh_s`.

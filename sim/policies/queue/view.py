@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.state.columns import F8, PLENTY
+from sim.state.columns import F8
 from sim.state.handle import State
 from sim.state.words import JobState
 
 
-class JobView:
+class Jobs:
     """The columns of some jobs, read only: `jobs.gpus` is (k,), one number a job looked at.
 
     It holds what a scheduler could know (submit_s, enter_s, gpus, walltime_s, priority, deadline_s,
@@ -18,7 +18,8 @@ class JobView:
 
     def __init__(self, state: State, rows: np.ndarray | slice, now_s: float | F8 = 0.0) -> None:
         self._jobs, self._rows, self._now_s = state.jobs, rows, now_s
-        self._nodes = state.nodes
+        self._nodes, self._usage = state.nodes, state.usage
+        self.tenant_names = state.tenant_names
         self.total_gpus = int(state.nodes.gpus.sum())
 
     def __getattr__(self, name: str) -> np.ndarray:
@@ -36,32 +37,6 @@ class JobView:
         """Return which of them run, (k,)."""
         state: np.ndarray = self._jobs.state[self._rows]
         return state == JobState.RUNNING
-
-    def _shares(self, rows: np.ndarray | slice) -> F8:
-        """Return the shares of all GPUs, cores and memory that jobs ask for, (k, 3)."""
-        jobs, nodes, parts = self._jobs, self._nodes, []
-        for asked, there in ((jobs.gpus, nodes.gpus), (jobs.mcpu, nodes.mcpu),
-                             (jobs.mem_bytes, nodes.mem_bytes)):  # fmt: skip
-            total = float(there[there < PLENTY].sum()) or np.inf
-            parts.append(asked[rows] / total)
-        return np.stack(parts, axis=1)
-
-    @property
-    def asked_share(self) -> F8:
-        """Return the shares of all GPUs, cores and memory each asks for, (k, 3).
-
-        Of what nobody counts (nodes without a limit) every share is 0.
-        """
-        return self._shares(self._rows)
-
-    @property
-    def tenant_share(self) -> F8:
-        """Return the shares of GPUs, cores and memory that each tenant holds, (tenants, 3)."""
-        jobs = self._jobs
-        rows = np.flatnonzero(jobs.state == JobState.RUNNING)
-        held = np.zeros((int(jobs.tenant.max(initial=0)) + 1, 3))
-        np.add.at(held, jobs.tenant[rows], self._shares(rows))
-        return held
 
     @property
     def left_s(self) -> F8:

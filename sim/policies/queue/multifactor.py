@@ -1,0 +1,67 @@
+"""Slurm's multifactor priority."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from sim.errors import ScenarioError
+from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
+from sim.policies.queue.fair_tree import fair_tree, faults, users
+
+
+@final
+@dataclass(frozen=True)
+class Multifactor(AbstractQueuePolicy):
+    """Greatest sum of weights times factors in [0, 1] first.
+
+    Age: wait / `max_age_s`. Fair share: the tenant's rank in the fair tree, by GPU time used, half
+    of it forgotten each `half_life_s`; tenants that `shares` does not name have one share each.
+    Size: the mean of the shares of all nodes and of all cores that it asks for. GPUs: its share of
+    all. QOS: its priority over the greatest of all jobs.
+
+    Source: Slurm, priority/multifactor (priority_multifactor.shtml).
+    Neglects: partition, site, association and nice; that Slurm decays use step by step.
+    """
+
+    age: float = 1000.0
+    fair_share: float = 10000.0
+    size: float = 1000.0
+    gpus: float = 500.0
+    qos: float = 2000.0
+    max_age_s: float = 7 * 86400.0
+    half_life_s: float = 7 * 86400.0
+    shares: Mapping[str, Any] = field(default_factory=dict)
+    refresh_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        """Refuse negative weights and shares."""
+        found = list(faults(self.shares, "queue.shares"))
+        wrong = [
+            n for n in ("age", "fair_share", "size", "gpus", "qos") if not getattr(self, n) >= 0
+        ]
+        found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in wrong]
+        wrong = [n for n in ("max_age_s", "half_life_s") if not getattr(self, n) > 0]
+        found += [f"queue.{n}: is {getattr(self, n)!r}; must be a time > 0" for n in wrong]
+        if found:
+            raise ScenarioError(found)
+
+    def points(self, age: F8, fair_share: F8, size: F8, gpus: F8, qos: F8) -> F8:
+        """Return the priority, (k,), of factors in [0, 1]."""
+        return (self.age * age + self.fair_share * fair_share + self.size * size
+                + self.gpus * gpus + self.qos * qos)  # fmt: skip
+
+    def key(self, jobs: JobView, now_s: float | F8) -> F8:
+        """Return minus the priority, (k,)."""
+        named = set(users(self.shares))
+        tree = {name: 1.0 for name in jobs.tenant_names if name not in named} | dict(self.shares)
+        rank = fair_tree(tree, dict(zip(jobs.tenant_names, jobs.used_gpu_s, strict=True)))
+        fair = np.array([rank[name] for name in jobs.tenant_names])[jobs.tenant]
+        asked = jobs.asked_share
+        return -self.points(
+            np.clip((now_s - jobs.enter_s) / self.max_age_s, 0.0, 1.0), fair,
+            0.5 * (jobs.node_share + asked[:, 1]), asked[:, 0], jobs.priority / jobs.top_priority,
+        )  # fmt: skip

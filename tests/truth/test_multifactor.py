@@ -1,0 +1,77 @@
+"""Priorities and ranks of a real Slurm 22.05 (sprio and sshare).
+
+Source: shared/groundtruth/slurm/fx, recorded for this project.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+from sim.policies.queue import Multifactor
+from sim.policies.queue.fair_tree import OWN, fair_tree
+from tests.conftest import shared
+
+
+def sshare():
+    """Return each `sshare -l` recorded, as its rows."""
+    found = []
+    for name in ("priority_snapshot1.txt", "sshare_final.txt"):
+        rows = None
+        for line in shared("groundtruth", "slurm", "fx", name).read_text().splitlines():
+            if line.startswith("Account|"):
+                rows = []
+                found.append(rows)
+            elif rows is not None and line.count("|") == 10:
+                rows.append(line.split("|"))
+    return found
+
+
+def test_fair_tree_ranks():
+    snapshots = sshare()
+    assert len(snapshots) == 2
+    for rows in snapshots:
+        tree, used, factor, path = {}, {}, {}, []
+        for account, user, parts, _, usage, _, _, fair, *_ in rows[1:]:  # below the root itself
+            depth = len(account) - len(account.lstrip()) - 1
+            place = tree
+            for step in path[:depth]:
+                place = place[step]
+            if user:
+                place[user] = int(parts)
+                used[user], factor[user] = float(usage), float(fair)
+            else:
+                del path[depth:]
+                path.append(account.strip())
+                place[account.strip()] = {OWN: int(parts)}
+        assert len(factor) == 5
+        assert fair_tree(tree, used) == pytest.approx(factor, abs=1e-6)
+
+
+def test_priorities_are_the_sum_of_weights_times_factors():
+    lines = shared("groundtruth", "slurm", "fx", "priority_snapshot1.txt").read_text().splitlines()
+    jobs = [re.split(r"\s+", line.strip()) for line in lines if re.match(r"\s+\d+ gpu\s", line)]
+    weights = next(re.split(r"\s+", line.strip()) for line in lines if "Weights" in line)
+    age, fair, size, partition, qos = (float(weights[i]) for i in (2, 3, 4, 5, 6))
+    gpus = float(weights[7].split("=")[1])
+    policy = Multifactor(
+        age=age, fair_share=fair, size=size, gpus=gpus, qos=qos, half_life_s=3600.0
+    )
+    assert len(jobs) == 4
+    for row in jobs:
+        told = [float(row[i]) for i in (5, 7, 8, 10)] + [float(row[12].split("=")[1])]
+        factors = np.array(told) / np.array([age, fair, size, qos, gpus])
+        ours = policy.points(factors[0], factors[1], factors[2], factors[4], factors[3])
+        rest = float(row[9])  # the partition's, which is one for all here
+        assert partition == 1000.0
+        assert ours + rest == pytest.approx(float(row[3]), abs=2.0)  # columns are cut to whole ones
+
+
+def test_the_priority_of_a_job_from_what_it_asks_for():
+    """`urgent`: 2 of 4 nodes, 128 of 256 CPUs, 16 of 32 GPUs, QOS 100 of 100 (squeue, sinfo)."""
+    policy = Multifactor(age=1000, fair_share=10000, size=1000, gpus=500, qos=2000, max_age_s=3600)
+    size = 0.5 * (2 / 4 + 128 / 256)
+    for waited_s in (8.0, 9.0, 10.0):  # priorities are made once a minute: AGE reads 2
+        assert int(1000 * waited_s / 3600) == 2
+        points = policy.points(waited_s / 3600, 0.8, size, 16 / 32, 100 / 100)
+        assert int(points) + 500 == 11252  # 500: the partition's
