@@ -11,6 +11,7 @@ from sim.kernel.jit import entry, jit
 from sim.kernel.levels import give
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
+from sim.kernel.rows import close_row, open_row
 from sim.kernel.usage import use
 from sim.state.columns import (
     AWAITED,
@@ -64,35 +65,6 @@ def take(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> None:
     if s.devices.on:
         gpus = hold(s, job, node, gpus, row, sign)
     give(s, node, -sign * gpus, -sign * mcpu, -sign * size)
-
-
-@jit
-def open_row(s: State, job: int, node: int, gpus: int, now_s: float) -> int:
-    """Append an open row to the ledger and to its node's own list."""
-    led = s.ledger
-    r = led.n[0]
-    led.n[0] = r + 1
-    led.job[r], led.node[r], led.gpus[r] = job, node, gpus
-    led.start_s[r], led.end_s[r], led.why[r] = now_s, np.nan, 0
-    led.older[r], led.newer[r] = s.nodes.row[node], -1
-    if led.older[r] >= 0:
-        led.newer[led.older[r]] = r
-    s.nodes.row[node] = r
-    return int(r)
-
-
-@jit
-def close_row(s: State, r: int, now_s: float, why: int) -> None:
-    """End a row of the ledger and take it off its node's list."""
-    led = s.ledger
-    led.end_s[r], led.why[r] = now_s, why
-    older, newer = led.older[r], led.newer[r]
-    if older >= 0:
-        led.newer[older] = newer
-    if newer >= 0:
-        led.older[newer] = older
-    else:
-        s.nodes.row[led.node[r]] = older
 
 
 @jit
@@ -166,6 +138,15 @@ def over(s: State, job: int) -> None:
 
 
 @jit
+def pace(s: State, job: int) -> float:
+    """Return the rate of a job on its kind of node: its speed there times whatever slows it."""
+    rate = s.kinds.speed[s.jobs.klass[job], s.jobs.kind[job]]
+    for cause in range(s.paces.factor.shape[0]):
+        rate *= s.paces.factor[cause, job]
+    return float(rate)
+
+
+@jit
 def start(s: State, job: int, kind: int, now_s: float) -> None:
     """Start a job on the nodes that `pick` found; its place in the queue is the caller's affair."""
     jobs = s.jobs
@@ -178,7 +159,7 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
             s.ledger.devices[row] = choose(s, job, node, gpus)
         take(s, job, node, gpus, row, 1)
     jobs.state[job], jobs.kind[job] = RUNNING, kind
-    jobs.rate[job] = s.kinds.speed[jobs.klass[job], kind]
+    jobs.rate[job] = pace(s, job)
     jobs.asof_s[job] = now_s
     if np.isnan(jobs.start_s[job]):
         jobs.start_s[job] = now_s
@@ -217,6 +198,15 @@ def set_rate(s: State, job: int, rate: float, now_s: float) -> None:
     s.jobs.epoch[job] += 1
     if rate > 0.0:
         book(s, job, now_s + s.jobs.left_s[job] / rate)
+
+
+@entry
+def slow(s: State, job: int, cause: int, factor: float, now_s: float) -> None:
+    """Let a cause slow a job by a factor from now on; one that waits starts with it."""
+    if s.paces.factor[cause, job] != factor:
+        s.paces.factor[cause, job] = factor
+        if s.jobs.state[job] == RUNNING:
+            set_rate(s, job, pace(s, job), now_s)
 
 
 @jit

@@ -6,8 +6,9 @@ import numpy as np
 
 from sim.kernel.devices import changed
 from sim.kernel.jit import entry
-from sim.kernel.job import better, open_row, requeue
+from sim.kernel.job import better, requeue
 from sim.kernel.levels import show
+from sim.kernel.rows import open_row
 from sim.state.columns import DOWN, HOLDS
 from sim.state.handle import State
 from sim.state.words import Ended

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import jit
-from sim.state.columns import BLOCK, F8, Order
+from sim.state.arrays import F8
+from sim.state.columns import BLOCK, Order
 
 
 @jit

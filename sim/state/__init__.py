@@ -6,7 +6,7 @@ To add a column: a field in columns.py with its unit in the name; its first valu
 Begin with: words.py (the states), then columns.py.
 """
 
-from sim.state.columns import Rule, Taste
+from sim.state.answers import Rule, Taste
 from sim.state.handle import State
 from sim.state.inventory import AbstractCluster, Homogeneous, Inventory, Pool, Pools
 from sim.state.words import Ended, JobState

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from sim.errors import ScenarioError
+from sim.state.answers import Answers, Taste
+from sim.state.arrays import F8
 from sim.state.columns import (
     APART,
     BLOCK,
-    F8,
     HEAD,
     LAST,
     LEFT,
@@ -32,14 +33,12 @@ from sim.state.columns import (
     Ledger,
     Nodes,
     Order,
-    Rule,
-    Score,
+    Paces,
     Scratch,
-    Taste,
     Usage,
-    Yield,
 )
-from sim.state.devices import NO_SCORE, cache_of, devices_of, forms_of
+from sim.state.devices import cache_of, devices_of
+from sim.state.fits import fits_never
 from sim.state.handle import State
 from sim.state.inventory import Inventory
 from sim.state.words import JobState
@@ -152,60 +151,6 @@ def kinds_of(inventory: Inventory, nodes: Nodes, speed: F8, order: np.ndarray) -
     )  # fmt: skip
 
 
-def fits_never(jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool) -> np.ndarray:
-    """Return (n,) whether a job fits on no kind even when the cluster is empty and whole."""
-    ever = np.zeros(len(jobs.gpus), np.bool_)
-    plain = (jobs.mcpu == 0) & (jobs.mem_bytes == 0)
-    for kind, size in enumerate(kinds.size):  # GPUs alone are counted at once
-        many = int((nodes.kind == kind).sum())
-        each = np.where(jobs.chunk_gpus < 0, np.minimum(jobs.gpus, size), jobs.chunk_gpus)
-        full = np.where(each > 0, -(-jobs.gpus // np.maximum(each, 1)), jobs.chunks)
-        loose = (jobs.chunk_gpus < 0) & scatter & (jobs.gpus <= many * int(size))
-        loose &= jobs.milli == WHOLE
-        room = loose | ((each <= size) & (full <= many) & ((each > 0) | (jobs.gpus == 0)))
-        ever |= plain & room & (kinds.speed[jobs.klass, kind] > 0.0)
-    never = ~ever
-    rows = np.flatnonzero(~plain)
-    if rows.size:
-        distinct, which = forms_of(jobs, rows)
-        good = np.array([any_kind(row, kinds, nodes, scatter) for row in distinct], np.bool_)
-        never[rows] = ~good[which.reshape(-1)]
-    return never
-
-
-def any_kind(row: np.ndarray, kinds: Kinds, nodes: Nodes, scatter: bool) -> bool:
-    """Return whether a gang of this shape fits some kind of node while all are empty."""
-    klass, gpus, chunks, chunk, mcpu, mem, milli = (int(v) for v in row)
-    for kind in np.flatnonzero(kinds.speed[klass] > 0):
-        here = nodes.kind == kind
-        size = int(kinds.size[kind])
-        if chunk < 0 and scatter and gpus > 0 and milli == WHOLE:
-            share = np.full(here.sum(), size)
-            if mcpu:
-                share = np.minimum(share, nodes.mcpu[here] * gpus // mcpu)
-            if mem:
-                share = np.minimum(share, nodes.mem_bytes[here] * gpus // mem)
-            if share.sum() >= gpus:
-                return True
-            continue
-        each = min(gpus, size) if chunk < 0 else chunk
-        many = gpus // each if each > 0 else chunks
-        rest = gpus - each * many
-        good = [
-            (nodes.gpus[here] >= g)
-            & (nodes.mcpu[here] >= _part(mcpu, g, gpus, chunks))
-            & (nodes.mem_bytes[here] >= _part(mem, g, gpus, chunks))
-            for g in (each, rest)
-        ]
-        if good[0].sum() >= many and (rest == 0 or good[1].sum() >= many + 1):
-            return True
-    return False
-
-
-def _part(total: int, gpus: int, of_gpus: int, chunks: int) -> int:
-    return -(-total * gpus // of_gpus) if of_gpus else -(-total // max(chunks, 1))
-
-
 def ranked(nodes: Nodes, node_key: F8) -> Nodes:
     """Return the nodes in placement's own order: least key first, ties to the lower number."""
     by_rank = np.argsort(node_key, kind="stable").astype(np.int64)
@@ -259,17 +204,9 @@ def usage_of(jobs: Jobs, half_life_s: float | None) -> Usage:
     return Usage(half, np.zeros(many), np.zeros(many), np.zeros(many))
 
 
-def assemble(
-    jobs: Jobs,
-    nodes: Nodes,
-    kinds: Kinds,
-    rule: Rule,
-    taste: Taste,
-    gives: Yield,
-    score: Score = NO_SCORE,
-    half_life_s: float | None = None,
-) -> State:
+def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
+    rule, taste, gives, score, half_life_s = answers
     jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
     devices = devices_of(jobs, nodes, rule, gives, score)
     n, m = len(jobs.gpus), len(nodes.kind)
@@ -294,6 +231,6 @@ def assemble(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
         ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
         whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
-        usage_of(jobs, half_life_s),
+        usage_of(jobs, half_life_s), Paces(np.ones((0, n))),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-F8 = NDArray[np.float64]
-I8 = NDArray[np.int64]
-I4 = NDArray[np.int32]
-"""Only the ledger is kept this narrow; all else is int64, so that each verb is compiled once."""
-I1 = NDArray[np.int8]
-B1 = NDArray[np.bool_]
+from sim.state.answers import Rule, Score, Taste, Yield
+from sim.state.arrays import B1, F8, I1, I4, I8
 
 BLOCK = 256
 """Rows a block of an `Order`: large enough to be searched rarely, small enough to be shifted."""
@@ -139,53 +132,6 @@ class Events(NamedTuple):
     cancel: I8  # rows that may give up, in order of (cancel_s, row)
 
 
-class Rule(NamedTuple):
-    """The start rule, in numbers: what may start behind a blocked job, and what is kept for it.
-
-    `depth` jobs behind the first blocked one are looked at; the first `reserves` blocked ones get a
-    reservation, by counts of GPUs or of specific nodes; with `interval_s` > 0 this is done by a
-    periodic cycle apart from the strict pass of every event.
-    """
-
-    depth: int = 0
-    reserves: int = 0
-    by_nodes: bool = False
-    interval_s: float = 0.0
-    resolution_s: float = 0.0
-    window_s: float = np.inf
-    group_s: float = 0.0
-    idle_first: bool = True
-    whole_nodes: bool = True
-
-
-class Yield(NamedTuple):
-    """Who gives way to whom, in numbers: preemption, and rounds.
-
-    With `tail` a blocked job takes the nodes of running jobs from the end of the order, with
-    `rebuild` the running set is made anew in order at each pass. `turns`: the queue policy says
-    when its order changes by itself.
-    """
-
-    tail: bool = False
-    rebuild: bool = False
-    strictly: bool = True  # equals in the order's key do not give way to each other
-    in_vain: bool = False  # gives way even where the taker then still does not fit
-    min_run_s: float = 0.0  # a job is left alone so long after a start
-    checkpoint_s: float = 0.0  # work kept in steps of; 0 keeps all, inf nothing
-    cost_s: float = 0.0  # work that each interruption adds
-    round_s: float = 0.0  # passes only at multiples of this, and GPUs held until one
-    turns: bool = False
-
-
-class Taste(NamedTuple):
-    """Placement's answer: which levels of free GPUs it likes, least first, and how gangs spread."""
-
-    level: I8  # levels in order of liking
-    group: I8  # (groups + 1,) levels of one group are alike
-    scatter: bool = False  # a gang may take any free GPUs, on as few nodes as possible
-    runs: bool = False  # a gang takes whole runs of consecutive nodes
-
-
 class Devices(NamedTuple):
     """The GPUs of each node one by one, where jobs share them or a placement scores them."""
 
@@ -194,26 +140,6 @@ class Devices(NamedTuple):
     free_milli: I8  # (nodes, most) thousandths free; 0 beyond a node's own
     held: I8  # (nodes, most + 1) chunks that hold so many whole devices; of 0: shares
     change: I8  # (nodes,) by rank: counts what happened to the node
-
-
-class Score(NamedTuple):
-    """Placement's answer where it scores nodes: what each term weighs, and the terms' numbers."""
-
-    on: bool
-    tries: bool  # a share takes the device on which it scores best, else the tightest
-    weight: I8  # (terms,) see `words.Term`
-    resource: I8  # (3,) weight of cores, memory, GPUs in the terms of requests and capacity
-    scale_mcpu: float  # what counts as one whole, of cores and of GPUs
-    scale_milli: float
-    used_pct: I8  # the points of the shape: so full …
-    worth: I8  # … so good
-    often: F8  # (typical,) share of jobs like it
-    mcpu: I8  # (typical,) what it asks for
-    gpus: I8
-    milli: I8
-    size: I8  # (typical,) its row in `sizes`
-    allowed: B1  # (typical, kinds)
-    sizes: I8  # the distinct thousandths, rising
 
 
 class Cache(NamedTuple):
@@ -236,6 +162,12 @@ class Usage(NamedTuple):
     gpu_s: F8  # (tenants,) GPU time as of `asof_s`, half of it forgotten each half-life
     gpus: F8  # (tenants,) held now
     asof_s: F8
+
+
+class Paces(NamedTuple):
+    """What slows or speeds each job besides its kind of node; no rows where nothing does."""
+
+    factor: F8  # (causes, jobs) see `words.Cause`; a job's rate is its speed times all of them
 
 
 class Scratch(NamedTuple):
@@ -293,6 +225,7 @@ TABLES: dict[str, Any] = {
     "score": Score,
     "cache": Cache,
     "usage": Usage,
+    "paces": Paces,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,

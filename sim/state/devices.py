@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim.errors import ScenarioError
-from sim.state.columns import PLENTY, WHOLE, Cache, Devices, Jobs, Nodes, Rule, Score, Yield
+from sim.state.answers import Rule, Score, Yield
+from sim.state.columns import PLENTY, WHOLE, Cache, Devices, Jobs, Nodes
 from sim.state.words import Term
 
 MOST_GPUS = 62

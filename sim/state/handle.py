@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from sim.state.answers import Rule, Score, Taste, Yield
 from sim.state.cache import folder
 from sim.state.columns import (
     TABLES,
@@ -21,12 +22,9 @@ from sim.state.columns import (
     Ledger,
     Nodes,
     Order,
-    Rule,
-    Score,
+    Paces,
     Scratch,
-    Taste,
     Usage,
-    Yield,
 )
 
 os.environ.setdefault("NUMBA_OPT", "2")  # a fifth off the first compile; runs are as fast
@@ -80,6 +78,7 @@ class State:
     score: Score
     cache: Cache
     usage: Usage
+    paces: Paces
     pick: Scratch
     kept: Scratch
     ahead: Scratch

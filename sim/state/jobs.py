@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sim.state.columns import F8, WHOLE, Jobs
+from sim.state.arrays import F8
+from sim.state.columns import WHOLE, Jobs
 from sim.state.words import JobState
 
 OUTCOMES = {"": JobState.COMPLETED} | {

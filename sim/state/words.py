@@ -55,6 +55,19 @@ class Term(IntEnum):
     """How evenly full its resources would be."""
 
 
+class Cause(IntEnum):
+    """What may slow or speed a running job besides its kind of node; a factor of its rate each."""
+
+    SIZE = 0
+    """It runs on more or fewer GPUs than its work was told for."""
+    SHARED = 1
+    """Others compute on the same devices."""
+    FABRIC = 2
+    """Others send over the same links."""
+    NODE = 3
+    """Its slowest node."""
+
+
 class Ended(IntEnum):
     """Why a row of the ledger ended."""
 

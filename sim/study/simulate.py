@@ -19,6 +19,7 @@ from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
 from sim.state import Inventory, JobState, State, build
+from sim.state.answers import Answers
 from sim.state.columns import LEFT, NOW
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.jobs import OUTCOMES, jobs_of
@@ -71,8 +72,8 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     own = type(scenario.queue).turn_s is not AbstractQueuePolicy.turn_s
     gives = scenario.preemption.rule()
     gives = gives._replace(turns=own and scenario.queue.refresh_s == gives.round_s == 0.0)
-    made = build.assemble(columns, nodes, kinds, scenario.backfill.rule(), taste, gives, score,
-                          scenario.queue.half_life_s)  # fmt: skip
+    rule, half_life_s = scenario.backfill.rule(), scenario.queue.half_life_s
+    made = build.assemble(columns, nodes, kinds, Answers(rule, taste, gives, score, half_life_s))
     made.tenant_names = tuple(tenants)
     everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)

@@ -7,7 +7,8 @@ from dataclasses import fields
 from typing import Any
 
 from sim.errors import ScenarioError
-from sim.state.columns import PLENTY, Rule
+from sim.state.answers import Rule
+from sim.state.columns import PLENTY
 
 
 class AbstractBackfill(abc.ABC):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.state.columns import F8, Jobs, Nodes
+from sim.state.arrays import F8
+from sim.state.columns import Jobs, Nodes
 from sim.state.devices import Scoring
 
 

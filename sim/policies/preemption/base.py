@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from sim.errors import ScenarioError
-from sim.state.columns import Yield
+from sim.state.answers import Yield
 
 
 class AbstractPreemption(abc.ABC):

@@ -7,7 +7,7 @@ import abc
 import numpy as np
 
 from sim.policies.queue.shares import JobView
-from sim.state.columns import F8, I4
+from sim.state.arrays import F8, I4
 
 
 class AbstractQueuePolicy(abc.ABC):

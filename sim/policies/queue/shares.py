@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sim.policies.queue.view import Jobs
-from sim.state.columns import F8, PLENTY
+from sim.state.arrays import F8
+from sim.state.columns import PLENTY
 from sim.state.words import JobState
 
 

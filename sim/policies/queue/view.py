@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.state.columns import F8
+from sim.state.arrays import F8
 from sim.state.handle import State
 from sim.state.words import JobState
 

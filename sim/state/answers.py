@@ -1,0 +1,86 @@
+"""What policies answer, in numbers that the kernels read; none of it changes in a run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.state.arrays import B1, F8, I8
+
+
+class Rule(NamedTuple):
+    """The start rule, in numbers: what may start behind a blocked job, and what is kept for it.
+
+    `depth` jobs behind the first blocked one are looked at; the first `reserves` blocked ones get a
+    reservation, by counts of GPUs or of specific nodes; with `interval_s` > 0 this is done by a
+    periodic cycle apart from the strict pass of every event.
+    """
+
+    depth: int = 0
+    reserves: int = 0
+    by_nodes: bool = False
+    interval_s: float = 0.0
+    resolution_s: float = 0.0
+    window_s: float = np.inf
+    group_s: float = 0.0
+    idle_first: bool = True
+    whole_nodes: bool = True
+
+
+class Yield(NamedTuple):
+    """Who gives way to whom, in numbers: preemption, and rounds.
+
+    With `tail` a blocked job takes the nodes of running jobs from the end of the order, with
+    `rebuild` the running set is made anew in order at each pass. `turns`: the queue policy says
+    when its order changes by itself.
+    """
+
+    tail: bool = False
+    rebuild: bool = False
+    strictly: bool = True  # equals in the order's key do not give way to each other
+    in_vain: bool = False  # gives way even where the taker then still does not fit
+    min_run_s: float = 0.0  # a job is left alone so long after a start
+    checkpoint_s: float = 0.0  # work kept in steps of; 0 keeps all, inf nothing
+    cost_s: float = 0.0  # work that each interruption adds
+    round_s: float = 0.0  # passes only at multiples of this, and GPUs held until one
+    turns: bool = False
+
+
+class Taste(NamedTuple):
+    """Placement's answer: which levels of free GPUs it likes, least first, and how gangs spread."""
+
+    level: I8  # levels in order of liking
+    group: I8  # (groups + 1,) levels of one group are alike
+    scatter: bool = False  # a gang may take any free GPUs, on as few nodes as possible
+    runs: bool = False  # a gang takes whole runs of consecutive nodes
+
+
+class Score(NamedTuple):
+    """Placement's answer where it scores nodes: what each term weighs, and the terms' numbers."""
+
+    on: bool
+    tries: bool  # a share takes the device on which it scores best, else the tightest
+    weight: I8  # (terms,) see `words.Term`
+    resource: I8  # (3,) weight of cores, memory, GPUs in the terms of requests and capacity
+    scale_mcpu: float  # what counts as one whole, of cores and of GPUs
+    scale_milli: float
+    used_pct: I8  # the points of the shape: so full …
+    worth: I8  # … so good
+    often: F8  # (typical,) share of jobs like it
+    mcpu: I8  # (typical,) what it asks for
+    gpus: I8
+    milli: I8
+    size: I8  # (typical,) its row in `sizes`
+    allowed: B1  # (typical, kinds)
+    sizes: I8  # the distinct thousandths, rising
+
+
+class Answers(NamedTuple):
+    """What the policies of a scenario answered: all that `build.assemble` needs of them."""
+
+    rule: Rule
+    taste: Taste
+    gives: Yield
+    score: Score
+    half_life_s: float | None = None  # of what tenants have used; None where nobody asks
