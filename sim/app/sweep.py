@@ -32,6 +32,18 @@ HEADLINE = {
     "occupancy_frac": ("occupancy",),
     "makespan_s": ("makespan_s",),
     "jain_tenants": ("jain_tenants",),
+    "for_gpus_mean_s": ("waited_for", "for_gpus_s"),
+    "scattered_mean_s": ("waited_for", "scattered_s"),
+    "held_back_mean_s": ("waited_for", "held_back_s"),
+    "wait_1_s": ("by_size", "1", "wait_s", "mean"),
+    "wait_2_7_s": ("by_size", "2-7", "wait_s", "mean"),
+    "wait_8_s": ("by_size", "8", "wait_s", "mean"),
+    "wait_9_64_s": ("by_size", "9-64", "wait_s", "mean"),
+    "wait_65_s": ("by_size", ">64", "wait_s", "mean"),
+    "fragmentation_frac": ("fragmentation",),
+    "restarts": ("restarts",),
+    "lost_gpu_s": ("lost_gpu_s",),
+    "worst_tenant_slowdown": ("worst_tenant_slowdown",),
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sim import files
+from sim.report import why
 from sim.units import human_s
 
 LABELS = {
@@ -174,7 +175,7 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
     first = next(iter(runs.values()), {})
     designs = []
     for name, own in runs.items():
-        seen = {metric: known(own, metric) for metric in LABELS}
+        seen = {metric: known(own, metric) for metric in (*LABELS, *why.LABELS)}
         designs.append(
             Design(
                 name,
@@ -204,8 +205,26 @@ def answer(made: Comparison) -> str:
         return f"{text}, over {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}."
     text = f"{text}, {difference('wait_mean_s', change)} against {first.name}"
     if change.half is None:
-        return f"{text}. One common seed says nothing of chance: ask with more."
-    return f"{text}." if change.clear else f"{text}; that may be chance."
+        text = f"{text}. One common seed says nothing of chance: ask with more."
+    elif not change.clear:
+        return f"{text}; that may be chance."
+    else:
+        text = f"{text}."
+    return f"{text} {why.reason(best.means, first.means)}".rstrip()
+
+
+def grounds(made: Comparison) -> list[tuple[str, dict[str, str]]]:
+    """Return the labels of what tells why, in groups, without columns that no run has."""
+    kept = []
+    for title, names in why.GROUPS:
+        known = {
+            name: why.LABELS[name]
+            for name in names
+            if any(v for design in made.designs for v in design.values[name].values())
+        }
+        if known:
+            kept.append((title, known))
+    return kept
 
 
 def page(made: Comparison) -> str:
@@ -219,6 +238,7 @@ def page(made: Comparison) -> str:
     text: str = environment().get_template("compare.html.j2").render(
         designs=made.designs,
         labels=made.labels(),
+        grounds=grounds(made),
         answer=QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), answer(made)),
         best=best_of(made),
         said=said,

@@ -80,6 +80,20 @@ def canvas(width: float, height: float, rows: int = 1) -> tuple[Any, Any]:
     return figure, axes
 
 
+def beside(width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure and its two axes side by side, in the page's own style."""
+    from matplotlib.figure import Figure
+
+    with style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(1, 2)
+        for axis in axes:
+            axis.spines[["top", "right", "left"]].set_visible(False)
+            axis.set_axisbelow(True)
+            axis.tick_params(length=0, pad=5)
+    return figure, axes
+
+
 def svg(figure: Any, said: str) -> str:
     """Return the figure as an SVG element that says what it shows to those who cannot see it."""
     import matplotlib as mpl

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim import files, table
-from sim.report import figures
+from sim.report import figures, why
 from sim.results.metrics.jobs import SIZES
 from sim.units import human_s
 
@@ -199,6 +199,9 @@ def page(result: Result) -> str:
         ended=fates(result.metrics["jobs"]),
         over_time=[figures.over_time(result, width) for width in WIDTHS],
         waits=[figures.waits(result, SIZES, width) for width in WIDTHS],
+        why=held(why.told(result)),
+        causes=[why.by_cause(result, width) for width in WIDTHS],
+        fared=[why.by_tenant(result, width) for width in WIDTHS],
         queued=bool(table.to_numpy(result.timeline, "waiting_jobs").any()),
         started=result.metrics["wait_s"]["mean"] is not None,
         sizes=rows(result.metrics["by_size"]),

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from sim import table
+from sim.results.causes import causes
 from sim.results.result import Result
 from sim.results.segments import held, outages
 from sim.results.timeline import timeline
@@ -39,9 +40,7 @@ def held_by_job(state: State, end_s: float) -> np.ndarray:
     return np.bincount(job[job >= 0], spent, len(state.jobs.gpus))
 
 
-def jobs_table(
-    state: State, request: pa.Table, inventory: Inventory, held_gpu_s: np.ndarray
-) -> pa.Table:
+def jobs_table(state: State, request: pa.Table, inventory: Inventory, end_s: float) -> pa.Table:
     """Return the JOBS table, then the trace's own columns as they were."""
     jobs = state.jobs
     started = ~np.isnan(jobs.start_s)
@@ -58,9 +57,10 @@ def jobs_table(
         "gpu_type": words(np.where(jobs.kind >= 0, jobs.kind, len(types) - 1), types),
         "work_s": jobs.work_s,
         "walltime_s": jobs.walltime_s,
-        "gpu_s": held_gpu_s,
+        "gpu_s": held_by_job(state, end_s),
         "restarts": jobs.restarts,
         "lost_s": jobs.lost_s,
+        **causes(state, end_s)._asdict(),
     }
     for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
                  "mem_bytes", "gpu_milli", "min_gpus", "max_gpus"):  # fmt: skip
@@ -146,7 +146,7 @@ def result(
     names = node_names(inventory)
     said = dict(manifest) | {"queue_peak": int(state.face.n[PEAK])}
     return Result(
-        jobs=jobs_table(state, request, inventory, held_by_job(state, end_s)),
+        jobs=jobs_table(state, request, inventory, end_s),
         ledger=ledger_table(state, request, names),
         nodes=nodes_table(state, inventory, names, end_s),
         timeline=timeline(state, end_s),

@@ -18,6 +18,7 @@ WHOLE = 1000.0
 """Thousandths of a whole GPU."""
 OTHERS = "(others)"
 MEASURES = ("wait_s", "jct_s", "bounded_slowdown")
+CAUSES = ("for_gpus_s", "scattered_s", "held_back_s")
 
 
 def ratio(part: float, whole: float) -> Number:
@@ -25,10 +26,25 @@ def ratio(part: float, whole: float) -> Number:
     return float(part) / float(whole) if whole > 0.0 else None
 
 
+def reasons(columns: dict[str, F8], rows: np.ndarray) -> dict[str, Number]:
+    """Return what some jobs waited for, mean seconds a job by cause; None where it is not told."""
+    found: dict[str, Number] = {}
+    for name in CAUSES:
+        own = columns[name][rows]
+        known = own[~np.isnan(own)]
+        found[name] = float(known.mean()) if known.size else None
+    return found
+
+
 def fared(columns: dict[str, F8], rows: np.ndarray) -> dict[str, Any]:
-    """Return how some jobs fared: their number and the spread of each measure."""
+    """Return how some jobs fared: how many they are, the spread of each measure, and why."""
     found: dict[str, Any] = {"jobs": int(rows.sum()) if rows.dtype == bool else len(rows)}
-    return found | {name: spread(columns[name][rows]) for name in MEASURES}
+    found |= {name: spread(columns[name][rows]) for name in MEASURES}
+    return found | {
+        "waited_for": reasons(columns, rows),
+        "restarts": int(columns["restarts"][rows].sum()),
+        "lost_gpu_s": float(columns["lost_gpu_s"][rows].sum()),
+    }
 
 
 def tenants(result: Result, columns: dict[str, F8], counted: np.ndarray) -> dict[str, Any]:
@@ -51,14 +67,15 @@ def tenants(result: Result, columns: dict[str, F8], counted: np.ndarray) -> dict
     return found
 
 
-def fairness(result: Result, columns: dict[str, F8], counted: np.ndarray) -> Number:
-    """Return Jain's index of the tenants' mean bounded slowdowns."""
+def slowdowns(result: Result, columns: dict[str, F8], counted: np.ndarray) -> F8:
+    """Return the mean bounded slowdown of each tenant of whom a job has ended."""
     code, names = table.codes(result.jobs, "tenant", "(none)")
     slow = columns["bounded_slowdown"]
     rows = counted & ~np.isnan(slow)
     many = np.bincount(code[rows], minlength=len(names))
     total = np.bincount(code[rows], slow[rows], len(names))
-    return jain(total[many > 0] / many[many > 0])
+    means: F8 = total[many > 0] / many[many > 0]
+    return means
 
 
 def lost_gpu_s(columns: dict[str, F8]) -> F8:
@@ -86,7 +103,7 @@ def cluster(result: Result, columns: dict[str, F8]) -> dict[str, Any]:
     span_s, warm_s = (float(result.manifest.get(k) or 0.0) for k in ("end_s", "warmup_s"))
     late = lines["time_s"] >= warm_s
     gpus = float(table.to_numpy(result.nodes, "gpus").sum())
-    lost = lost_gpu_s(columns)
+    lost = columns["lost_gpu_s"]
     held = float(table.to_numpy(result.nodes, "busy_gpu_s").sum())
     ended = columns["end_s"][~np.isnan(columns["end_s"])]
     submit = columns["submit_s"]
@@ -117,8 +134,9 @@ def summary(result: Result) -> dict[str, Any]:
     never happened: a job that never started has no wait.
     """
     names = ("submit_s", "start_s", "end_s", "wait_s", "jct_s", "work_s", "gpus", "gpu_s",
-             "restarts", "lost_s")  # fmt: skip
+             "restarts", "lost_s", *CAUSES)  # fmt: skip
     columns = {name: table.to_numpy(result.jobs, name) for name in names}
+    columns["lost_gpu_s"] = lost_gpu_s(columns)
     columns["bounded_slowdown"] = bounded_slowdown(columns["jct_s"], columns["work_s"])
     counted = columns["submit_s"] >= float(result.manifest.get("warmup_s") or 0.0)
     states = pc.value_counts(result.jobs.column("state")).to_pylist()
@@ -129,11 +147,13 @@ def summary(result: Result) -> dict[str, Any]:
         if rows.any():
             sizes[name] = fared(columns, rows)
     everyone = fared(columns, counted)
+    slow = slowdowns(result, columns, counted)
     return {
         "jobs": {"submitted": result.jobs.num_rows} | dict(sorted(by_state.items())),
-        **{name: everyone[name] for name in MEASURES},
+        **{name: everyone[name] for name in (*MEASURES, "waited_for")},
         **cluster(result, columns),
-        "jain_tenants": fairness(result, columns, counted),
+        "jain_tenants": jain(slow),
+        "worst_tenant_slowdown": float(slow.max()) if slow.size else None,
         "by_size": sizes,
         "by_tenant": tenants(result, columns, counted),
     }

@@ -1,0 +1,148 @@
+"""What jobs waited for: GPUs that were not free, GPUs in the wrong places, or their turn."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.results.segments import F8, Segments, held, outages, waits
+from sim.state import State
+from sim.state.columns import WHOLE
+
+MOST = 48
+"""Shapes of jobs told apart, those that waited longest in all; the causes of others stay nan."""
+
+
+class Causes(NamedTuple):
+    """The time each job waited, after restarts too, by cause: (jobs,) seconds each."""
+
+    for_gpus_s: F8  # fewer GPUs were free than it asks for
+    scattered_s: F8  # enough were free, but not side by side as it needs them
+    held_back_s: F8  # they lay ready: order, a reservation, cores or memory kept it waiting
+
+
+class Steps(NamedTuple):
+    """What is free on each kind of node after each change, in order of time."""
+
+    time_s: F8  # (changes,)
+    kind: np.ndarray  # (changes,) kind of node it was on
+    before: np.ndarray  # (changes,) thousandths of GPUs free on that node before it
+    after: np.ndarray
+
+
+def steps_of(state: State, end_s: float) -> Steps:
+    """Return every change of what is free on a node; changes of one instant and node are one."""
+    times, nodes, change = [], [], []
+    for part, node in (held(state, end_s), outages(state, end_s)):
+        times += [part.begin_s, part.end_s]
+        nodes += [node, node]
+        milli = np.rint(part.weight * WHOLE).astype(np.int64)
+        change += [-milli, milli]
+    at_s: F8 = np.concatenate(times)
+    node, step = np.concatenate(nodes), np.concatenate(change)
+    order = np.lexsort((at_s, node))
+    at_s, node, step = at_s[order], node[order], step[order]
+    total = np.cumsum(step)
+    last = np.ones(len(at_s), np.bool_)
+    last[:-1] = (node[1:] != node[:-1]) | (at_s[1:] != at_s[:-1])
+    at_s, node, total = at_s[last], node[last], total[last]
+    first = np.ones(len(at_s), np.bool_)
+    first[1:] = node[1:] != node[:-1]
+    whole = state.nodes.gpus[node] * WHOLE
+    since = np.maximum.accumulate(np.where(first, np.arange(len(at_s)), 0))
+    after = whole + total - np.concatenate([[0], total[:-1]])[since]
+    before = np.where(first, whole, np.concatenate([[0], after[:-1]]))
+    order = np.argsort(at_s, kind="stable")
+    return Steps(at_s[order], state.nodes.kind[node[order]], before[order], after[order])
+
+
+def lasting(segments: Segments, steps: Steps, holds: np.ndarray, end_s: float) -> F8:
+    """Return for how long something held within each segment, (segments,) seconds.
+
+    `holds` is (changes,), from each change to the next; it holds before the first, when all is
+    free.
+    """
+    time_s = np.concatenate([[-np.inf], steps.time_s])
+    true = np.concatenate([[True], holds])
+    spans = np.diff(np.append(steps.time_s, max(end_s, steps.time_s[-1])))
+    total_s = np.concatenate([[0.0, 0.0], np.cumsum(spans * holds)])[:-1]
+    out = np.zeros(len(segments.begin_s))
+    for moment, sign in ((segments.end_s, 1.0), (segments.begin_s, -1.0)):
+        place = np.searchsorted(time_s, moment, side="right") - 1
+        start_s = np.where(place > 0, time_s[place], time_s[1])
+        out += sign * (total_s[place] + np.where(true[place], moment - start_s, 0.0))
+    return out
+
+
+def ready_on(state: State, steps: Steps, shape: np.ndarray, kind: int) -> tuple[np.ndarray, ...]:
+    """Return whether after each change enough is free on a kind, and side by side, (changes,) each.
+
+    A gang takes chunks of the same number of GPUs, each on a node of its own, and a last one of
+    what remains.
+    """
+    _, gpus, chunk, milli = (int(v) for v in shape)
+    size, many = int(state.kinds.size[kind]), int((state.nodes.kind == kind).sum())
+    here = steps.kind == kind
+
+    def count(before: np.ndarray, after: np.ndarray, at_first: int) -> np.ndarray:
+        total: np.ndarray = many * at_first + np.cumsum(np.where(here, after - before, 0))
+        return total
+
+    def nodes_with(least: int) -> np.ndarray:
+        before, after = (v.astype(np.int64) for v in (steps.before >= least, steps.after >= least))
+        return count(before, after, int(size * WHOLE >= least))
+
+    enough = count(steps.before, steps.after, size * WHOLE) >= gpus * milli
+    if gpus == 0 or (chunk < 0 and state.taste.scatter):
+        return enough, enough
+    each = min(gpus, size) if chunk < 0 else max(chunk, 1)
+    ready = nodes_with(each * milli) >= gpus // each
+    if gpus % each:
+        ready &= nodes_with(gpus % each * milli) > gpus // each
+    return enough, enough & ready
+
+
+def causes(state: State, end_s: float) -> Causes:
+    """Return what each job waited for, (jobs,) seconds each; their sum is all its waiting.
+
+    At each instant a waiting job lacks GPUs if on no kind of node that it may use as many are free
+    as it asks for; else they are scattered if on none of these kinds the nodes can give them in
+    the chunks it asks for; else it is held back. Of jobs of rare shapes, beyond `MOST`, nan.
+
+    Neglects: cores and memory, that shares of one node may lie on several devices, and nodes that
+    are up but not offered: what these keep from a job counts as held back.
+    """
+    jobs = state.jobs
+    segments, who = waits(state, end_s)
+    made = Causes(*(np.zeros(len(jobs.gpus)) for _ in Causes._fields))
+    if not len(who):
+        return made
+    waited_s = segments.end_s - segments.begin_s
+    steps = steps_of(state, end_s)
+    if not len(steps.time_s):  # nothing ever ran
+        made.held_back_s[:] = np.bincount(who, waited_s, len(jobs.gpus))
+        return made
+    shape = np.stack([jobs.klass, jobs.gpus, jobs.chunk_gpus, jobs.milli])[:, who]
+    distinct, which = np.unique(shape, axis=1, return_inverse=True)
+    order = np.argsort(which.reshape(-1), kind="stable")
+    cut = np.searchsorted(which.reshape(-1)[order], np.arange(distinct.shape[1] + 1))
+    heavy = np.argsort(-np.bincount(which.reshape(-1), waited_s), kind="stable")
+    for n, k in enumerate(heavy):
+        rows = order[cut[k] : cut[k + 1]]
+        if n >= MOST:
+            for column in made:
+                column[who[rows]] = np.nan
+            continue
+        enough = np.zeros(len(steps.time_s), np.bool_)
+        ready = enough.copy()
+        for kind in np.flatnonzero(state.kinds.speed[distinct[0, k]] > 0.0):
+            here, side_by_side = ready_on(state, steps, distinct[:, k], int(kind))
+            enough |= here
+            ready |= side_by_side
+        own = Segments(*(column[rows] for column in segments))
+        free_s, ready_s = (lasting(own, steps, holds, end_s) for holds in (enough, ready))
+        parts = (waited_s[rows] - free_s, free_s - ready_s, ready_s)
+        for column, part_s in zip(made, parts, strict=True):
+            np.add.at(column, who[rows], np.maximum(part_s, 0.0))
+    return made
