@@ -29,7 +29,19 @@ FOREIGN = {  # where another's word must be said: a trace's own, rich's, Hydra's
     "app": {"task", "tasks"},
 }
 PURE = {  # knobs and columns without a dimension
-    *("alpha", "cv", "cpus", "cpus_per_gpu", "daily", "factor", "keep", "least", "load", "most"),
+    *(
+        "alpha",
+        "cv",
+        "cpus",
+        "cpus_per_gpu",
+        "daily",
+        "damping",
+        "factor",
+        "keep",
+        "least",
+        "load",
+        "most",
+    ),
     *("priorities", "tenants", "weekly", "weights", "work_factors"),
     *("age", "fair_share", "gpus", "qos", "size"),  # weights of factors
 }

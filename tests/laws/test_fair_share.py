@@ -7,8 +7,8 @@ from sim import Scenario, simulate
 from sim.engine import Failures
 from sim.errors import ScenarioError
 from sim.policies.backfill import NoBackfill
-from sim.policies.queue import AbstractQueuePolicy, Multifactor
-from sim.policies.queue.fair_tree import fair_tree
+from sim.policies.queue import AbstractQueuePolicy, Multifactor, MultifactorClassic
+from sim.policies.queue.fair_tree import OWN, classic, fair_tree
 from sim.state import Homogeneous
 from sim.workload import Given
 from tests.conftest import cluster, run
@@ -84,3 +84,37 @@ def test_wrong_shares_and_weights_are_told_at_once():
     told = str(error.value)
     for part in ("queue.age", "queue.shares.ml.a", "queue.shares.ml.shares", "queue.half_life_s"):
         assert part in told
+
+
+def test_classic_shares_are_those_of_the_formula():
+    """An account of 60 and one of 40 shares; in the first two users of equal shares."""
+    tree = {"ml": {OWN: 60, "a": 1, "b": 1}, "hpc": {OWN: 40, "c": 1}}
+    used = {"a": 30.0, "b": 10.0, "c": 60.0}
+    effective = {  # own use, moved by the user's part of the account to the account's use
+        "a": 0.3 + (0.4 - 0.3) * 0.5,
+        "b": 0.1 + (0.4 - 0.1) * 0.5,
+        "c": 0.6 + (0.6 - 0.6) * 1.0,
+    }
+    share = {"a": 0.3, "b": 0.3, "c": 0.4}
+    for damping in (1.0, 4.0):
+        want = {u: 2.0 ** (-effective[u] / share[u] / damping) for u in used}
+        assert classic(tree, used, damping) == pytest.approx(want, rel=1e-12)
+    assert set(classic(tree, {}, 1.0).values()) == {1.0}
+    assert classic({"x": 0, "y": 1}, {"x": 1.0}, 1.0) == {"x": 0.0, "y": 1.0}
+
+
+@pytest.mark.parametrize("policy", [Multifactor, MultifactorClassic])
+def test_use_of_those_who_always_want_more_goes_as_their_shares(policy):
+    """Two tenants whose queues never run dry, by fair share alone, on one node."""
+    shares, n = {"a": 3, "b": 1}, 3000
+    jobs = {
+        "submit_s": [0.0] * (2 * n), "gpus": [1] * (2 * n), "work_s": [100.0] * (2 * n),
+        "tenant": ["a"] * n + ["b"] * n,
+    }  # fmt: skip
+    choice = policy(age=0, size=0, gpus=0, qos=0, shares=shares, refresh_s=10.0,
+                    half_life_s=float("inf"))  # fmt: skip
+    result = run(jobs, nodes=1, queue=choice, horizon_s=20_000.0)
+    rows = result.jobs.to_pylist()
+    held = {t: sum(r["gpu_s"] for r in rows if r["tenant"] == t) for t in shares}
+    # a pass gives at most all 8 GPUs to one side for 100 s, of 160,000 GPU-seconds in all
+    assert held["a"] / sum(held.values()) == pytest.approx(0.75, abs=2 * 800 / 160_000)

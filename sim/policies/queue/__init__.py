@@ -13,6 +13,7 @@ from sim.policies.queue.fifo import Fifo
 from sim.policies.queue.las import Las
 from sim.policies.queue.ljf import Ljf
 from sim.policies.queue.multifactor import Multifactor
+from sim.policies.queue.multifactor_classic import MultifactorClassic
 from sim.policies.queue.priority import Priority
 from sim.policies.queue.sjf import Sjf
 from sim.policies.queue.smallest import Smallest
@@ -31,6 +32,7 @@ __all__ = [
     "Las",
     "Ljf",
     "Multifactor",
+    "MultifactorClassic",
     "Priority",
     "Sjf",
     "Smallest",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
 from sim.policies.queue.fair_tree import fair_tree, faults, users
 
 
-@final
 @dataclass(frozen=True)
 class Multifactor(AbstractQueuePolicy):
     """Greatest sum of weights times factors in [0, 1] first.
@@ -54,11 +53,15 @@ class Multifactor(AbstractQueuePolicy):
         return (self.age * age + self.fair_share * fair_share + self.size * size
                 + self.gpus * gpus + self.qos * qos)  # fmt: skip
 
+    def fair(self, tree: Mapping[str, Any], used: Mapping[str, float]) -> dict[str, float]:
+        """Return each user's factor of fair share: the rank in the fair tree."""
+        return fair_tree(tree, used)
+
     def key(self, jobs: JobView, now_s: float | F8) -> F8:
         """Return minus the priority, (k,)."""
         named = set(users(self.shares))
         tree = {name: 1.0 for name in jobs.tenant_names if name not in named} | dict(self.shares)
-        rank = fair_tree(tree, dict(zip(jobs.tenant_names, jobs.used_gpu_s, strict=True)))
+        rank = self.fair(tree, dict(zip(jobs.tenant_names, jobs.used_gpu_s, strict=True)))
         fair = np.array([rank[name] for name in jobs.tenant_names])[jobs.tenant]
         asked = jobs.asked_share
         return -self.points(

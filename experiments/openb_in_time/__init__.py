@@ -1,0 +1,1 @@
+"""What fragmentation costs in waiting, on OpenB's nodes and pods."""
