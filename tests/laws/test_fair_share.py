@@ -8,7 +8,8 @@ from sim.engine import Failures
 from sim.errors import ScenarioError
 from sim.policies.backfill import NoBackfill
 from sim.policies.queue import AbstractQueuePolicy, Multifactor, MultifactorClassic
-from sim.policies.queue.fair_tree import OWN, classic, fair_tree
+from sim.policies.queue.classic_share import classic
+from sim.policies.queue.fair_tree import OWN, fair_tree
 from sim.state import Homogeneous
 from sim.workload import Given
 from tests.conftest import cluster, run

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from sim.errors import ScenarioError
-from sim.policies.queue.fair_tree import classic
+from sim.policies.queue.classic_share import classic
 from sim.policies.queue.multifactor import Multifactor
 
 
