@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 
-from tests.truth import openb
+from experiments.validation import openb
+from tests.conftest import shared
 
 EXACT = ("02-DotProd", "03-GpuClustering", "04-GpuPacking", "05-BestFit", "06-FGD")
 POINTS = 0.01 + 1e-9  # both sides are rounded to 2 places
 FEW = [("default", 42), ("default", 47), ("gpuspec25", 43), ("gpushare80", 44), ("multigpu20", 45),
        ("multigpu30", 42), ("cpu200", 46)]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _truth_is_here():
+    shared("groundtruth", "openb")
 
 
 def agrees(variant, seed, policy):

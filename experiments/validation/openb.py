@@ -5,12 +5,14 @@ Source: github.com/alibaba/clusterdata (cluster-trace-gpu-v2023) and Q. Weng et 
 Fragmentation, USENIX ATC 2023, whose authors published the curves.
 """
 
-import csv
+from __future__ import annotations
+
 from collections import Counter
 from functools import cache
 
 import numpy as np
 
+from experiments import validation
 from sim import Scenario, simulate
 from sim.policies.backfill import NoBackfill
 from sim.policies.placement import (
@@ -23,9 +25,7 @@ from sim.policies.placement import (
 )
 from sim.state import Inventory, Pool
 from sim.workload import Given
-from tests.conftest import shared
 
-FOLDER = ("groundtruth", "openb")
 POLICIES = {
     "02-DotProd": DotProduct(),
     "03-GpuClustering": GpuClustering(),
@@ -37,13 +37,13 @@ MIB = 2**20
 
 @cache
 def rows(name):
-    with shared(*FOLDER, name).open() as file:
-        return list(csv.DictReader(file))
+    """Return the rows of a file of the truth."""
+    return validation.rows("openb", name)
 
 
 @cache
 def orders():
-    with np.load(shared(*FOLDER, "arrival_order_and_node_priority.npz")) as file:
+    with np.load(validation.truth("openb", "arrival_order_and_node_priority.npz")) as file:
         return {name: file[name] for name in file.files}
 
 
@@ -97,7 +97,8 @@ def inventory(variant, seed):
     nodes = rows("openb_node_list_gpu_node.csv")
     order = np.argsort(orders()[f"{variant}_{seed}_nodeprio"])
     return Inventory(tuple(
-        Pool(n["sn"], 1, int(n["gpu"]), n["model"], int(n["cpu_milli"]) / 1000, int(n["memory_mib"]) * MIB)
+        Pool(n["sn"], 1, int(n["gpu"]), n["model"], int(n["cpu_milli"]) / 1000,
+             int(n["memory_mib"]) * MIB)
         for n in (nodes[i] for i in order)
     ))  # fmt: skip
 
