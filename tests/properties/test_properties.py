@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sim import Scenario, simulate
 from sim.engine import Failures
-from sim.policies.backfill import Easy, NoBackfill, Slurm
+from sim.policies.backfill import Easy, NoBackfill, Skip, Slurm
 from sim.policies.placement import (
     BestFit,
     Consecutive,
@@ -195,6 +195,19 @@ def test_easy_by_nodes_never_delays_the_head(seed, placement):
     first = next((i for i, w in enumerate(strict.jobs.column("wait_s").to_pylist()) if w > 0), None)
     if first is not None:  # the first job that ever waits is the first head: its promise is kept
         assert starts[first] <= strict.jobs.column("start_s").to_pylist()[first]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(PLACEMENTS), st.sampled_from(QUEUES))
+def test_who_lets_anything_pass_is_work_conserving(seed, placement, queue):
+    """Whoever waits does not fit: no job is held back while GPUs lie ready for it."""
+    rng = np.random.default_rng(seed)
+    rows = [(float(rng.integers(0, 60)), int(rng.choice([1, 2, 3, 4, 8, 12])),
+             float(rng.integers(1, 30))) for _ in range(40)]  # fmt: skip
+    rows.sort()
+    result = run(rows, 3, 8, queue=queue, backfill=Skip(depth=None), placement=placement)
+    assert result.metrics["waited_for"]["held_back_s"] == 0.0
+    assert sum(r["wait_s"] for r in result.jobs.to_pylist()) > 0.0
 
 
 def test_the_same_bytes_twice_and_other_bytes_for_another_seed(tmp_path):
