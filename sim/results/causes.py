@@ -94,7 +94,7 @@ def ready_on(state: State, steps: Steps, shape: np.ndarray, kind: int) -> tuple[
         return count(before, after, int(size * WHOLE >= least))
 
     enough = count(steps.before, steps.after, size * WHOLE) >= gpus * milli
-    if gpus == 0 or (chunk < 0 and state.taste.scatter):
+    if gpus == 0 or (chunk < 0 and state.taste.scatter and gpus > size):
         return enough, enough
     each = min(gpus, size) if chunk < 0 else max(chunk, 1)
     ready = nodes_with(each * milli) >= gpus // each
