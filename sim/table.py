@@ -67,6 +67,7 @@ JOB_REQUEST: Final[Columns] = (
     _f8("deadline_s", "s", "instant by which it should have ended, not before submit_s"),
     _i4("min_gpus", "least GPUs an elastic job runs on"),
     _i4("max_gpus", "most GPUs an elastic job can use"),
+    _f8("parallel_share", "", "share of an elastic job's work that more GPUs speed up"),
     _text("state", "how it ends when its work is done, a word of OUTCOMES; null: completed"),
     _f8("cancel_s", "s", "instant at which its user gives up if it still waits"),
 )
@@ -122,6 +123,8 @@ JOBS: Final[Columns] = (
     _f8("held_back_s", "s", "waited while they lay ready: order, a reservation, cores or memory"),
     *(_ASKED[name] for name in ("user", "priority", "eligible_s", "deadline_s")),
     *(_ASKED[name] for name in ("cpus", "mem_bytes", "gpu_milli", "min_gpus", "max_gpus")),
+    _ASKED["parallel_share"],
+    _i4("resizes", "times it was resized; no column where nobody is"),
 )
 LEDGER: Final[Columns] = (
     _text("job_id", "the job; null: an outage of the node"),

@@ -18,6 +18,7 @@ from sim.engine import AbstractProcess
 from sim.errors import RackplanError, ScenarioError
 from sim.files import find
 from sim.policies.backfill import AbstractBackfill
+from sim.policies.elastic import AbstractElastic
 from sim.policies.placement import AbstractPlacement
 from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
@@ -32,6 +33,7 @@ GROUPS: dict[str, type] = {
     "backfill": AbstractBackfill,
     "placement": AbstractPlacement,
     "preemption": AbstractPreemption,
+    "elastic": AbstractElastic,
     "failures": AbstractProcess,
 }
 KNOBS: dict[str, Any] = {
@@ -169,7 +171,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     knobs = builder.general(config)
     parts = {}
     for group, kind in GROUPS.items():
-        if config.get(group) or group not in ("failures", "preemption"):  # these may be left out
+        if config.get(group) or group not in ("failures", "preemption", "elastic"):  # these may be left out
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made
