@@ -319,6 +319,7 @@ def repace(s: State, rows: np.ndarray, speed: np.ndarray, cost_s: float, now_s: 
         jobs.walltime_s[job] = s.elastic.walltime_s[job] / speed[k]
         if jobs.state[job] != RUNNING:
             continue
+        s.face.n[HOLDS] = 0
         settle(s, job, now_s)
         remove(s.running, jobs.expect_s, job)
         old, new = jobs.rate[job], pace(s, job)

@@ -23,22 +23,31 @@ class Sizing:
 
     def __init__(self, policy: AbstractElastic) -> None:
         self.policy = policy
-        self._due_s, self._last_s = 0.0, -1.0
+        self._due_s, self._last_s, self._rows = 0.0, -1.0, 0
         self._aside = np.zeros(0, np.int64)  # held back until asked again
 
     def __call__(self, clock: Clock) -> None:
         """Make the pass that is due now."""
         now_s, every_s = float(clock.now), self.policy.refresh_s
-        clock.room(4 * pass_rows(clock.state))  # each that runs may shrink, start or grow
         state = clock.state
         if state.face.n[DIRTY] == 0 or now_s < self._due_s or now_s == self._last_s:
-            self.start(state, now_s)
+            if state.queue.n[2] > 0:
+                self.start(state, now_s)
+            else:
+                kernel.pass_sized(state, now_s, self._wake_s(now_s))
             return
+        rows = self._rows = self._rows or 4 * pass_rows(state)
+        if state.ledger.n[0] + rows > state.ledger.job.size:  # all may shrink, start and grow
+            clock.grow(8 * rows)
+            state = clock.state
         self._last_s = now_s
         self._due_s = (np.floor(now_s / every_s) + 1) * every_s if every_s > 0.0 else now_s
         self.resize(state, now_s)
         if state.running.n[2] == 0:
             self._due_s = 0.0  # time alone changes nothing
+
+    def _wake_s(self, now_s: float) -> float:
+        return self._due_s if self._due_s > now_s else np.inf
 
     def start(self, state: State, now_s: float) -> None:
         """Let waiting jobs start, those held back apart; one more pass comes when it is time."""
@@ -48,7 +57,7 @@ class Sizing:
             if fewer.size:
                 view = ElasticView(state, fewer, now_s, self.policy.speedup)
                 kernel.repace(state, fewer, view.speed(view.gpus), 0.0, now_s)
-        kernel.pass_sized(state, now_s, self._due_s if self._due_s > now_s else np.inf)
+        kernel.pass_sized(state, now_s, self._wake_s(now_s))
         if aside.size:
             kernel.let_go(state, aside)
 

@@ -66,7 +66,7 @@ class Pollux(AbstractSpeedup):
     def speed(self, gpus: I8, parallel_share: F8) -> F8:
         """Return the goodput, (k,), samples a second."""
         del parallel_share
-        made: F8 = best(self, int(np.max(gpus, initial=1)))[gpus]
+        made: F8 = best(self, 1 << int(np.max(gpus, initial=1)).bit_length())[gpus]
         return made
 
     def goodput(self, gpus: F8, batch: F8) -> F8:

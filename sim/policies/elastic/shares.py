@@ -50,17 +50,21 @@ def greedy(
     """
     room = gpus - int(least.sum())
     many = np.minimum(most, least + max(room, 0)) - least
-    row = np.repeat(np.arange(len(least)), many)
-    if row.size == 0:
+    if not many.any():
         return least.copy()
-    first = np.repeat(np.cumsum(many) - many, many)
-    size = least[row] + np.arange(len(row)) - first + 1
-    gain = worth(row, size) - worth(row, size - 1)
-    gain = np.where(size <= held[row], gain * factor, gain)
+    ends = np.cumsum(many + 1)
+    row = np.repeat(np.arange(len(least)), many + 1)
+    size = (least - ends + many + 1)[row] + np.arange(len(row))
+    value = worth(row, size)
+    steps = np.flatnonzero(size > least[row])
+    row, size, gain = row[steps], size[steps], value[steps] - value[steps - 1]
+    if factor > 1.0:
+        gain = np.where(size <= held[row], gain * factor, gain)
+    ends = np.cumsum(many)
     climbs = np.flatnonzero((gain[1:] > gain[:-1]) & (row[1:] == row[:-1]))
     for job in np.unique(row[climbs]):  # a GPU behind one worth less is had only through it
-        own = row == job
-        gain[own] = np.minimum.accumulate(gain[own])
+        own = gain[ends[job] - many[job] : ends[job]]
+        np.minimum.accumulate(own, out=own)
     taken = gain > 0.0
     if taken.sum() > room:
         least_gain = np.partition(gain, len(gain) - room)[len(gain) - room] if room > 0 else np.inf
