@@ -333,10 +333,14 @@ def repace(s: State, rows: np.ndarray, speed: np.ndarray, cost_s: float, now_s: 
 
 
 @entry
-def pass_sized(s: State, now_s: float, due_s: float) -> None:
-    """Run the pass that is due, and have one more at `due_s` at the latest."""
+def pass_sized(s: State, now_s: float, due_s: float, held: bool) -> None:
+    """Run the pass that is due, and have one more at `due_s` at the latest.
+
+    Not where nothing runs and nobody is `held` back: then time alone changes nothing.
+    """
     pass_apart(s, now_s)
-    s.face.t[TURN] = min(s.face.t[TURN], due_s)
+    if s.running.n[2] > 0 or held:
+        s.face.t[TURN] = min(s.face.t[TURN], due_s)
 
 
 @entry

@@ -34,7 +34,7 @@ class Sizing:
             if state.queue.n[2] > 0:
                 self.start(state, now_s)
             else:
-                kernel.pass_sized(state, now_s, self._wake_s(now_s))
+                self._pass(state, now_s)
             return
         rows = self._rows = self._rows or 4 * pass_rows(state)
         if state.ledger.n[0] + rows > state.ledger.job.size:  # all may shrink, start and grow
@@ -43,11 +43,12 @@ class Sizing:
         self._last_s = now_s
         self._due_s = (np.floor(now_s / every_s) + 1) * every_s if every_s > 0.0 else now_s
         self.resize(state, now_s)
-        if state.running.n[2] == 0:
+        if state.running.n[2] == 0 and not self._aside.size:
             self._due_s = 0.0  # time alone changes nothing
 
-    def _wake_s(self, now_s: float) -> float:
-        return self._due_s if self._due_s > now_s else np.inf
+    def _pass(self, state: State, now_s: float) -> None:
+        due_s = self._due_s if self._due_s > now_s else np.inf
+        kernel.pass_sized(state, now_s, due_s, self._aside.size > 0)
 
     def start(self, state: State, now_s: float) -> None:
         """Let waiting jobs start, those held back apart; one more pass comes when it is time."""
@@ -57,7 +58,7 @@ class Sizing:
             if fewer.size:
                 view = ElasticView(state, fewer, now_s, self.policy.speedup)
                 kernel.repace(state, fewer, view.speed(view.gpus), 0.0, now_s)
-        kernel.pass_sized(state, now_s, self._wake_s(now_s))
+        self._pass(state, now_s)
         if aside.size:
             kernel.let_go(state, aside)
 
