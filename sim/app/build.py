@@ -36,6 +36,8 @@ GROUPS: dict[str, type] = {
     "elastic": AbstractElastic,
     "failures": AbstractProcess,
 }
+LEFT_OUT = ("failures", "preemption", "elastic")
+"""Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {
     "seed": int,
     "horizon_s": float | None,
@@ -171,7 +173,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     knobs = builder.general(config)
     parts = {}
     for group, kind in GROUPS.items():
-        if config.get(group) or group not in ("failures", "preemption", "elastic"):  # these may be left out
+        if config.get(group) or group not in LEFT_OUT:
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made

@@ -20,8 +20,9 @@ def elastic_of(jobs: Jobs, columns: Mapping[str, np.ndarray] | None = None) -> E
         none, nothing = np.zeros(0, np.int64), np.zeros(0)
         return Elastic(none, none, none, nothing, nothing, none)
     told = jobs.gpus.copy()
-    least = np.maximum(filled(columns, "min_gpus", told), 1).astype(np.int64)
-    most = filled(columns, "max_gpus", told).astype(np.int64)
+    gpus = told.astype(np.float64)
+    least = np.maximum(filled(columns, "min_gpus", gpus), 1.0).astype(np.int64)
+    most = filled(columns, "max_gpus", gpus).astype(np.int64)
     rigid = (told == 0) | (least >= most)
     rows = np.flatnonzero(~rigid)
     for column in (jobs.mcpu, jobs.mem_bytes):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import pyarrow as pa
 
 from sim import kernel, table
 from sim.engine import Clock
@@ -92,22 +93,24 @@ def answer(policy: AbstractElastic, view: ElasticView, gpus: int, now_s: float) 
         if ((want == 0) | ((want >= view.least) & (want <= view.most))).all():
             return want.astype(np.int64)
     raise ScenarioError([
-        f"elastic: {policy!r} must give one whole number of GPUs a job, {view.gpus.shape}, from its "
-        "least to its most, or 0 for one that waits"
+        f"elastic: {policy!r} must give one whole number of GPUs a job, {view.gpus.shape}, from "
+        "its least to its most, or 0 for one that waits"
     ])  # fmt: skip
 
 
-def unused(policy: AbstractElastic, jobs: pa.Table) -> list[str]:
+def unused(policy: AbstractElastic, jobs: Any) -> list[str]:
     """Return notes on columns that nothing acts on."""
-    names = [name for name in ("min_gpus", "max_gpus", "parallel_share") if name in jobs.column_names]
-    if names and not policy.refresh_s < np.inf:
-        told = "kept, not acted on: each job runs on its gpus, no more and no fewer; choose `elastic`"
-        return [f"{', '.join(names)} {told}"]
-    if not names or policy.refresh_s == np.inf:
+    names = [n for n in ("min_gpus", "max_gpus", "parallel_share") if n in jobs.column_names]
+    if not names:
         return []
-    gpus = table.to_numpy(jobs, "gpus")
-    least, most = (table.to_numpy(jobs, name) for name in ("min_gpus", "max_gpus"))
-    elastic = (np.where(np.isnan(least), gpus, least) < np.where(np.isnan(most), gpus, most))
-    shaped = ~np.isnan(table.to_numpy(jobs, "nodes")) | ~np.isnan(table.to_numpy(jobs, "gpus_per_node"))
-    many = int((elastic & shaped).sum())
-    return [f"nodes, gpus_per_node not acted on: {many} elastic jobs have no shape"] if many else []
+    if policy.refresh_s == np.inf:
+        told = "kept, not acted on: each job runs on its gpus, no more and no fewer"
+        return [f"{', '.join(names)} {told}; see `elastic`"]
+    gpus, nodes, each, least, most = (
+        table.to_numpy(jobs, name)
+        for name in ("gpus", "nodes", "gpus_per_node", "min_gpus", "max_gpus")
+    )
+    elastic = np.where(np.isnan(least), gpus, least) < np.where(np.isnan(most), gpus, most)
+    many = int((elastic & ~(np.isnan(nodes) & np.isnan(each))).sum())
+    told = f"nodes, gpus_per_node not acted on: {many} elastic jobs have no shape"
+    return [told] if many else []

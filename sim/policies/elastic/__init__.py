@@ -1,7 +1,7 @@
 """How many GPUs elastic jobs have.
 
-Enters: the columns of the jobs that run and wait, and how many GPUs there are.   Leaves: a size each.
-May import: state, the queue's view of jobs, the ground.   Must not know: SimPy, numba, where jobs sit.
+Enters: columns of the jobs that run and wait, and the GPUs there are.   Leaves: a size each.
+May import: state, the queue's view of jobs, the ground.   Must not know: SimPy, numba, places.
 To add one: a file here with one frozen class; a YAML in conf/elastic/.
 Begin with: equal_shares.py, then marginal.py, then goodput.py.
 """

@@ -28,8 +28,8 @@ class Amdahl(AbstractSpeedup):
         """Refuse a share that is none."""
         if not 0.0 < self.parallel_share <= 1.0:
             raise ScenarioError([
-                f"elastic.speedup.parallel_share: is {self.parallel_share!r}; must be a share above "
-                "0, at most 1: without it no GPU more would help"
+                f"elastic.speedup.parallel_share: is {self.parallel_share!r}; must be a share "
+                "above 0, at most 1: without it no GPU more would help"
             ])  # fmt: skip
 
     def speed(self, gpus: I8, parallel_share: F8) -> F8:

@@ -23,9 +23,9 @@ class ElasticView(Jobs):
     Jobs that are not elastic are among them, with `least` = `most`.
     """
 
-    def __init__(self, state: State, rows: np.ndarray, now_s: float, curve: AbstractSpeedup) -> None:
+    def __init__(self, state: State, rows: np.ndarray, now_s: float, by: AbstractSpeedup) -> None:
         super().__init__(state, rows, now_s)
-        self._curve = curve
+        self._curve = by
         for name in ("told", "least", "most", "parallel_share", "resizes"):
             setattr(self, name, getattr(state.elastic, name)[rows])
 

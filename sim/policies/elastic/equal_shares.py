@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from sim.policies.elastic.amdahl import Amdahl
-from sim.policies.elastic.base import I8, AbstractElastic, AbstractSpeedup, ElasticView, refuse_wrong
+from sim.policies.elastic.base import (
+    I8,
+    AbstractElastic,
+    AbstractSpeedup,
+    ElasticView,
+    refuse_wrong,
+)
 from sim.policies.elastic.shares import admitted, level
 
 
@@ -21,7 +27,7 @@ class EqualShares(AbstractElastic):
     Neglects: kinds of GPU, of which each job has but one; where GPUs lie.
     """
 
-    speedup: AbstractSpeedup = Amdahl()
+    speedup: AbstractSpeedup = field(default_factory=Amdahl)
     refresh_s: float = 60.0
     cost_s: float = 30.0
 

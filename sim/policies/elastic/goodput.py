@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -38,7 +38,7 @@ class Goodput(AbstractElastic):
 
     fairness: float = -1.0
     held_factor: float = 1.2
-    speedup: AbstractSpeedup = Pollux()
+    speedup: AbstractSpeedup = field(default_factory=Pollux)
     refresh_s: float = 60.0
     cost_s: float = 30.0
 
@@ -59,7 +59,8 @@ class Goodput(AbstractElastic):
 
         def worth(row: np.ndarray, size: I8) -> F8:
             gain = jobs.speed(size, of[row]) / base[of[row]]
-            value: F8 = np.log(gain) if self.fairness == 0.0 else gain**self.fairness / self.fairness
+            power = self.fairness
+            value: F8 = np.log(gain) if power == 0.0 else gain**power / power
             return value
 
         held = np.where(jobs.running, jobs.gpus, 0)[of]

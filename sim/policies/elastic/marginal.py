@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -34,7 +34,7 @@ class Marginal(AbstractElastic):
     """
 
     held_factor: float = 1.0
-    speedup: AbstractSpeedup = Amdahl()
+    speedup: AbstractSpeedup = field(default_factory=Amdahl)
     refresh_s: float = 60.0
     cost_s: float = 30.0
 

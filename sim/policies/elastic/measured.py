@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -31,7 +32,7 @@ class Measured(AbstractSpeedup):
         for name, least in (("gpus", 1), ("speeds", 0.0)):
             points = list(getattr(self, name))
             object.__setattr__(self, name, tuple(points))
-            rises = all(a < b for a, b in zip(points, points[1:], strict=False))
+            rises = all(a < b for a, b in pairwise(points))
             good = points and points[0] >= least and points[0] > 0 and np.isfinite(points[-1])
             if not rises or not good:
                 found.append(f"{path}.{name}: is {points!r}; must be numbers above 0 that rise")

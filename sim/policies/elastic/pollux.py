@@ -49,17 +49,13 @@ class Pollux(AbstractSpeedup):
 
     def __post_init__(self) -> None:
         """Refuse numbers by which nothing could be computed."""
+        least = {"batch": 1, "gpu_batch": 1, "gamma": 1, "most_batch": self.batch, "sample_s": 1e-9}
         found = [
-            f"elastic.speedup.{knob.name}: is {getattr(self, knob.name)!r}; must be a number >= 0"
+            f"elastic.speedup.{knob.name}: is {getattr(self, knob.name)!r}; must be a number, at "
+            f"least {least.get(knob.name, 0)}"
             for knob in fields(self)
-            if not 0.0 <= getattr(self, knob.name) < np.inf
+            if not least.get(knob.name, 0) <= getattr(self, knob.name) < np.inf
         ]
-        for name, least in (("batch", 1), ("gpu_batch", 1), ("most_batch", self.batch), ("gamma", 1)):
-            if not getattr(self, name) >= least:
-                told = f"is {getattr(self, name)!r}; must be at least {least}"
-                found.append(f"elastic.speedup.{name}: {told}")
-        if not self.grad_s + self.sample_s > 0.0:
-            found.append("elastic.speedup.sample_s: is 0 beside grad_s; must be a time > 0")
         if found:
             raise ScenarioError(found)
 
