@@ -18,10 +18,10 @@ def held_s(result: Result) -> F8:
     code, names = table.codes(result.ledger, "job_id")
     begin_s, end_s = (table.to_numpy(result.ledger, name) for name in ("start_s", "end_s"))
     end_s = np.where(np.isnan(end_s), float(result.manifest.get("end_s") or 0.0), end_s)
-    order = np.lexsort((begin_s, code))
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (np.diff(code[order]) > 0) | (np.diff(begin_s[order]) > 0.0)
-    rows = order[first]
+    order = np.lexsort((end_s, begin_s, code))
+    last = np.ones(len(order), np.bool_)
+    last[:-1] = (np.diff(code[order]) > 0) | (np.diff(begin_s[order]) > 0.0)
+    rows = order[last]
     spent = np.bincount(code[rows], end_s[rows] - begin_s[rows], len(names))
     job, jobs = table.codes(result.jobs, "job_id")
     place = np.searchsorted(names, jobs)
