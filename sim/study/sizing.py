@@ -101,9 +101,12 @@ def answer(policy: AbstractElastic, view: ElasticView, gpus: int, now_s: float) 
 def unused(policy: AbstractElastic, jobs: Any) -> list[str]:
     """Return notes on columns that nothing acts on."""
     names = [n for n in ("min_gpus", "max_gpus", "parallel_share") if n in jobs.column_names]
+    acts = policy.refresh_s < np.inf
+    if not {"min_gpus", "max_gpus"} & set(names) and acts:
+        return ["no job says min_gpus or max_gpus: elastic resizes nobody; see workload.elastic"]
     if not names:
         return []
-    if policy.refresh_s == np.inf:
+    if not acts:
         told = "kept, not acted on: each job runs on its gpus, no more and no fewer"
         return [f"{', '.join(names)} {told}; see `elastic`"]
     gpus, nodes, each, least, most = (

@@ -157,6 +157,9 @@ def test_sizes_that_are_not_acted_on_are_kept_and_told():
     assert notes(NoElastic(), **sizes)[0].startswith("min_gpus, max_gpus kept, not acted on")
     assert not notes(NoElastic())
     assert not notes(EqualShares(), **sizes)
+    assert simulate(Scenario(Homogeneous(2), Given(GOOD), elastic=EqualShares())).manifest[
+        "notes"
+    ] == ["no job says min_gpus or max_gpus: elastic resizes nobody; see workload.elastic"]
     assert notes(EqualShares(), nodes=[1, 1, 2], **sizes) == [
         "nodes, gpus_per_node not acted on: 1 elastic jobs have no shape"
     ]

@@ -63,9 +63,9 @@ class AbstractElastic(abc.ABC):
         """
 
 
-def refuse_wrong(rule: Any) -> None:
-    """Raise ScenarioError with every time that is none."""
-    found = []
+def refuse_wrong(rule: Any, *others: str) -> None:
+    """Raise ScenarioError with every number that is wrong, and with what is found of others."""
+    found = [text for text in others if text]
     if not rule.refresh_s >= 0.0:
         told = "must be a time >= 0, such as '60 s'; 0: before every pass"
         found.append(f"elastic.refresh_s: is {rule.refresh_s!r}; {told}")

@@ -7,7 +7,6 @@ from typing import final
 
 import numpy as np
 
-from sim.errors import ScenarioError
 from sim.policies.elastic.base import (
     F8,
     I8,
@@ -44,11 +43,9 @@ class Goodput(AbstractElastic):
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""
-        refuse_wrong(self)
-        if not -100.0 <= self.fairness <= 1.0:
-            raise ScenarioError([
-                f"elastic.fairness: is {self.fairness!r}; must be a number from -100 to 1"
-            ])  # fmt: skip
+        wrong = not -100.0 <= self.fairness <= 1.0
+        told = f"elastic.fairness: is {self.fairness!r}; must be a number from -100 to 1"
+        refuse_wrong(self, told if wrong else "")
 
     def sizes(self, jobs: ElasticView, gpus: int, now_s: float) -> I8:
         """Return the sizes, (k,)."""
