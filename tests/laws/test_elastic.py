@@ -337,6 +337,19 @@ def test_waiting_jobs_start_on_fewer_gpus_than_they_asked_for():
     assert run(wide, 2, 8).jobs.column("state").to_pylist() == ["unfit"]
 
 
+def test_an_elastic_job_waits_for_its_least_and_finds_it_where_it_lies():
+    """Three jobs of 5 leave 3 on each of three nodes: 8 of them for the fourth, told for 16."""
+    jobs = {"submit_s": [0.0, 0.0, 0.0, 1.0, 2.0], "gpus": np.array([5, 5, 5, 16, 16], np.int32),
+            "work_s": [50.0, 50.0, 50.0, 9.0, 9.0], "min_gpus": [5, 5, 5, 8, 4],
+            "max_gpus": [5, 5, 5, 16, 16]}  # fmt: skip
+    result = run(jobs, 3, 8, elastic=EqualShares(Power(1.0), 1000.0, 0.0))
+    fourth, fifth = result.jobs.to_pylist()[3:]
+    assert (fourth["start_s"], fourth["gpu_s"]) == (1.0, 9.0 * 16)
+    assert fifth["start_s"] == fourth["end_s"] == 1.0 + 9.0 * 16 / 9
+    assert fifth["for_gpus_s"] == pytest.approx(fifth["wait_s"], rel=1e-12)
+    assert fifth["scattered_s"] == fifth["held_back_s"] == 0.0
+
+
 class Never(AbstractElastic):
     """Lets nobody run."""
 
