@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,17 @@ class ElasticView(Jobs):
 
     def speed(self, gpus: I8, of: np.ndarray | slice = slice(None)) -> F8:
         """Return the speed of the jobs `of` on `gpus` GPUs, relative to the GPUs as told."""
-        told, parallel = self.told[of], self.parallel_share[of]
-        made: F8 = self._curve.speed(gpus, parallel) / self._curve.speed(told, parallel)
+        made: F8 = self._curve.speed(gpus, self.parallel_share[of]) / self._told_speed[of]
         return made
+
+    @cached_property
+    def _told_speed(self) -> F8:
+        return self._curve.speed(self.told, self.parallel_share)
+
+    @cached_property
+    def running(self) -> np.ndarray:
+        """Return which of them run, (k,)."""
+        return super().running
 
 
 class AbstractElastic(abc.ABC):

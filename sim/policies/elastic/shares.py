@@ -37,6 +37,17 @@ def level(least: I8, most: I8, gpus: int) -> I8:
     return made
 
 
+def reached(gain: F8, row: I8, step: I8, climbs: I8) -> None:
+    """Lower the gain of a GPU behind one worth less: it is had only through that one."""
+    bent = np.zeros(int(row[-1]) + 1, np.bool_)
+    bent[climbs] = True
+    some = np.flatnonzero(bent[row])
+    place = (np.cumsum(bent) - 1)[row[some]], step[some]
+    table = np.full((int(bent.sum()), int(step.max()) + 1), np.inf)
+    table[place] = gain[some]
+    gain[some] = np.minimum.accumulate(table, axis=1)[place]
+
+
 def greedy(
     least: I8, most: I8, gpus: int, worth: Callable[[np.ndarray, I8], F8], held: I8, factor: float
 ) -> I8:
@@ -58,13 +69,13 @@ def greedy(
     value = worth(row, size)
     steps = np.flatnonzero(size > least[row])
     row, size, gain = row[steps], size[steps], value[steps] - value[steps - 1]
+    if len(gain) <= room and gain.min() > 0.0:
+        return least + many
     if factor > 1.0:
         gain = np.where(size <= held[row], gain * factor, gain)
-    ends = np.cumsum(many)
-    climbs = np.flatnonzero((gain[1:] > gain[:-1]) & (row[1:] == row[:-1]))
-    for job in np.unique(row[climbs]):  # a GPU behind one worth less is had only through it
-        own = gain[ends[job] - many[job] : ends[job]]
-        np.minimum.accumulate(own, out=own)
+    climbs = row[1:][(gain[1:] > gain[:-1]) & (row[1:] == row[:-1])]
+    if climbs.size:
+        reached(gain, row, size - least[row] - 1, climbs)
     taken = gain > 0.0
     if taken.sum() > room:
         least_gain = np.partition(gain, len(gain) - room)[len(gain) - room] if room > 0 else np.inf
