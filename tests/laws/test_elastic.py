@@ -9,7 +9,7 @@ import pytest
 from sim import Scenario, simulate
 from sim.engine import Failures
 from sim.errors import ScenarioError, TraceError
-from sim.policies.backfill import Easy, NoBackfill, Skip
+from sim.policies.backfill import Conservative, Easy, NoBackfill, Skip, Slurm
 from sim.policies.elastic import (
     AbstractElastic,
     Amdahl,
@@ -23,10 +23,13 @@ from sim.policies.elastic import (
 )
 from sim.policies.elastic.pollux import BATCHES
 from sim.policies.elastic.shares import greedy, level
-from sim.policies.placement import FewestNodes, Fgd, Pack, Spread
-from sim.policies.preemption import Tail
-from sim.policies.queue import Fifo, Priority
+from sim.policies.placement import Consecutive, FewestNodes, Fgd, Pack, Random, Spread
+from sim.policies.preemption import Rebuild, Tail
+from sim.policies.queue import Drf, Fifo, Multifactor, Priority, Smallest, Srtf, Tiresias
+from sim.rng import Streams
 from sim.state import Homogeneous, Inventory
+from sim.study.simulate import prepared
+from sim.study.simulate import run as simulate_run
 from sim.workload import Given
 from tests.conftest import run
 from tests.plain.test_same import MIXED, SMALL, workload
@@ -418,3 +421,75 @@ def test_choices_that_do_not_go_together_are_named():
         bad = Scenario(Homogeneous(2), elastic=EqualShares(), **more)
         assert any(issue.startswith(path) for issue in bad.issues())
         assert not Scenario(Homogeneous(2), elastic=NoElastic(), **more).issues()
+
+
+BESIDE = {
+    "Slurm's cycle": {"backfill": Slurm(interval_s=7.0, resolution_s=1.0)},
+    "conservative": {"backfill": Conservative(None)},
+    "rebuild": {"preemption": Rebuild(cost_s=2.0), "queue": Smallest()},
+    "random": {"placement": Random()},
+    "consecutive": {"placement": Consecutive()},
+    "asked always": {"queue": Srtf()},
+    "Tiresias": {"queue": Tiresias(), "preemption": Rebuild()},
+    "fair": {"queue": Drf()},
+}
+
+
+COUNTS = {"conservative", "rebuild", "Tiresias"}  # whole GPUs only: refused beside shares
+
+
+@pytest.mark.parametrize(("beside", "shares"), [
+    *((name, False) for name in BESIDE), *((name, True) for name in BESIDE if name not in COUNTS)
+])  # fmt: skip
+def test_beside_every_other_choice(beside, shares):
+    """All jobs end, and no device is ever held beyond 1000 thousandths."""
+    for seed in range(3):
+        made = workload(seed, 60, SMALL, 1.0)
+        rng = np.random.default_rng(seed)
+        made["min_gpus"] = np.maximum(made["gpus"] // 2, 1)
+        made["max_gpus"] = made["gpus"] * 2
+        made["tenant"] = [str(t) for t in rng.integers(0, 3, 60)]
+        if shares:
+            part = rng.random(60) < 0.4
+            for name in ("gpus", "min_gpus", "max_gpus"):
+                made[name] = np.where(part, 1, made[name])
+            made["gpu_milli"] = np.where(part, rng.choice([250, 500], 60), 1000)
+        result = simulate(Scenario(
+            cluster=Inventory(SMALL), workload=Given(made),
+            elastic=EqualShares(Amdahl(0.95), [0.0, 20.0, 60.0][seed], 2.0), **BESIDE[beside],
+        ))  # fmt: skip
+        states = set(result.jobs.column("state").to_pylist())
+        assert states <= {"completed", "unfit"}
+        changes = []
+        for r in result.ledger.to_pylist():
+            milli = r.get("gpu_milli", 1000)
+            devices = r["devices"].split("-") if shares else [""]
+            weight = milli if shares else 1000 * r["gpus"]
+            assert not shares or len(devices) == r["gpus"]
+            for device in devices:
+                changes.append((r["start_s"], 1, (r["node"], device), weight))
+                changes.append((r["end_s"], 0, (r["node"], device), -weight))
+        held, most = {}, 1000 if shares else 4000
+        for at in sorted(changes, key=lambda c: c[:2]):
+            held[at[2]] = held.get(at[2], 0) + at[3]
+            assert held[at[2]] <= most
+        for job in result.jobs.to_pylist():
+            if job["state"] == "completed":
+                assert job["gpu_s"] > 0.0
+
+
+def test_what_tenants_used_is_what_their_jobs_held():
+    made = workload(4, 80, SMALL, 1.0)
+    made["min_gpus"], made["max_gpus"] = np.ones(80), made["gpus"] * 3
+    made["tenant"] = [str(i % 3) for i in range(80)]
+    scenario = Scenario(Inventory(SMALL), Given(made), queue=Multifactor(half_life_s=math.inf),
+                        elastic=Marginal(1.0, Amdahl(0.9), 10.0, 1.0))  # fmt: skip
+    streams = Streams(1)
+    jobs = scenario.workload.request(streams, 12).jobs
+    state = prepared(scenario, Inventory(SMALL), jobs, streams)
+    state, _, _ = simulate_run(scenario, state, streams)
+    led, n = state.ledger, state.ledger.n[0]
+    spent = led.gpus[:n] * (led.end_s[:n] - led.start_s[:n])
+    held = np.bincount(state.jobs.tenant[led.job[:n]], spent, 3)
+    np.testing.assert_allclose(state.usage.gpu_s, held, rtol=1e-12)
+    assert (state.jobs.gpus == made["gpus"]).all()
