@@ -134,7 +134,7 @@ LEDGER: Final[Columns] = (
     _text("devices", "which GPUs of the node, from 0, as `0-3`; no column where not told apart"),
     _f8("start_s", "s", "from this instant", required=True),
     _f8("end_s", "s", "to this instant; null: still open when the run stopped"),
-    _text("why", "why it ended: open, done, node_fail, preempted, repaired, cut", required=True),
+    _text("why", "why it ended: open, done, node_fail, preempted, repaired, cut, resized", True),
 )
 NODES: Final[Columns] = (
     _text("node", "name of the node", required=True),
