@@ -171,6 +171,30 @@ def test_greedy_is_the_best_of_all_sharings_where_curves_bend_down(shape):
         assert sum(worth(j, g) for j, g in enumerate(made)) == pytest.approx(best, rel=1e-12)
 
 
+def test_greedy_is_one_gpu_at_a_time_whatever_the_curves():
+    """Also where they bend up, fall, or are level; GPUs held already count half as much again."""
+    rng = np.random.default_rng(6)
+    for _ in range(400):
+        value = rng.integers(0, 9, (5, 12)).cumsum(1) - rng.integers(0, 20, (5, 1))
+        value = value - 3.0 * rng.integers(0, 2, (5, 12))
+        least, held = rng.integers(1, 4, 5), rng.integers(0, 9, 5)
+        most = least + rng.integers(0, 8, 5)
+        gpus = int(rng.integers(least.sum(), most.sum() + 2))
+        sizes = least.copy()
+
+        def gain(j, sizes=sizes, value=value, held=held):
+            more = value[j, sizes[j] + 1] - value[j, sizes[j]]
+            return more * 1.5 if sizes[j] + 1 <= held[j] else more
+
+        for _ in range(gpus - least.sum()):
+            able = [j for j in range(5) if sizes[j] < most[j] and gain(j) > 0]
+            if not able:
+                break
+            sizes[max(able, key=lambda j: (gain(j), -j))] += 1
+        made = greedy(least, most, gpus, lambda j, g, value=value: value[j, g], held, 1.5)
+        assert made.tolist() == sizes.tolist()
+
+
 @pytest.mark.parametrize("policy", [
     Marginal(1.0, Amdahl(0.9), 0.0, 0.0), Marginal(1.0, Power(0.7), 0.0, 0.0),
     Goodput(-1.0, 1.0, Amdahl(0.9), 0.0, 0.0), Goodput(0.0, 1.0, Power(0.5), 0.0, 0.0),

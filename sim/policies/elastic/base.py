@@ -55,7 +55,10 @@ class AbstractElastic(abc.ABC):
     """How many GPUs each job has, asked every `refresh_s`; 0: before every scheduling pass.
 
     A job that is resized holds its GPUs for `cost_s` before it goes on. `speedup` says how fast a
-    job is on how many GPUs.
+    job is on how many GPUs. Between two askings jobs that wait start on what is free, from their
+    least up to their last size.
+
+    Neglects: that the start rule's reservations count on the sizes of now; moving a job whole.
     """
 
     refresh_s: float = math.inf
