@@ -125,7 +125,7 @@ def causes(state: State, end_s: float) -> Causes:
     if not len(steps.time_s):  # nothing ever ran
         made.held_back_s[:] = np.bincount(who, waited_s, len(jobs.gpus))
         return made
-    gpus, loose = jobs.gpus, np.zeros(len(jobs.gpus), np.int64)
+    gpus, loose = jobs.gpus, np.zeros(len(jobs.gpus), np.bool_)
     if state.elastic.least.size:
         gpus, loose = state.elastic.least, state.elastic.least < state.elastic.most
     shape = np.stack([jobs.klass, gpus, jobs.chunk_gpus, jobs.milli, loose])[:, who]
