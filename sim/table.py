@@ -67,6 +67,7 @@ JOB_REQUEST: Final[Columns] = (
     _f8("deadline_s", "s", "instant by which it should have ended, not before submit_s"),
     _i4("min_gpus", "least GPUs an elastic job runs on"),
     _i4("max_gpus", "most GPUs an elastic job can use"),
+    _f8("parallel_share", "", "share of an elastic job's work that more GPUs speed up"),
     _text("state", "how it ends when its work is done, a word of OUTCOMES; null: completed"),
     _f8("cancel_s", "s", "instant at which its user gives up if it still waits"),
 )
@@ -122,6 +123,8 @@ JOBS: Final[Columns] = (
     _f8("held_back_s", "s", "waited while they lay ready: order, a reservation, cores or memory"),
     *(_ASKED[name] for name in ("user", "priority", "eligible_s", "deadline_s")),
     *(_ASKED[name] for name in ("cpus", "mem_bytes", "gpu_milli", "min_gpus", "max_gpus")),
+    _ASKED["parallel_share"],
+    _i4("resizes", "times it was resized; no column where nobody is"),
 )
 LEDGER: Final[Columns] = (
     _text("job_id", "the job; null: an outage of the node"),
@@ -131,7 +134,7 @@ LEDGER: Final[Columns] = (
     _text("devices", "which GPUs of the node, from 0, as `0-3`; no column where not told apart"),
     _f8("start_s", "s", "from this instant", required=True),
     _f8("end_s", "s", "to this instant; null: still open when the run stopped"),
-    _text("why", "why it ended: open, done, node_fail, preempted, repaired, cut", required=True),
+    _text("why", "why it ended: open, done, node_fail, preempted, repaired, cut, resized", True),
 )
 NODES: Final[Columns] = (
     _text("node", "name of the node", required=True),

@@ -44,6 +44,7 @@ PURE = {  # knobs and columns without a dimension
     ),
     *("priorities", "tenants", "weekly", "weights", "work_factors"),
     *("age", "fair_share", "gpus", "qos", "size"),  # weights of factors
+    *("fairness", "gamma", "held_factor", "noise", "parallel_share", "speeds"),
 }
 
 
@@ -91,9 +92,9 @@ def test_a_column_says_its_unit_in_its_name(schema):
 def knobs():
     """Yield each parameter of each class that a configuration may name."""
     from sim import engine, state, workload
-    from sim.policies import backfill, placement, queue
+    from sim.policies import backfill, elastic, placement, queue
 
-    for room in (engine, state, workload, backfill, placement, queue):
+    for room in (engine, state, workload, backfill, elastic, placement, queue):
         for name in getattr(room, "__all__", dir(room)):
             made = getattr(room, name)
             bases = getattr(made, "__mro__", ())

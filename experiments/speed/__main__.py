@@ -29,6 +29,9 @@ LANES = [
     "1000 nodes, load 0.9, EASY by counts",
     "1000 nodes that fail and are repaired",
     "Tiresias with preemption, asked each minute",
+    "elastic jobs in equal shares, each minute",
+    "elastic jobs by marginal gain, each minute",
+    "elastic jobs by fair goodput, each minute",
     "a Python policy asked at every pass",
     "OpenB on 1213 nodes, FGD",
 ]

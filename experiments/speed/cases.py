@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from experiments.speed.load import columns
 from sim.engine import Failures
 from sim.policies.backfill import Easy, NoBackfill
+from sim.policies.elastic import EqualShares, Goodput, Marginal
 from sim.policies.placement import Fgd
 from sim.policies.preemption import Rebuild
 from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView, Tiresias
@@ -26,7 +27,7 @@ from sim.rng import Streams
 from sim.state import Homogeneous
 from sim.study import Scenario, simulate
 from sim.study.simulate import prepared, run
-from sim.workload import Given, NodeList, Trace
+from sim.workload import Given, MakeElastic, NodeList, Trace
 
 REPEATS = 3
 
@@ -49,9 +50,12 @@ class AskAlways(AbstractQueuePolicy):
 
 def lane(jobs: int, nodes: int, load: float, scenario: Scenario, horizon: bool = False) -> dict:
     """Return jobs and decisions per CPU-second of the simulation itself, median of runs."""
-    table = pa.table(columns(jobs, nodes * 8, load))
+    elastic = MakeElastic(0.5, 2.0)  # only acted on where the scenario's `elastic` does
+    table, small = (
+        elastic.apply(pa.table(columns(many, gpus, load)), np.random.default_rng(), gpus)
+        for many, gpus in ((jobs, nodes * 8), (2000, 80))
+    )
     rates = []
-    small = pa.table(columns(2000, 80, load))
     warm = Homogeneous(nodes=10).inventory()
     run(scenario, prepared(scenario, warm, small, Streams(1)), Streams(1), None)
     inventory = Homogeneous(nodes=nodes).inventory()
@@ -135,6 +139,9 @@ def case(name: str, jobs: int) -> dict:
         "Tiresias with preemption, asked each minute": (
             1000, 0.9, Scenario(queue=Tiresias(refresh_s=60.0), preemption=Rebuild()),
         ),
+        "elastic jobs in equal shares, each minute": (1000, 0.9, Scenario(elastic=EqualShares())),
+        "elastic jobs by marginal gain, each minute": (1000, 0.9, Scenario(elastic=Marginal())),
+        "elastic jobs by fair goodput, each minute": (1000, 0.9, Scenario(elastic=Goodput())),
         "a Python policy asked at every pass": (1000, 0.9, Scenario(queue=AskAlways())),
     }  # fmt: skip
     if name == "heapq":

@@ -76,5 +76,5 @@ def _knob(word: str, groups: dict[str, set[str]]) -> list[str]:
     if not match or match[1] in groups or match[1].split(".")[0] == "hydra":
         return [word]
     if NESTED.match(match[2]) and match[1].count(".") == 1:
-        return [f"~{match[1]}", "+" + word]
+        return [f"++{match[1]}=null", "++" + word]  # it may be null already
     return ["++" + word]

@@ -18,6 +18,7 @@ from sim.engine import AbstractProcess
 from sim.errors import RackplanError, ScenarioError
 from sim.files import find
 from sim.policies.backfill import AbstractBackfill
+from sim.policies.elastic import AbstractElastic
 from sim.policies.placement import AbstractPlacement
 from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
@@ -32,8 +33,11 @@ GROUPS: dict[str, type] = {
     "backfill": AbstractBackfill,
     "placement": AbstractPlacement,
     "preemption": AbstractPreemption,
+    "elastic": AbstractElastic,
     "failures": AbstractProcess,
 }
+LEFT_OUT = ("failures", "preemption", "elastic")
+"""Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {
     "seed": int,
     "horizon_s": float | None,
@@ -169,7 +173,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     knobs = builder.general(config)
     parts = {}
     for group, kind in GROUPS.items():
-        if config.get(group) or group not in ("failures", "preemption"):  # these may be left out
+        if config.get(group) or group not in LEFT_OUT:
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made

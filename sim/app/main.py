@@ -116,7 +116,9 @@ def answer(config: DictConfig) -> bool:
     references(cast("Any", OmegaConf.to_container(config, resolve=False)))
     plain = cast("Any", OmegaConf.to_container(config, resolve=True))
     question = scenario(plain, folders())
-    overrides = [o.lstrip("+") for o in here.overrides.task if not o.startswith("~")]
+    words = [o.lstrip("+") for o in here.overrides.task if not o.startswith("~")]
+    said_after = {o.split("=", 1)[0]: i for i, o in enumerate(words)}
+    overrides = [o for i, o in enumerate(words) if said_after[o.split("=", 1)[0]] == i]
     many = here.mode == RunMode.MULTIRUN
     folder = claimed(Path(here.runtime.output_dir), many or chosen(), bool(plain["overwrite"]))
     said = {"command": command(overrides), "overrides": overrides, "knobs": plain}

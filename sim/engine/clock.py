@@ -34,10 +34,11 @@ class Clock(simpy.Environment):
         decide: Callable[[State, float], None] | None = None,
         pause: Callable[[State, float], None] | None = None,
         stop: Stop | None = None,
+        apart: Callable[[Clock], None] | None = None,
     ) -> None:
         super().__init__()
         self.state = state
-        self._decide, self._pause = decide, pause
+        self._decide, self._pause, self._apart = decide, pause, apart
         self._watchers: dict[int, simpy.Event] = {}
         self._room = pass_rows(state) * (1 + int(state.face.n[APART]))  # who gives way may start
         self._budget = self._due = 1_000  # events between two pauses, and at the next
@@ -64,7 +65,10 @@ class Clock(simpy.Environment):
             self._decide(self.state, self._now)
             self.state.face.n[ASKED] = 1
         elif why == Why.PASS:
-            kernel.pass_apart(self.state, self._now)
+            if self._apart is not None:
+                self._apart(self)
+            else:
+                kernel.pass_apart(self.state, self._now)
         elif why == Why.FULL:
             self.grow(self._room)
         elif why == Why.WAKE:

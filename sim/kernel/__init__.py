@@ -12,18 +12,38 @@ from sim.kernel.advance import Why, advance, rekey, standing
 from sim.kernel.apart import pass_apart
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
+from sim.kernel.resize import (
+    as_told,
+    front,
+    grow,
+    hold_back,
+    let_go,
+    pass_sized,
+    present,
+    repace,
+    set_aside,
+)
 
 __all__ = [
     "Why",
     "advance",
+    "as_told",
     "fail",
+    "front",
     "give_up",
+    "grow",
+    "hold_back",
+    "let_go",
     "offer",
     "on_node",
     "pass_apart",
+    "pass_sized",
+    "present",
     "rekey",
+    "repace",
     "repair",
     "requeue",
+    "set_aside",
     "set_rate",
     "standing",
     "withdraw",

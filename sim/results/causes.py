@@ -79,9 +79,9 @@ def ready_on(state: State, steps: Steps, shape: np.ndarray, kind: int) -> tuple[
     """Return whether after each change enough is free on a kind, and side by side, (changes,) each.
 
     A gang takes chunks of the same number of GPUs, each on a node of its own, and a last one of
-    what remains.
+    what remains; an elastic job takes them where they lie.
     """
-    _, gpus, chunk, milli = (int(v) for v in shape)
+    _, gpus, chunk, milli, loose = (int(v) for v in shape)
     size, many = int(state.kinds.size[kind]), int((state.nodes.kind == kind).sum())
     here = steps.kind == kind
 
@@ -94,7 +94,8 @@ def ready_on(state: State, steps: Steps, shape: np.ndarray, kind: int) -> tuple[
         return count(before, after, int(size * WHOLE >= least))
 
     enough = count(steps.before, steps.after, size * WHOLE) >= gpus * milli
-    if gpus == 0 or (chunk < 0 and state.taste.scatter and gpus > size):
+    spread = chunk < 0 and state.taste.scatter and gpus > size
+    if gpus == 0 or loose or spread:
         return enough, enough
     each = min(gpus, size) if chunk < 0 else max(chunk, 1)
     ready = nodes_with(each * milli) >= gpus // each
@@ -107,8 +108,9 @@ def causes(state: State, end_s: float) -> Causes:
     """Return what each job waited for, (jobs,) seconds each; their sum is all its waiting.
 
     At each instant a waiting job lacks GPUs if on no kind of node that it may use as many are free
-    as it asks for; else they are scattered if on none of these kinds the nodes can give them in
-    the chunks it asks for; else it is held back. Of jobs of rare shapes, beyond `MOST`, nan.
+    as it asks for, an elastic one as its least; else they are scattered if on none of these kinds
+    the nodes can give them in the chunks it asks for; else it is held back. Of jobs of rare shapes,
+    beyond `MOST`, nan.
 
     Neglects: cores and memory, that shares of one node may lie on several devices, and nodes that
     are up but not offered: what these keep from a job counts as held back.
@@ -123,7 +125,10 @@ def causes(state: State, end_s: float) -> Causes:
     if not len(steps.time_s):  # nothing ever ran
         made.held_back_s[:] = np.bincount(who, waited_s, len(jobs.gpus))
         return made
-    shape = np.stack([jobs.klass, jobs.gpus, jobs.chunk_gpus, jobs.milli])[:, who]
+    gpus, loose = jobs.gpus, np.zeros(len(jobs.gpus), np.bool_)
+    if state.elastic.least.size:
+        gpus, loose = state.elastic.least, state.elastic.least < state.elastic.most
+    shape = np.stack([jobs.klass, gpus, jobs.chunk_gpus, jobs.milli, loose])[:, who]
     distinct, which = np.unique(shape, axis=1, return_inverse=True)
     order = np.argsort(which.reshape(-1), kind="stable")
     cut = np.searchsorted(which.reshape(-1)[order], np.arange(distinct.shape[1] + 1))

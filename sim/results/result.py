@@ -87,6 +87,11 @@ class Result:
             "queue, mean / most": f"{found['queue_jobs']['mean']:,.1f} / "
             f"{found['queue_jobs']['max']:,} jobs",
         }
+        if resized := found.get("elastic"):
+            many = resized["gpus"]["mean"]
+            told["elastic jobs"] = f"{resized['jobs']:,}, resized {resized['resizes']:,} times" + (
+                "" if many is None else f"; {many:,.1f} GPUs each in the mean"
+            )
         if self.rejected is not None and self.rejected.num_rows:
             told["rows set aside"] = f"{self.rejected.num_rows:,}; rejected.parquet says why"
         return {name: text for name, text in told.items() if text}

@@ -63,9 +63,11 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory, end_s: flo
         **causes(state, end_s)._asdict(),
     }
     for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
-                 "mem_bytes", "gpu_milli", "min_gpus", "max_gpus"):  # fmt: skip
+                 "mem_bytes", "gpu_milli", "min_gpus", "max_gpus", "parallel_share"):  # fmt: skip
         if name in request.column_names:
             values[name] = request.column(name)
+    if state.elastic.resizes.size:
+        values["resizes"] = state.elastic.resizes
     if "tenant" not in values:
         values["tenant"] = pa.nulls(request.num_rows, pa.string())
     made = table.from_numpy(table.JOBS, values)

@@ -84,3 +84,4 @@ class Answers(NamedTuple):
     gives: Yield
     score: Score
     half_life_s: float | None = None  # of what tenants have used; None where nobody asks
+    slows: bool = False  # something may slow or speed jobs besides their kind of node

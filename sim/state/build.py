@@ -26,6 +26,7 @@ from sim.state.columns import (
     WHOLE,
     WORD,
     Agenda,
+    Elastic,
     Events,
     Face,
     Jobs,
@@ -38,10 +39,11 @@ from sim.state.columns import (
     Usage,
 )
 from sim.state.devices import cache_of, devices_of
+from sim.state.elastic import at_least, elastic_of
 from sim.state.fits import fits_never
 from sim.state.handle import State
 from sim.state.inventory import Inventory
-from sim.state.words import JobState
+from sim.state.words import Cause, JobState
 
 
 def order_of(rows: int) -> Order:
@@ -204,10 +206,17 @@ def usage_of(jobs: Jobs, half_life_s: float | None) -> Usage:
     return Usage(half, np.zeros(many), np.zeros(many), np.zeros(many))
 
 
-def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers) -> State:
-    """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
-    rule, taste, gives, score, half_life_s = answers
-    jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
+def assemble(
+    jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, elastic: Elastic | None = None
+) -> State:
+    """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside.
+
+    `elastic`: between which sizes each job may be, where somebody sizes them.
+    """
+    rule, taste, gives, score, half_life_s, slows = answers
+    elastic = elastic_of(jobs) if elastic is None else elastic
+    least = at_least(jobs, elastic)
+    jobs.state[fits_never(least, kinds, nodes, taste.scatter)] = JobState.UNFIT
     devices = devices_of(jobs, nodes, rule, gives, score)
     n, m = len(jobs.gpus), len(nodes.kind)
     zero = jobs.gpus == 0
@@ -218,7 +227,7 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers) -> State:
     numbers = np.zeros(32, np.int64)
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
     numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
-    numbers[APART] = rule.reserves > 1 or gives.tail or gives.rebuild
+    numbers[APART] = rule.reserves > 1 or gives.tail or gives.rebuild or elastic.told.size > 0
     times = np.zeros(8)
     times[PLANNED] = -np.inf
     times[[SHADOW, PLAN, TURN]] = np.inf
@@ -231,6 +240,6 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers) -> State:
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
         ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
         whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
-        usage_of(jobs, half_life_s), Paces(np.ones((0, n))),
-        scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
+        usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if slows else 0, n))),
+        elastic, scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

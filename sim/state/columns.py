@@ -170,6 +170,21 @@ class Paces(NamedTuple):
     factor: F8  # (causes, jobs) see `words.Cause`; a job's rate is its speed times all of them
 
 
+class Elastic(NamedTuple):
+    """What sizes each job may have; no rows where nobody sizes jobs.
+
+    `jobs.gpus`, and what goes with it, says how many GPUs a job holds now, or would take if it
+    started; `told` how many its work and walltime were told for.
+    """
+
+    told: I8
+    least: I8
+    most: I8  # `least` of a job that is not elastic
+    walltime_s: F8  # as told, at `told` GPUs
+    parallel_share: F8  # of its work, which more GPUs speed up; nan: not told
+    resizes: I8  # so far
+
+
 class Scratch(NamedTuple):
     """Where a search leaves what it found."""
 
@@ -226,6 +241,7 @@ TABLES: dict[str, Any] = {
     "cache": Cache,
     "usage": Usage,
     "paces": Paces,
+    "elastic": Elastic,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,

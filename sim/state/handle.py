@@ -15,6 +15,7 @@ from sim.state.columns import (
     Agenda,
     Cache,
     Devices,
+    Elastic,
     Events,
     Face,
     Jobs,
@@ -79,6 +80,7 @@ class State:
     cache: Cache
     usage: Usage
     paces: Paces
+    elastic: Elastic
     pick: Scratch
     kept: Scratch
     ahead: Scratch

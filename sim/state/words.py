@@ -83,3 +83,5 @@ class Ended(IntEnum):
     """An outage of the node is over."""
     CUT = 5
     """The run stopped here."""
+    RESIZED = 6
+    """The job went on with more GPUs or fewer."""

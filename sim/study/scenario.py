@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sim.engine import AbstractProcess
 from sim.errors import ScenarioError
 from sim.policies.backfill import AbstractBackfill, Easy
+from sim.policies.elastic import AbstractElastic, NoElastic
 from sim.policies.placement import AbstractPlacement, Pack
 from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
@@ -31,6 +34,23 @@ def too_large(inventory: Inventory) -> list[str]:
     return found
 
 
+def misfits(scenario: Scenario) -> list[str]:
+    """Return with which other choices jobs cannot be resized."""
+    found, resized = [], getattr(scenario.elastic, "refresh_s", np.inf) < np.inf
+    scores = getattr(type(scenario.placement), "scoring", None) is not AbstractPlacement.scoring
+    if resized and scores:
+        found.append(
+            f"placement: is {type(scenario.placement).__name__}, which scores nodes for jobs whose "
+            "size stays; beside elastic it must be one that does not, such as pack"
+        )
+    if resized and scenario.rounds():
+        found.append(
+            "preemption.round_s: is set beside elastic, which says by elastic.refresh_s when jobs "
+            "are sized: set preemption.round_s=0"
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A cluster, a workload, and the choices that rule them: a field for each group of conf/.
@@ -44,16 +64,24 @@ class Scenario:
     backfill: AbstractBackfill = field(default_factory=Easy)
     placement: AbstractPlacement = field(default_factory=Pack)
     preemption: AbstractPreemption = field(default_factory=NoPreemption)
+    elastic: AbstractElastic = field(default_factory=NoElastic)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
     name: str = ""
     question: str = ""
 
+    def rounds(self) -> bool:
+        """Return whether passes are made in rounds."""
+        try:
+            return self.preemption.rule().round_s > 0.0
+        except (ScenarioError, AttributeError):
+            return False  # told elsewhere
+
     def clashes(self) -> bool:
         """Return whether rounds and a backfill cycle would both say when passes are made."""
         try:
-            return self.preemption.rule().round_s > 0.0 and self.backfill.rule().interval_s > 0.0
+            return self.rounds() and self.backfill.rule().interval_s > 0.0
         except (ScenarioError, AttributeError):
             return False  # told elsewhere
 
@@ -67,6 +95,7 @@ class Scenario:
             ("backfill", AbstractBackfill),
             ("placement", AbstractPlacement),
             ("preemption", AbstractPreemption),
+            ("elastic", AbstractElastic),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):
@@ -85,6 +114,7 @@ class Scenario:
                 "preemption.round_s: is set beside backfill.interval_s; passes are made either in "
                 "rounds or by Slurm's cycle: set one of them"
             )
+        found += misfits(self)
         if not self.horizon_s > 0.0:
             found.append(
                 f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end"

@@ -22,8 +22,10 @@ from sim.state import Inventory, JobState, State, build
 from sim.state.answers import Answers
 from sim.state.columns import LEFT, NOW
 from sim.state.devices import NO_SCORE, score_of
+from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.study.scenario import Scenario
+from sim.study.sizing import Sizing, unused
 
 EVERY_S = 0.2
 """Wall-clock seconds between two reports of progress."""
@@ -71,9 +73,13 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
             columns.draw[:] = scoring.draw
     own = type(scenario.queue).turn_s is not AbstractQueuePolicy.turn_s
     gives = scenario.preemption.rule()
-    gives = gives._replace(turns=own and scenario.queue.refresh_s == gives.round_s == 0.0)
+    sized = scenario.elastic.refresh_s < np.inf  # then a pass is due even if nobody waits
+    turns = own and scenario.queue.refresh_s == gives.round_s == 0.0
+    gives = gives._replace(turns=turns or sized)
     rule, half_life_s = scenario.backfill.rule(), scenario.queue.half_life_s
-    made = build.assemble(columns, nodes, kinds, Answers(rule, taste, gives, score, half_life_s))
+    answers = Answers(rule, taste, gives, score, half_life_s, slows=sized)
+    elastic = elastic_of(columns, numbers) if sized else None
+    made = build.assemble(columns, nodes, kinds, answers, elastic)
     made.tenant_names = tuple(tenants)
     everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
@@ -125,7 +131,8 @@ def run(
     """Run a prepared State; return it, when it ended, and `complete` or `interrupted`."""
     ask, every_s = asker(scenario.queue), scenario.queue.refresh_s
     watch = watcher(state, tell) if tell else None
-    clock = Clock(state, ask if every_s == 0.0 else None, watch, stop)
+    sizing = Sizing(scenario.elastic) if scenario.elastic.refresh_s < np.inf else None
+    clock = Clock(state, ask if every_s == 0.0 else None, watch, stop, sizing)
     if 0.0 < every_s < np.inf:
         clock.process(refresh(clock, ask, every_s))
     cluster = Cluster(clock)
@@ -136,6 +143,7 @@ def run(
         clock.finish(scenario.horizon_s)
     except KeyboardInterrupt:
         status = "interrupted"
+    kernel.as_told(clock.state)
     return clock.state, max(clock.now, float(clock.state.face.t[NOW])), status
 
 
@@ -167,7 +175,7 @@ def simulate(
             "question": scenario.question,
             "config": dict(config) if config is not None else repr(scenario),
             "inputs": dict(request.inputs),
-            "notes": list(request.notes),
+            "notes": [*request.notes, *unused(scenario.elastic, request.jobs)],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,
             "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},

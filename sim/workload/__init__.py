@@ -18,6 +18,7 @@ from sim.workload.durations import (
     LogNormal,
     Pareto,
 )
+from sim.workload.elastic import MakeElastic
 from sim.workload.factors import AbstractFactor, Constant, LogUniform, Uniform
 from sim.workload.given import Given
 from sim.workload.node_list import NodeList
@@ -53,6 +54,7 @@ __all__ = [
     "HyperExponential",
     "LogNormal",
     "LogUniform",
+    "MakeElastic",
     "Mix",
     "NodeList",
     "Pareto",

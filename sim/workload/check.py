@@ -37,6 +37,7 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "deadline_s": (0.0, LATEST_S, False),
     "min_gpus": (0, MOST, True),
     "max_gpus": (0, MOST, True),
+    "parallel_share": (0.0, 1.0, False),
     "cancel_s": (0.0, LATEST_S, False),
     "recorded_start_s": (-LATEST_S, LATEST_S, False),
     "recorded_end_s": (-LATEST_S, LATEST_S, False),
@@ -147,6 +148,14 @@ class Checker:
             if "min_gpus" in values and "max_gpus" in values:
                 wrong = values["min_gpus"] > values["max_gpus"]
                 self.blame(wrong, "min_gpus", "must not exceed max_gpus")
+                if "gpu_milli" in values:
+                    wrong = (values["min_gpus"] < values["max_gpus"]) & (values["gpu_milli"] < 1000)
+                    self.blame(wrong, "gpu_milli", "must be 1000: an elastic job takes whole GPUs")
+            for name, sign in (("min_gpus", 1.0), ("max_gpus", -1.0)):
+                if name in values:
+                    wrong = sign * values[name] > sign * values["gpus"]
+                    told = "must lie from min_gpus to max_gpus"
+                    self.blame(wrong, "gpus", told)
             if "nodes" in values and "gpus_per_node" in values:
                 gpus, each = values["gpus"], values["gpus_per_node"]
                 needs = np.where(each > 0, np.ceil(gpus / np.maximum(each, 1)), 0)
@@ -182,9 +191,6 @@ def checked(raw: Raw, on_error: OnError) -> tuple[pa.Table, list[Fault]]:
     unknown = [name for name in present if name not in _DTYPE]
     if told_of := [name for name in unknown if name not in raw.known]:
         raw.notes.append(f"unknown columns kept: {', '.join(told_of)}")
-    if elastic := [name for name in ("min_gpus", "max_gpus") if name in present]:
-        told = "kept, not acted on: each job runs on its gpus, no more and no fewer"
-        raw.notes.append(f"{', '.join(elastic)} {told}")
     columns = checker.columns | {name: raw.table.column(name) for name in unknown}
     table = pa.table(columns)
     return (table if checker.good.all() else table.filter(pa.array(checker.good))), checker.faults

@@ -22,6 +22,7 @@ from sim.workload.durations import AbstractDuration, Empirical, LogNormal
 from sim.workload.factors import AbstractFactor, Uniform
 from sim.workload.order import finished
 from sim.workload.sizes import AbstractSizes, Mix
+from sim.workload.transform import AbstractTransform
 
 
 @final
@@ -40,6 +41,7 @@ class Synthetic(AbstractWorkload):
     tenants : names with weights; None: no tenants.
     priorities : numbers with weights, greater goes first; None: no priorities.
     cpus_per_gpu, mem_per_gpu_bytes : held with each GPU; None: not counted.
+    elastic : which sizes jobs may have besides their own, such as MakeElastic; None: no other.
 
     Instant 0 is where the laws begin, so the first job comes later.
     Neglects: users who come back, and that long jobs are also wide (but for sizes.work_factors).
@@ -58,6 +60,7 @@ class Synthetic(AbstractWorkload):
     priorities: Mapping[float, float] | None = None
     cpus_per_gpu: float | None = None
     mem_per_gpu_bytes: float | None = None
+    elastic: AbstractTransform | None = None
 
     def rate(self, gpus: int) -> float:
         """Return the jobs a second for a cluster of so many GPUs."""
@@ -98,7 +101,10 @@ class Synthetic(AbstractWorkload):
         if isinstance(self.work, Empirical) and self.work.path is not None:
             inputs[self.work.path] = sha256(find(self.work.path))
         note = f"drawn at {rate:.6g} jobs a second"
-        return Request(finished(from_numpy(JOB_REQUEST, columns)), None, (note,), inputs)
+        jobs = from_numpy(JOB_REQUEST, columns)
+        if self.elastic is not None:
+            jobs = self.elastic.apply(jobs, streams.stream("elastic"), gpus)
+        return Request(finished(jobs), None, (note,), inputs)
 
     def _more(self, columns: dict[str, Any], streams: Streams, n: int) -> None:
         size, work, submit = columns["gpus"], columns["work_s"], columns["submit_s"]
@@ -146,6 +152,9 @@ class Synthetic(AbstractWorkload):
         if self.deadline is not None:
             example = "null, or a law of factors, such as Constant"
             found += rules.one_of(f"{path}.deadline", self.deadline, AbstractFactor, example)
+        if self.elastic is not None:
+            example = "null, or a transform, such as MakeElastic"
+            found += rules.one_of(f"{path}.elastic", self.elastic, AbstractTransform, example)
         for name in ("tenants", "priorities"):
             if (mix := getattr(self, name)) is not None:
                 found += rules.shares(f"{path}.{name}", mix)

@@ -1,11 +1,14 @@
 """All faults of a configuration at once, each with its path, its value and what would be right."""
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from sim.app import terminal
 from sim.app.asked import asked
 from sim.app.build import scenario
 from sim.errors import ScenarioError
+from sim.files import data_dir
 
 from .test_attacks import config, faults
 
@@ -117,9 +120,15 @@ def test_words_of_the_command_line_are_told_at_once(tmp_path):
 
 
 def test_a_nested_choice_takes_the_place_of_the_old_one():
-    words, _ = asked(["workload.work={_target_: sim.workload.Fixed, mean_s: 1 h}"])
-    assert words == ["~workload.work",
-                     "+workload.work={_target_: sim.workload.Fixed, mean_s: 1 h}"]  # fmt: skip
+    """Whether the knob holds another choice or none."""
+    for knob in ("workload.work", "workload.elastic", "workload.deadline"):
+        words, faults = asked([f"{knob}={{_target_: sim.workload.Fixed, mean_s: 1 h}}"])
+        assert not faults
+        with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+            made = OmegaConf.to_container(compose("config", words))
+        assert made["workload"][knob.split(".")[1]] == {
+            "_target_": "sim.workload.Fixed", "mean_s": "1 h"
+        }  # fmt: skip
 
 
 def test_a_notebook_is_looked_at(monkeypatch):
@@ -128,3 +137,15 @@ def test_a_notebook_is_looked_at(monkeypatch):
     monkeypatch.setattr(terminal, "in_notebook", lambda: True)
     with terminal.progress() as show:
         assert show is not None
+
+
+def test_faults_of_elastic_jobs_are_told_with_the_others():
+    falling = {"_target_": "sim.policies.elastic.Measured", "gpus": [1, 2], "speeds": [2, 1]}
+    bad = {"_target_": "sim.policies.elastic.Goodput", "cost_s": "2 parsecs", "speedup": falling}
+    told = faults(elastic=bad, horizon_s=-1)
+    for path in ("horizon_s", "elastic.cost_s", "elastic.speedup.speeds: is [2, 1]"):
+        assert any(text.startswith(path) for text in told), (path, told)
+    told = faults(elastic=bad | {"cost_s": -2, "fairness": 3.0, "speedup": {"_target_": "a.B"}})
+    assert [text.split(":")[0] for text in told] == [
+        "elastic.speedup._target_", "elastic.fairness", "elastic.cost_s"
+    ]  # fmt: skip

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from sim import Scenario, simulate
 from sim.errors import TraceError
+from sim.policies.elastic import EqualShares, NoElastic
 from sim.rng import Streams
+from sim.state import Homogeneous
 from sim.table import JOB_REQUEST, TRACE
 from sim.workload import Given
 
@@ -146,8 +148,21 @@ def test_columns_that_are_no_job_request_say_what_they_are_too():
 def test_sizes_that_are_not_acted_on_are_kept_and_told():
     got = request(min_gpus=[1, 4, None], max_gpus=[1, 8, 16])
     assert got.jobs.column("min_gpus").to_pylist() == [1, 4, None]
-    assert any(note.startswith("min_gpus, max_gpus kept, not acted on") for note in got.notes)
-    assert not any("acted" in note for note in request().notes)
+
+    def notes(elastic, **columns):
+        scenario = Scenario(Homogeneous(2), Given(GOOD | columns), elastic=elastic)
+        return [note for note in simulate(scenario).manifest["notes"] if "acted" in note]
+
+    sizes = {"min_gpus": [1, 4, None], "max_gpus": [1, 8, 16]}
+    assert notes(NoElastic(), **sizes)[0].startswith("min_gpus, max_gpus kept, not acted on")
+    assert not notes(NoElastic())
+    assert not notes(EqualShares(), **sizes)
+    assert simulate(Scenario(Homogeneous(2), Given(GOOD), elastic=EqualShares())).manifest[
+        "notes"
+    ] == ["no job says min_gpus or max_gpus: elastic resizes nobody; see workload.elastic"]
+    assert notes(EqualShares(), nodes=[1, 1, 2], **sizes) == [
+        "nodes, gpus_per_node not acted on: 1 elastic jobs have no shape"
+    ]
 
 
 def test_shift_moves_every_instant_and_keeps_where_it_was():

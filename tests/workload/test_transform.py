@@ -6,6 +6,7 @@ import math
 import re
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from sim.errors import ScenarioError
@@ -15,6 +16,7 @@ from sim.workload import (
     BlockResample,
     Cut,
     Given,
+    MakeElastic,
     ScaleLoad,
     ScaleSize,
     Shift,
@@ -185,3 +187,18 @@ def test_knobs_of_a_trace_are_checked_all_at_once():
     paths = [issue.split(":")[0] for issue in wrong.issues()]
     names = ("path", "format", "on_error", "procs", "requeues")
     assert paths == [f"workload.{name}" for name in names]
+
+
+def test_jobs_made_elastic_may_have_some_times_their_gpus():
+    jobs = pa.table({"job_id": list("abcd"), "submit_s": [0.0] * 4, "work_s": [1.0] * 4,
+                     "gpus": [1, 6, 0, 1], "gpu_milli": [None, None, None, 500]})  # fmt: skip
+    got = MakeElastic(0.25, 2.5).apply(jobs, rng(), 8)
+    assert got.column("min_gpus").to_pylist() == [1, 2, None, None]
+    assert got.column("max_gpus").to_pylist() == [2, 15, None, None]
+    assert MakeElastic(0.0, 0.5).issues("t") == [
+        "t.least: is 0.0; must be a number above 0, at most 1",
+        "t.most: is 0.5; must be a number, at least 1",
+    ]
+    drawn = Synthetic(jobs=50, elastic=MakeElastic(0.5, 2.0)).request(Streams(1), 64).jobs
+    assert drawn.column("max_gpus").to_pylist() == [2 * g for g in drawn.column("gpus").to_pylist()]
+    assert "elastic" in str(Synthetic(elastic=3).issues())

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from sim import table
+from sim.results.metrics.elastic import elastic
 from sim.results.metrics.jobs import F8, SIZES, Number, bounded_slowdown, jain, spread
 
 if TYPE_CHECKING:
@@ -147,11 +148,12 @@ def summary(result: Result) -> dict[str, Any]:
         if rows.any():
             sizes[name] = fared(columns, rows)
     everyone = fared(columns, counted)
-    slow = slowdowns(result, columns, counted)
+    slow, resized = slowdowns(result, columns, counted), elastic(result)
     return {
         "jobs": {"submitted": result.jobs.num_rows} | dict(sorted(by_state.items())),
         **{name: everyone[name] for name in (*MEASURES, "waited_for")},
         **cluster(result, columns),
+        **({} if resized is None else {"elastic": resized}),
         "jain_tenants": jain(slow),
         "worst_tenant_slowdown": float(slow.max()) if slow.size else None,
         "by_size": sizes,
