@@ -18,8 +18,9 @@ def digest(home: Path) -> str:
     """Return a short hash of every source file of the compiled rooms under `home`."""
     found = hashlib.sha256()
     for room in ROOMS:
-        for file in sorted((home / room).glob("*.py")):
-            found.update(f"{room}/{file.name}".encode() + b"\0" + file.read_bytes() + b"\0")
+        for file in sorted((home / room).rglob("*.py")):
+            name = file.relative_to(home).as_posix()
+            found.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
     return found.hexdigest()[:16]
 
 

@@ -1,0 +1,105 @@
+"""One variable a job: who gets another level when a job comes, goes, or a link changes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernel.flows.repair import of
+from sim.kernel.flows.share import solve
+from sim.kernel.jit import entry, jit
+from sim.state.flows import Links, Room, Sharers, Uses
+
+CLEAR = 1.0 - 1e-9
+"""Below this part of its capacity a link surely binds nobody; above it the whole is solved."""
+SAME = 1e-12
+"""A level that moved by less than this part has not changed."""
+
+
+@jit
+def alone(j: Sharers, u: Uses, links: Links, job: int) -> float:
+    """Return the level of a job on links where nobody else is."""
+    level = j.bound[job]
+    for e in range(u.first[job], u.last[job]):
+        level = min(level, links.capacity_Bps[u.link[e]] / of(u, e))
+    return level
+
+
+@jit
+def book(j: Sharers, u: Uses, job: int, sign: int) -> None:
+    """Enter (+1) a job's use in its links' loads, or take it out (-1)."""
+    for e in range(u.first[job], u.last[job]):
+        x = u.link[e]
+        j.users[x] += sign
+        j.load[x] += sign * of(u, e) * j.level[job]
+        if j.users[x] == 0:
+            j.load[x] = 0.0
+
+
+@jit
+def roomy(j: Sharers, u: Uses, links: Links, job: int) -> bool:
+    """Return whether each link of the job is far from full, or carries nobody else."""
+    for e in range(u.first[job], u.last[job]):
+        x = u.link[e]
+        if j.users[x] > 1 and (links.fatpipe[x] or j.load[x] > links.capacity_Bps[x] * CLEAR):
+            return False
+    return True
+
+
+@jit
+def anew(w: Room, j: Sharers, u: Uses, links: Links) -> int:
+    """Solve all live jobs; leave in `who` those whose level changed, and return how many."""
+    n = 0
+    for job in range(len(j.live)):
+        if j.live[job]:
+            j.who[n] = job
+            j.before[job] = j.level[job]
+            n += 1
+    solve(w, u, links, j.bound, j.who, n, j.level)
+    for i in range(n):
+        job = j.who[i]
+        for e in range(u.first[job], u.last[job]):
+            j.load[u.link[e]] = 0.0
+    k = 0
+    for i in range(n):
+        job = j.who[i]
+        old = j.before[job]
+        if old >= 0.0 and abs(j.level[job] - old) <= SAME * old:
+            j.level[job] = old
+        else:
+            j.who[k] = job
+            k += 1
+        for e in range(u.first[job], u.last[job]):
+            j.load[u.link[e]] += of(u, e) * j.level[job]
+    return k
+
+
+@entry
+def come(w: Room, j: Sharers, u: Uses, links: Links, job: int) -> int:
+    """Let a job in; return how many levels changed, whose stand in `who`."""
+    j.live[job] = True
+    j.level[job] = alone(j, u, links, job)
+    book(j, u, job, 1)
+    if roomy(j, u, links, job):
+        j.who[0] = job
+        return 1
+    j.level[job] = -1.0
+    return anew(w, j, u, links)
+
+
+@entry
+def go(w: Room, j: Sharers, u: Uses, links: Links, job: int) -> int:
+    """Let a job out; return how many levels changed, whose stand in `who`."""
+    full = not roomy(j, u, links, job)
+    book(j, u, job, -1)
+    j.live[job] = False
+    return anew(w, j, u, links) if full else 0
+
+
+@entry
+def widen(w: Room, j: Sharers, u: Uses, links: Links, which: np.ndarray, capacity_Bps: np.ndarray) -> int:  # fmt: skip
+    """Give links another capacity; return how many levels changed, whose stand in `who`."""
+    used = False
+    for i in range(len(which)):
+        links.capacity_Bps[which[i]] = capacity_Bps[i]
+        used = used or j.users[which[i]] > 0
+    return anew(w, j, u, links) if used else 0

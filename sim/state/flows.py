@@ -1,0 +1,122 @@
+"""Links, what flows over them, and room to reckon in; apart from a State, made where asked for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.state.arrays import B1, F8, I4, I8
+
+
+class Links(NamedTuple):
+    """Directed links, (links,) each; a full-duplex cable is two, a half-duplex medium is one."""
+
+    capacity_Bps: F8
+    fatpipe: B1  # nobody is slowed by the others, only all together by the hungriest
+
+
+class Uses(NamedTuple):
+    """Who uses which link, and how much: entries first[i] to last[i] are those of flow i."""
+
+    first: I8  # (flows,)
+    last: I8  # (flows,)
+    link: I4  # (entries,)
+    use: F8  # (entries,) of the link's capacity a unit of level; empty: 1 each
+
+
+class Room(NamedTuple):
+    """Where one solve reckons: links and flows numbered anew, in the order they are met."""
+
+    tick: I8  # (1,) counts solves
+    mark: I8  # (links,) the last solve that met it
+    here: I4  # (links,) its number there
+    left: F8  # (links met,) capacity that is not yet given away
+    need: F8  # of those not yet settled, together
+    share: F8
+    many: I4  # entries not yet settled
+    hits: I4  # of them, those whose least share is this one
+    fat: B1
+    act: I4  # links on which somebody is not settled
+    at: I8  # (flows + 1,)
+    to: I4  # (entries,) numbers of links
+    use: F8
+    top: F8  # (flows,) no level above it
+    level: F8
+    live: I4  # (flows,) not yet settled
+
+
+def room_for(links: int, flows: int, entries: int) -> Room:
+    """Return room for solves of at most so many flows with so many entries."""
+    most = min(links, entries)
+    return Room(
+        np.zeros(1, np.int64), np.zeros(links, np.int64), np.zeros(links, np.int32),
+        np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most, np.int32),
+        np.zeros(most, np.int32), np.zeros(most, np.bool_), np.zeros(most, np.int32),
+        np.zeros(flows + 1, np.int64), np.zeros(entries, np.int32), np.zeros(entries),
+        np.zeros(flows), np.zeros(flows), np.zeros(flows, np.int32),
+    )  # fmt: skip
+
+
+class Traffic(NamedTuple):
+    """Flows with a beginning and so many bytes, (flows,) each."""
+
+    start_s: F8
+    order: I8  # flows by start
+    left_bytes: F8
+    penalty: F8
+    bound: F8  # of the level
+    finish_s: F8
+
+
+class Crossing(NamedTuple):
+    """What is known of each link and flow while flows come and go."""
+
+    begin: I8  # (links + 1,) where a link's list begins
+    end: I8  # (links,) where it ends now
+    flow: I4  # (entries,) the lists: who crosses
+    entry: I8  # by which entry
+    slot: I8  # (entries,) where an entry stands in its link's list
+    load: F8  # (links,)
+    peak: F8  # (links,) greatest level
+    residual: F8
+    seen: I8  # (links,)
+    touched: I4  # (links,)
+    changed: I4  # (links,)
+    level: F8  # (flows,)
+    before: F8
+    since_s: F8
+    eta_s: F8
+    heap: I8  # flows by eta_s
+    place: I8  # of a flow in the heap, or -1
+    member: I8
+    asked: I8
+    who: I4
+
+
+def crossing_of(uses: Uses, links: int) -> Crossing:
+    """Return the lists of all links, nobody in them yet."""
+    flows, entries = len(uses.first), len(uses.link)
+    begin = np.zeros(links + 1, np.int64)
+    np.cumsum(np.bincount(uses.link, minlength=links), out=begin[1:])
+    return Crossing(
+        begin, begin[:-1].copy(), np.zeros(entries, np.int32), np.zeros(entries, np.int64),
+        np.zeros(entries, np.int64), np.zeros(links), np.zeros(links), np.zeros(links),
+        np.zeros(links, np.int64), np.zeros(links, np.int32), np.zeros(links, np.int32),
+        np.zeros(flows), np.zeros(flows), np.zeros(flows), np.full(flows, np.inf),
+        np.zeros(flows, np.int64), np.full(flows, -1, np.int64), np.zeros(flows, np.int64),
+        np.zeros(flows, np.int64), np.zeros(flows, np.int32),
+    )  # fmt: skip
+
+
+class Sharers(NamedTuple):
+    """One variable a job, (slots,) each, and the load of each link."""
+
+    live: B1
+    penalty: F8
+    bound: F8  # of the level
+    level: F8
+    before: F8
+    who: I4
+    load: F8  # (links,)
+    users: I8  # (links,)
