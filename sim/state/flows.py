@@ -9,6 +9,10 @@ import numpy as np
 from sim.state.arrays import B1, F8, I4, I8
 
 
+LARGE = 4096
+"""Flows not settled, from which on a round that settles few is dear."""
+
+
 class Links(NamedTuple):
     """Directed links, (links,) each; a full-duplex cable is two, a half-duplex medium is one."""
 
@@ -44,17 +48,29 @@ class Room(NamedTuple):
     top: F8  # (flows,) no level above it
     level: F8
     live: I4  # (flows,) not yet settled
+    begin: I8  # (links met + 1,) where a link's list begins, in a large solve
+    flow: I4  # (entries,) the lists: who crosses
+    entry: I4  # by which entry
+    open: B1  # (flows,) not yet settled
+    heap: I8  # (links met + flows,) links by share, flows by top
+    place: I8
+    key: F8
 
 
 def room_for(links: int, flows: int, entries: int) -> Room:
     """Return room for solves of at most so many flows with so many entries."""
     most = min(links, entries)
+    large = flows >= LARGE
+    lists, items = (entries, most + flows) if large else (0, 0)
     return Room(
         np.zeros(1, np.int64), np.zeros(links, np.int64), np.zeros(links, np.int32),
         np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most, np.int32),
         np.zeros(most, np.int32), np.zeros(most, np.bool_), np.zeros(most, np.int32),
         np.zeros(flows + 1, np.int64), np.zeros(entries, np.int32), np.zeros(entries),
         np.zeros(flows), np.zeros(flows), np.zeros(flows, np.int32),
+        np.zeros(most + 1 if large else 0, np.int64), np.zeros(lists, np.int32),
+        np.zeros(lists, np.int32), np.zeros(flows, np.bool_), np.zeros(items, np.int64),
+        np.zeros(items, np.int64), np.zeros(items),
     )  # fmt: skip
 
 
@@ -118,5 +134,9 @@ class Sharers(NamedTuple):
     level: F8
     before: F8
     who: I4
-    load: F8  # (links,)
+    load: F8  # (links,) of common ones
     users: I8  # (links,)
+    owner: I4  # (links,) the job that met it alone
+    common: B1  # (links,) has had several users since it had none
+    middle: I8  # entries from first to middle: of common links; from there to last: its own
+    top: F8  # the level on links where nobody else is

@@ -144,6 +144,7 @@ class Sharing:
         self._jobs = Sharers(
             np.zeros(0, np.bool_), np.ones(0), np.zeros(0), np.zeros(0), np.zeros(0),
             np.zeros(0, np.int32), np.zeros(many), np.zeros(many, np.int64),
+            np.zeros(many, np.int32), np.zeros(many, np.bool_), np.zeros(0, np.int64), np.zeros(0),
         )  # fmt: skip
         self._room = self._roomed()
 
@@ -202,7 +203,12 @@ class Sharing:
 
     def load_Bps(self) -> F8:
         """Return what crosses each link now, (links,) B/s: sums, of fatpipes too."""
-        return self._jobs.load.copy()
+        u, j = self._uses, self._jobs
+        size = (u.last - u.first) * j.live
+        flow = np.repeat(np.arange(len(size)), size)
+        at = np.repeat(u.first - (np.cumsum(size) - size), size) + np.arange(size.sum())
+        many = len(self.links.capacity_Bps)
+        return np.bincount(u.link[at], u.use[at] * j.level[flow], minlength=many)
 
     def _told(self, many: int) -> Changed:
         """Return the names and rates of those whom a kernel left in `who`."""
@@ -232,7 +238,8 @@ class Sharing:
 
         u, j = self._uses, self._jobs
         self._uses = u._replace(first=longer(u.first), last=longer(u.last))
-        self._jobs = Sharers(*(longer(column) for column in j[:6]), j.load, j.users)
+        names = ("live", "penalty", "bound", "level", "before", "who", "middle", "top")
+        self._jobs = j._replace(**{name: longer(getattr(j, name)) for name in names})
         self._room = self._roomed()
 
     def _tidy(self, entries: int) -> None:
@@ -247,6 +254,7 @@ class Sharing:
         from_ = np.repeat(u.first - at, size) + np.arange(size.sum())
         link, use = np.zeros(most, np.int32), np.zeros(most)
         link[: len(from_)], use[: len(from_)] = u.link[from_], u.use[from_]
+        self._jobs.middle[:] += at - u.first
         self._uses, self._end = Uses(at, at + size, link, use), len(from_)
         self._room = self._roomed()
 

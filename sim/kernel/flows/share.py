@@ -1,14 +1,21 @@
-"""One solve: every local bottleneck is settled in each round, not one level at a time."""
+"""One solve: every local bottleneck is settled in each round, not one level at a time.
+
+Rounds that settle few flows of many are dear: what they leave is poured link by link.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.flows.pour import pour
 from sim.kernel.jit import entry, jit
-from sim.state.flows import Links, Room, Uses
+from sim.state.flows import LARGE, Links, Room, Uses
 
 NEAR = 1.0 + 1e-12
 """Shares as near as this are one: the same sum in another order must not make another round."""
+
+FEW = 8
+"""A round of a large solve that settles less than one in so many is the last."""
 
 
 @jit
@@ -159,7 +166,11 @@ def solve(
             j = w.act[i]
             if w.hits[j] == w.many[j]:
                 w.hits[j] = -1
+        before = live
         live = settle(w, plain, live)
+        if live >= LARGE and (before - live) * FEW < before:
+            pour(w, plain, live, act, m)
+            live = 0
     for i in range(n):
         level[who[i]] = w.level[i]
     return rounds
