@@ -37,6 +37,7 @@ class Room(NamedTuple):
     here: I4  # (links,) its number there
     left: F8  # (links met,) capacity that is not yet given away
     need: F8  # of those not yet settled, together
+    summed: F8  # what they needed when it was last summed
     share: F8
     many: I4  # entries not yet settled
     hits: I4  # of them, those whose least share is this one
@@ -63,14 +64,14 @@ def room_for(links: int, flows: int, entries: int) -> Room:
     large = flows >= LARGE
     lists, items = (entries, most + flows) if large else (0, 0)
     return Room(
-        np.zeros(1, np.int64), np.zeros(links, np.int64), np.zeros(links, np.int32),
-        np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most, np.int32),
-        np.zeros(most, np.int32), np.zeros(most, np.bool_), np.zeros(most, np.int32),
-        np.zeros(flows + 1, np.int64), np.zeros(entries, np.int32), np.zeros(entries),
-        np.zeros(flows), np.zeros(flows), np.zeros(flows, np.int32),
-        np.zeros(most + 1 if large else 0, np.int64), np.zeros(lists, np.int32),
-        np.zeros(lists, np.int32), np.zeros(flows, np.bool_), np.zeros(items, np.int64),
-        np.zeros(items, np.int64), np.zeros(items),
+        np.zeros(1, np.int64), np.zeros(links, np.int64), np.empty(links, np.int32),
+        np.empty(most), np.empty(most), np.empty(most), np.empty(most), np.empty(most, np.int32),
+        np.empty(most, np.int32), np.empty(most, np.bool_), np.empty(most, np.int32),
+        np.zeros(flows + 1, np.int64), np.empty(entries, np.int32), np.empty(entries),
+        np.empty(flows), np.empty(flows), np.empty(flows, np.int32),
+        np.empty(most + 1 if large else 0, np.int64), np.empty(lists, np.int32),
+        np.empty(lists, np.int32), np.empty(flows, np.bool_), np.empty(items, np.int64),
+        np.empty(items, np.int64), np.empty(items),
     )  # fmt: skip
 
 

@@ -14,8 +14,11 @@ from sim.state.flows import LARGE, Links, Room, Uses
 NEAR = 1.0 + 1e-12
 """Shares as near as this are one: the same sum in another order must not make another round."""
 
-FEW = 8
+FEW = 24
 """A round of a large solve that settles less than one in so many is the last."""
+
+WORN = 1.0 / 128.0
+"""What is left of a sum after subtractions; below this part of it, it is summed anew."""
 
 
 @jit
@@ -63,7 +66,8 @@ def prune(w: Room, plain: bool, n: int, m: int) -> None:
     for j in range(m):
         if w.many[j] < 2 or (not w.fat[j] and w.need[j] <= w.left[j] * NEAR):
             w.many[j] = 0
-        w.need[j] = w.many[j]
+        w.need[j] = w.many[j] if plain else 0.0
+        w.summed[j] = np.inf  # not yet, of what is left here
     k, begin = 0, 0
     for i in range(n):
         end = w.at[i + 1]
@@ -79,7 +83,13 @@ def prune(w: Room, plain: bool, n: int, m: int) -> None:
 
 @jit
 def weigh(w: Room, m: int, n: int) -> None:
-    """Sum anew what the unsettled need of each link; subtracting would leave rounding behind."""
+    """Sum anew what the unsettled need of each link, if a sum is worn or there is a fatpipe."""
+    worn = False
+    for i in range(m):
+        j = w.act[i]
+        worn = worn or w.fat[j] or w.need[j] < WORN * w.summed[j]
+    if not worn:
+        return
     for i in range(m):
         w.need[w.act[i]] = 0.0
     for i in range(n):
@@ -90,6 +100,8 @@ def weigh(w: Room, m: int, n: int) -> None:
                 w.need[j] = max(w.need[j], w.use[e])
             else:
                 w.need[j] += w.use[e]
+    for i in range(m):
+        w.summed[w.act[i]] = w.need[w.act[i]]
 
 
 @jit
@@ -111,9 +123,9 @@ def settle(w: Room, plain: bool, n: int) -> int:
                 j = w.to[e]
                 w.many[j] -= 1
                 if not w.fat[j]:
-                    w.left[j] = max(w.left[j] - (level if plain else level * w.use[e]), 0.0)
-                if plain:
-                    w.need[j] -= 1.0
+                    use = 1.0 if plain else w.use[e]
+                    w.left[j] = max(w.left[j] - level * use, 0.0)
+                    w.need[j] -= use
         else:
             w.live[k] = f
             k += 1
