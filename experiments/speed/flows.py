@@ -147,6 +147,8 @@ def sprayed(gpus: int, oversubscribed: int, most: int, events: int = 200) -> str
     sharing = Sharing(capacity)
     for i, (link, weight) in enumerate(jobs):
         sharing.add(i, link, weight)
+    sharing.drop(0)  # compiles
+    sharing.add(0, *jobs[0])
     times = []
     for i in rng.integers(0, len(jobs), events):
         began = time.process_time()
@@ -157,7 +159,7 @@ def sprayed(gpus: int, oversubscribed: int, most: int, events: int = 200) -> str
     ms = 1e3 * np.array(times)
     entries = sum(len(link) for link, _ in jobs)
     what = f"{len(jobs)} jobs, {entries:,} entries, {gpus:,} GPUs sprayed, {oversubscribed}:1"
-    return f"| {what}, an event | {ms.mean():.3f} ms, worst {np.sort(ms)[-2]:.3f} | | |"
+    return f"| {what}, an event | {ms.mean():.3f} ms, worst {ms.max():.3f} | | |"
 
 
 def main() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.state.arrays import B1, F8, I4, I8
 
 
+U4 = NDArray[np.uint32]
+"""Numbers that index without being asked whether they are negative."""
 LARGE = 4096
 """Flows not settled, from which on a round that settles few is dear."""
 
@@ -34,7 +38,7 @@ class Room(NamedTuple):
 
     tick: I8  # (1,) counts solves
     mark: I8  # (links,) the last solve that met it
-    here: I4  # (links,) its number there
+    here: U4  # (links,) its number there
     left: F8  # (links met,) capacity that is not yet given away
     need: F8  # of those not yet settled, together
     summed: F8  # what they needed when it was last summed
@@ -42,16 +46,16 @@ class Room(NamedTuple):
     many: I4  # entries not yet settled
     hits: I4  # of them, those whose least share is this one
     fat: B1
-    act: I4  # links on which somebody is not settled
+    act: U4  # links on which somebody is not settled
     at: I8  # (flows + 1,)
-    to: I4  # (entries,) numbers of links
+    to: U4  # (entries,) numbers of links
     use: F8
     top: F8  # (flows,) no level above it
     level: F8
-    live: I4  # (flows,) not yet settled
+    live: U4  # (flows,) not yet settled
     begin: I8  # (links met + 1,) where a link's list begins, in a large solve
-    flow: I4  # (entries,) the lists: who crosses
-    entry: I4  # by which entry
+    flow: U4  # (entries,) the lists: who crosses
+    entry: U4  # by which entry
     open: B1  # (flows,) not yet settled
     heap: I8  # (links met + flows,) links by share, flows by top
     place: I8
@@ -64,15 +68,29 @@ def room_for(links: int, flows: int, entries: int) -> Room:
     large = flows >= LARGE
     lists, items = (entries, most + flows) if large else (0, 0)
     return Room(
-        np.zeros(1, np.int64), np.zeros(links, np.int64), np.empty(links, np.int32),
+        np.zeros(1, np.int64), np.zeros(links, np.int64), np.empty(links, np.uint32),
         np.empty(most), np.empty(most), np.empty(most), np.empty(most), np.empty(most, np.int32),
-        np.empty(most, np.int32), np.empty(most, np.bool_), np.empty(most, np.int32),
-        np.zeros(flows + 1, np.int64), np.empty(entries, np.int32), np.empty(entries),
-        np.empty(flows), np.empty(flows), np.empty(flows, np.int32),
-        np.empty(most + 1 if large else 0, np.int64), np.empty(lists, np.int32),
-        np.empty(lists, np.int32), np.empty(flows, np.bool_), np.empty(items, np.int64),
+        np.empty(most, np.int32), np.empty(most, np.bool_), np.empty(most, np.uint32),
+        np.zeros(flows + 1, np.int64), np.empty(entries, np.uint32), np.empty(entries),
+        np.empty(flows), np.empty(flows), np.empty(flows, np.uint32),
+        np.empty(most + 1 if large else 0, np.int64), np.empty(lists, np.uint32),
+        np.empty(lists, np.uint32), np.empty(flows, np.bool_), np.empty(items, np.int64),
         np.empty(items, np.int64), np.empty(items),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _kept(links: int, flows: int, entries: int) -> Room:
+    """Return room, the same as long as its size is asked for."""
+    return room_for(links, flows, entries)
+
+
+def room_again(links: int, flows: int, entries: int) -> Room:
+    """Return room that earlier solves of about this size have used: new pages cost a third of one.
+
+    For one thread, and one solve at a time.
+    """
+    return _kept(*(1 << max(n - 1, 1).bit_length() for n in (links, flows, entries)))
 
 
 class Traffic(NamedTuple):

@@ -62,12 +62,14 @@ def solved(solver, capacity, paths, some, *more):
     return solver(capacity, *csr(paths), *more, flat(some["weights"]), some["penalty"], some["bound"], fat)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.one_of(systems(), systems(plainly=True)))
 def test_rates_are_those_of_one_level_at_a_time(system):
     capacity, paths, some = system
     close(solved(max_min, *system), plain.rates(capacity, paths, **some))
 
 
+@settings(deadline=None)
 @given(systems(fatpipes=False))
 def test_nobody_can_have_more_unless_one_who_has_less_gives(system):
     capacity, paths, some = system
@@ -211,7 +213,6 @@ def test_what_is_poured_equals_what_rounds_settle(weighted):
     room = tables.room_for(600, n, len(link))
     once = np.zeros(n)
     rounds = levels(room, uses, tables.Links(capacity, fat), bound, np.arange(n, dtype=np.int32), once)  # fmt: skip
-    # twice the same flows with nothing in common: too few a part for the other way to be left
     load = np.zeros(600)
     peak = np.zeros(600)
     entry = use if weighted else np.ones(len(link))
@@ -221,7 +222,7 @@ def test_what_is_poured_equals_what_rounds_settle(weighted):
     np.maximum.at(most, link, entry * once[flow])
     np.maximum.at(peak, link, once[flow])
     load = np.where(fat, most, load)
-    assert rounds > 0
+    assert rounds < 20  # hundreds, had the rounds gone on to the end
     assert (load <= capacity * (1 + RTOL)).all()
     held = (load[link] >= capacity[link] * (1 - RTOL)) & (once[flow] >= peak[link] * (1 - RTOL))
     assert (np.bincount(flow, held, minlength=n).astype(bool) | (once >= bound)).all()

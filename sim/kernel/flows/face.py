@@ -14,7 +14,7 @@ from sim.kernel.flows.jobs import come, go, widen
 from sim.kernel.flows.run import run
 from sim.kernel.flows.share import levels
 from sim.state.arrays import F8
-from sim.state.flows import Room, Sharers, Traffic, Uses, crossing_of, room_for
+from sim.state.flows import Room, Sharers, Traffic, Uses, crossing_of, room_again, room_for
 
 
 def max_min(
@@ -54,7 +54,7 @@ def max_min(
     """
     a = asked(capacity_Bps, first, link, weight, penalty, bound_Bps, fatpipe)
     flows, level = len(a.penalty), np.zeros(len(a.penalty))
-    room = room_for(len(a.links.capacity_Bps), flows, len(a.uses.link))
+    room = room_again(len(a.links.capacity_Bps), flows, len(a.uses.link))
     levels(room, a.uses, a.links, a.bound, np.arange(flows, dtype=np.int32), level)
     return np.where(a.active, level / a.penalty, 0.0)
 
@@ -102,7 +102,7 @@ def finish_times(
     finish = np.full(flows, np.inf)
     traffic = Traffic(start, order[a.active[order]], left, a.penalty, a.bound, finish)
     links = len(a.links.capacity_Bps)
-    room = room_for(links, flows, len(a.uses.link))
+    room = room_again(links, flows, len(a.uses.link))
     anew = bool(a.links.fatpipe.any())
     run(room, crossing_of(a.uses, links), a.uses, a.links, traffic, anew)
     return finish

@@ -19,10 +19,11 @@ SAME = 1e-12
 
 @jit
 def alone(j: Sharers, u: Uses, links: Links, job: int) -> float:
-    """Return the level of a job on links where nobody else is."""
+    """Return the level of a job on links where nobody else is; fatpipes are left to the solve."""
     level = j.bound[job]
     for e in range(u.first[job], u.last[job]):
-        level = min(level, links.capacity_Bps[u.link[e]] / u.use[e])
+        if not links.fatpipe[u.link[e]]:
+            level = min(level, links.capacity_Bps[u.link[e]] / u.use[e])
     return level
 
 
@@ -36,7 +37,7 @@ def swap(j: Sharers, u: Uses, job: int, e: int) -> None:
 
 
 @jit
-def meet(j: Sharers, u: Uses, job: int) -> None:
+def meet(j: Sharers, u: Uses, links: Links, job: int) -> None:
     """Tell a newcomer's links apart: its own, and common ones; whose it was learns of it too."""
     j.middle[job] = u.first[job]
     for e in range(u.first[job], u.last[job]):
@@ -44,6 +45,7 @@ def meet(j: Sharers, u: Uses, job: int) -> None:
         j.users[x] += 1
         if j.users[x] == 1:
             j.owner[x] = job
+            j.common[x] = links.fatpipe[x]
         elif not j.common[x]:
             j.common[x] = True
             j.load[x] = 0.0
@@ -69,7 +71,9 @@ def roomy(j: Sharers, u: Uses, links: Links, job: int) -> bool:
     """Return whether each common link of the job is far from full, or carries nobody else."""
     for e in range(u.first[job], j.middle[job]):
         x = u.link[e]
-        if j.users[x] > 1 and (links.fatpipe[x] or j.load[x] > links.capacity_Bps[x] * CLEAR):
+        if links.fatpipe[x]:
+            return False
+        if j.users[x] > 1 and j.load[x] > links.capacity_Bps[x] * CLEAR:
             return False
     return True
 
@@ -93,7 +97,7 @@ def anew(w: Room, j: Sharers, u: Uses, links: Links) -> int:
     for i in range(n):
         job = j.who[i]
         old = j.before[job]
-        if old >= 0.0 and abs(j.level[job] - old) <= SAME * old:
+        if j.level[job] == old or (old >= 0.0 and abs(j.level[job] - old) <= SAME * old):
             j.level[job] = old
         else:
             j.who[k] = job
@@ -106,7 +110,7 @@ def anew(w: Room, j: Sharers, u: Uses, links: Links) -> int:
 @entry
 def come(w: Room, j: Sharers, u: Uses, links: Links, job: int) -> int:
     """Let a job in; return how many levels changed, whose stand in `who`."""
-    meet(j, u, job)
+    meet(j, u, links, job)
     j.live[job] = True
     j.top[job] = alone(j, u, links, job)
     j.level[job] = j.top[job]

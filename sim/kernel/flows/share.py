@@ -50,7 +50,8 @@ def gather(w: Room, u: Uses, links: Links, bound: np.ndarray, who: np.ndarray, n
             if not plain:
                 w.use[k] = u.use[e]
                 alone /= u.use[e]
-            top = min(top, alone)
+            if not w.fat[j]:  # who fills a fatpipe must take the others on it along
+                top = min(top, alone)
             k += 1
         w.top[i] = top
         w.at[i + 1] = k
@@ -64,7 +65,7 @@ def prune(w: Room, plain: bool, n: int, m: int) -> None:
         for e in range(w.at[i], w.at[i + 1]):
             w.need[w.to[e]] += w.top[i] if plain else w.use[e] * w.top[i]
     for j in range(m):
-        if w.many[j] < 2 or (not w.fat[j] and w.need[j] <= w.left[j] * NEAR):
+        if not w.fat[j] and (w.many[j] < 2 or w.need[j] <= w.left[j] * NEAR):
             w.many[j] = 0
         w.need[j] = w.many[j] if plain else 0.0
         w.summed[j] = np.inf  # not yet, of what is left here
