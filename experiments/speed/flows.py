@@ -27,7 +27,7 @@ class Clos:
     gpus: int
     up: int = UNIT  # uplinks a leaf; fewer than UNIT: oversubscribed
 
-    def capacity_Bps(self) -> np.ndarray:
+    def capacities(self) -> np.ndarray:
         """Return the capacity of each link: up, then down, of GPUs, leaves, spines."""
         return np.full(2 * (self.gpus + self.leaves * self.up + self.spine_links), PORT_Bps)
 
@@ -98,7 +98,7 @@ def static(gpus: int, flows: int, up: int, ring: bool, simgrid_ms: float) -> str
     rng, fabric = np.random.default_rng(7), Clos(gpus, up)
     a, b = fabric.ring(rng) if ring else fabric.random(rng, flows)
     a, b = a[:flows], b[:flows]
-    capacity = fabric.capacity_Bps()
+    capacity = fabric.capacities()
     first, link = fabric.paths(rng, a, b)
     ms = 1e3 * cpu_s(lambda: max_min(capacity, first, link), 20 if flows <= 10_000 else 5)
     what = f"{len(a):,} {'ring' if ring else 'random'} flows, {gpus:,} GPUs, {UNIT // up}:1"
@@ -110,7 +110,7 @@ def dynamic(gpus: int, flows: int, simgrid_s: float) -> str:
     rng, fabric = np.random.default_rng(8), Clos(gpus)
     first, link = fabric.paths(rng, *fabric.random(rng, flows))
     size = rng.lognormal(np.log(1e8), 1.0, flows)
-    capacity, start = fabric.capacity_Bps(), np.zeros(flows)
+    capacity, start = fabric.capacities(), np.zeros(flows)
     took = cpu_s(lambda: finish_times(capacity, first, link, start, size), 3)
     what = f"{flows:,} random flows until all have ended, {gpus:,} GPUs"
     return f"| {what} | {took:.3f} s | {simgrid_s:g} s | {simgrid_s / took:,.0f} |"
@@ -174,7 +174,8 @@ def main() -> None:
     print(static(98_304, 98_304, 32, True, 650.0), flush=True)
     print(static(98_304, 98_304, 8, True, 39_700.0), flush=True)
     print(dynamic(4096, 10_000, 375.9), flush=True)
-    for gpus, oversubscribed, most in ((16_384, 1, 256), (16_384, 4, 256), (98_304, 1, 1500), (98_304, 4, 64)):  # fmt: skip
+    cases = ((16_384, 1, 256), (16_384, 4, 256), (98_304, 1, 1500), (98_304, 4, 64))
+    for gpus, oversubscribed, most in cases:
         print(sprayed(gpus, oversubscribed, most), flush=True)
 
 

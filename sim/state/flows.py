@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from sim.state.arrays import B1, F8, I4, I8
 
-
 U4 = NDArray[np.uint32]
 """Numbers that index without being asked whether they are negative."""
 LARGE = 4096

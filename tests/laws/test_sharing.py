@@ -59,7 +59,9 @@ def solved(solver, capacity, paths, some, *more):
     if not some:
         return solver(capacity, *csr(paths), *more)
     fat = np.isin(np.arange(len(capacity)), sorted(some["fat"]))
-    return solver(capacity, *csr(paths), *more, flat(some["weights"]), some["penalty"], some["bound"], fat)  # fmt: skip
+    chosen = {"weight": flat(some["weights"]), "penalty": some["penalty"]}
+    chosen |= {"bound_Bps": some["bound"], "fatpipe": fat}
+    return solver(capacity, *csr(paths), *more, **chosen)
 
 
 @settings(deadline=None)
@@ -131,7 +133,7 @@ def test_jobs_that_come_and_go_have_the_rates_of_solving_anew(system, data):
         load = np.zeros(len(capacity))
         for j in live:
             load[paths[j]] += np.array(some["weights"][j]) * told[j]
-        close(sharing.load_Bps(), load)
+        close(sharing.load(), load)
 
 
 def test_incast():
@@ -245,6 +247,8 @@ def test_all_faults_at_once():
 
 
 def test_a_default_run_does_not_import_it():
-    code = "import sys, sim, sim.study, sim.app.main; print([m for m in sys.modules if 'flows' in m])"
+    code = (
+        "import sys, sim, sim.study, sim.app.main; print([m for m in sys.modules if 'flows' in m])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)  # fmt: skip
     assert done.stdout.strip() == "[]"

@@ -1,8 +1,9 @@
 """Max-min fair shares of links: of flows at once, of flows that come and go, of whole jobs.
 
 Enters: links, and who uses which how much.   Leaves: rates, finish times, what changed.
-May import: state.   Must not know: graphs, routing, jobs' columns, SimPy. No default run imports it.
-To add a verb: a kernel here, an `entry` for Python, a slow plain version in tests/flows.
+May import: state.   Must not know: graphs, routing, jobs' columns; no default run
+imports it.
+To add a verb: a kernel here, an `entry` for Python, a slow plain version in tests/plain.
 Begin with: face.py, then share.py (one solve), repair.py (what an event touches), jobs.py.
 """
 

@@ -59,7 +59,9 @@ def links_of(capacity_Bps: ArrayLike, fatpipe: ArrayLike | None) -> Links:
     return Links(capacity, fat)
 
 
-def entries_of(links: Links, link: ArrayLike, weight: ArrayLike | None, issues: list[str]) -> tuple[I8, F8 | None]:  # fmt: skip
+def entries_of(
+    links: Links, link: ArrayLike, weight: ArrayLike | None, issues: list[str]
+) -> tuple[I8, F8 | None]:
     """Return the entries' links and weights, None for 1 each; note faults."""
     to = np.asarray(link)
     if to.size == 0:
@@ -67,8 +69,9 @@ def entries_of(links: Links, link: ArrayLike, weight: ArrayLike | None, issues: 
     if to.ndim != 1 or to.dtype.kind not in "iu":
         issues.append(f"link: is {to.dtype} of {to.ndim} dimensions; must be whole numbers, 1")
         return np.zeros(0, np.int64), None
-    if len(to) and (to.min() < 0 or to.max() >= len(links.capacity_Bps)):
-        issues.append(f"link: goes from {to.min()} to {to.max()}; must be of 0 to {len(links.capacity_Bps) - 1}")  # fmt: skip
+    last = len(links.capacity_Bps) - 1
+    if len(to) and (to.min() < 0 or to.max() > last):
+        issues.append(f"link: goes from {to.min()} to {to.max()}; must be of 0 to {last}")
     if weight is None:
         return to, None
     use = np.asarray(weight, np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,11 +65,8 @@ def finish_times(
     link: ArrayLike,
     start_s: ArrayLike,
     size_bytes: ArrayLike,
-    weight: ArrayLike | None = None,
-    penalty: ArrayLike = 1.0,
-    bound_Bps: ArrayLike = np.inf,
-    fatpipe: ArrayLike | None = None,
-) -> F8:  # fmt: skip
+    **chosen: Any,
+) -> F8:
     """Return when each flow ends, (flows,) s, if all get the shares of `max_min` at each instant.
 
     When a flow starts or ends, only flows whose bottleneck no longer holds are settled anew. Never
@@ -77,7 +74,7 @@ def finish_times(
 
     Parameters
     ----------
-    start_s, size_bytes : (flows,) s and bytes; the others as of `max_min`.
+    start_s, size_bytes : (flows,) s and bytes; the others, chosen ones too, as of `max_min`.
 
     Raises
     ------
@@ -87,7 +84,8 @@ def finish_times(
     Neglects: as `max_min`; the time in which real senders find their share. Rates that would move
     by less than 1e-11 of themselves may stay.
     """
-    a = asked(capacity_Bps, first, link, weight, penalty, bound_Bps, fatpipe)
+    usual = {"weight": None, "penalty": 1.0, "bound_Bps": np.inf, "fatpipe": None}
+    a = asked(capacity_Bps, first, link, **(usual | chosen))
     flows = len(a.penalty)
     start = np.array(start_s, np.float64, ndmin=1)
     left = np.array(size_bytes, np.float64, ndmin=1)
@@ -140,7 +138,8 @@ class Sharing:
         self._name: list[Hashable] = []
         self._free: list[int] = []
         self._end = 0  # of the entries
-        self._uses = Uses(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0))  # fmt: skip
+        none = np.zeros(0, np.int64)
+        self._uses = Uses(none, none.copy(), np.zeros(0, np.int32), np.zeros(0))
         self._jobs = Sharers(
             np.zeros(0, np.bool_), np.ones(0), np.zeros(0), np.zeros(0), np.zeros(0),
             np.zeros(0, np.int32), np.zeros(many), np.zeros(many, np.int64),
@@ -148,7 +147,14 @@ class Sharing:
         )  # fmt: skip
         self._room = self._roomed()
 
-    def add(self, job: Hashable, link: ArrayLike, weight: ArrayLike, penalty: float = 1.0, bound: float = np.inf) -> Changed:  # fmt: skip
+    def add(
+        self,
+        job: Hashable,
+        link: ArrayLike,
+        weight: ArrayLike,
+        penalty: float = 1.0,
+        bound: float = np.inf,
+    ) -> Changed:
         """Let a job in that uses weight (entries,) of link (entries,) a unit of its rate.
 
         Return whose rates changed, its own among them. Raise ScenarioError.
@@ -187,7 +193,8 @@ class Sharing:
     def capacity(self, link: ArrayLike, capacity_Bps: ArrayLike) -> Changed:
         """Give links another capacity, B/s; return whose rates changed. Raise ScenarioError."""
         issues: list[str] = []
-        which, value = entries_of(self.links, np.atleast_1d(link), None, issues)[0], np.array(capacity_Bps, np.float64, ndmin=1)  # fmt: skip
+        which, _ = entries_of(self.links, np.atleast_1d(link), None, issues)
+        value = np.array(capacity_Bps, np.float64, ndmin=1)
         issues += _faulty(value, 0.0, "capacity_Bps")
         if value.shape != which.shape or (value == np.inf).any():
             issues.append(f"capacity_Bps: has shape {value.shape}; must be {which.shape}, finite")
@@ -201,14 +208,16 @@ class Sharing:
         slot = self._slot[job]
         return float(self._jobs.level[slot] / self._jobs.penalty[slot])
 
-    def load_Bps(self) -> F8:
+    def load(self) -> F8:
         """Return what crosses each link now, (links,) B/s: sums, of fatpipes too."""
         u, j = self._uses, self._jobs
         size = (u.last - u.first) * j.live
         flow = np.repeat(np.arange(len(size)), size)
         at = np.repeat(u.first - (np.cumsum(size) - size), size) + np.arange(size.sum())
         many = len(self.links.capacity_Bps)
-        return np.bincount(u.link[at], u.use[at] * j.level[flow], minlength=many)
+        made = np.zeros(many)
+        np.add.at(made, u.link[at], u.use[at] * j.level[flow])
+        return made
 
     def _told(self, many: int) -> Changed:
         """Return the names and rates of those whom a kernel left in `who`."""

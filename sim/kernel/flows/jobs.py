@@ -137,7 +137,9 @@ def go(w: Room, j: Sharers, u: Uses, links: Links, job: int) -> int:
 
 
 @entry
-def widen(w: Room, j: Sharers, u: Uses, links: Links, which: np.ndarray, capacity_Bps: np.ndarray) -> int:  # fmt: skip
+def widen(
+    w: Room, j: Sharers, u: Uses, links: Links, which: np.ndarray, capacity_Bps: np.ndarray
+) -> int:
     """Give links another capacity; return how many levels changed, whose stand in `who`."""
     used = False
     for i in range(len(which)):

@@ -8,6 +8,17 @@ from sim.state.flows import Room
 
 RISEN = 1.0 + 1e-15
 """A share that rose by more than this since it was last looked at goes back into the heap."""
+FILLED = -1.0
+"""Instead of the sum of a fatpipe that one flow has filled: the others stay at that level."""
+FULL = 1.0 - 1e-12
+
+
+@jit
+def fill(w: Room, j: int, level: float, use: float) -> None:
+    """Note whether a flow that is settled at a level fills a fatpipe, and hold it there if so."""
+    if level * use >= w.left[j] * FULL:
+        w.need[j] = use
+        w.summed[j] = FILLED
 
 
 @jit
@@ -42,7 +53,9 @@ def give(w: Room, plain: bool, f: int, level: float) -> None:
     for e in range(w.at[f], w.at[f + 1]):
         j = w.to[e]
         w.many[j] -= 1
-        if not w.fat[j]:
+        if w.fat[j]:
+            fill(w, j, level, w.use[e])
+        else:
             w.left[j] = max(w.left[j] - (level if plain else level * w.use[e]), 0.0)
         if plain:
             w.need[j] -= 1.0
@@ -61,7 +74,7 @@ def wants(w: Room, j: int) -> float:
 
 @jit
 def pour(w: Room, plain: bool, n: int, act: int, m: int) -> None:
-    """Settle live[:n], who cross links act[:act] of `m`: links by share and flows by top, in a heap."""  # fmt: skip
+    """Settle live[:n] on act[:act] of `m` links: links by share, flows by top, in a heap."""
     lists(w, n, m)
     size = 0
     for i in range(n):
@@ -69,7 +82,7 @@ def pour(w: Room, plain: bool, n: int, act: int, m: int) -> None:
     for i in range(act):
         j = w.act[i]
         if w.many[j] > 0:
-            if not plain:
+            if not plain and w.summed[j] != FILLED:
                 w.need[j] = wants(w, j)
             w.key[j] = w.left[j] / w.need[j]
             w.heap[size] = j
@@ -91,7 +104,9 @@ def pour(w: Room, plain: bool, n: int, act: int, m: int) -> None:
                 give(w, plain, j - m, w.key[j])
                 n -= 1
         elif w.many[j] > 0:
-            share = w.left[j] / (w.need[j] if plain else wants(w, j))
+            if not plain and w.summed[j] != FILLED:
+                w.need[j] = wants(w, j)
+            share = w.left[j] / w.need[j]
             if share > w.key[j] * RISEN:
                 w.key[j] = share
                 done = False

@@ -102,7 +102,9 @@ def measure(c: Crossing, u: Uses, many: int) -> None:
 
 
 @jit
-def doubt(c: Crossing, u: Uses, links: Links, t: Traffic, tick: int, stamp: int, n: int, many: int) -> int:  # fmt: skip
+def doubt(
+    c: Crossing, u: Uses, links: Links, t: Traffic, tick: int, stamp: int, n: int, many: int
+) -> int:
     """Add flows on touched links that lost their certificate, and those that squeeze a member."""
     for i in range(many):
         x = c.touched[i]
@@ -126,7 +128,9 @@ def doubt(c: Crossing, u: Uses, links: Links, t: Traffic, tick: int, stamp: int,
 
 
 @jit
-def repair(w: Room, c: Crossing, u: Uses, links: Links, t: Traffic, tick: int, n: int, many: int) -> int:  # fmt: skip
+def repair(
+    w: Room, c: Crossing, u: Uses, links: Links, t: Traffic, tick: int, n: int, many: int
+) -> int:
     """Settle the members who[:n] and whom they draw in, until every certificate holds.
 
     `many` links have changed; return how many flows were settled.

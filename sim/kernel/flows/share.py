@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.flows.pour import pour
+from sim.kernel.flows.pour import FILLED, fill, pour
 from sim.kernel.jit import entry, jit
 from sim.state.flows import LARGE, Links, Room, Uses
 
@@ -92,17 +92,20 @@ def weigh(w: Room, m: int, n: int) -> None:
     if not worn:
         return
     for i in range(m):
-        w.need[w.act[i]] = 0.0
+        if w.summed[w.act[i]] != FILLED:
+            w.need[w.act[i]] = 0.0
     for i in range(n):
         f = w.live[i]
         for e in range(w.at[f], w.at[f + 1]):
             j = w.to[e]
             if w.fat[j]:
-                w.need[j] = max(w.need[j], w.use[e])
+                if w.summed[j] != FILLED:
+                    w.need[j] = max(w.need[j], w.use[e])
             else:
                 w.need[j] += w.use[e]
     for i in range(m):
-        w.summed[w.act[i]] = w.need[w.act[i]]
+        if w.summed[w.act[i]] != FILLED:
+            w.summed[w.act[i]] = w.need[w.act[i]]
 
 
 @jit
@@ -123,8 +126,10 @@ def settle(w: Room, plain: bool, n: int) -> int:
             for e in range(w.at[f], w.at[f + 1]):
                 j = w.to[e]
                 w.many[j] -= 1
-                if not w.fat[j]:
-                    use = 1.0 if plain else w.use[e]
+                use = 1.0 if plain else w.use[e]
+                if w.fat[j]:
+                    fill(w, j, level, use)
+                else:
                     w.left[j] = max(w.left[j] - level * use, 0.0)
                     w.need[j] -= use
         else:
@@ -190,6 +195,8 @@ def solve(
 
 
 @entry
-def levels(w: Room, u: Uses, links: Links, bound: np.ndarray, who: np.ndarray, level: np.ndarray) -> int:  # fmt: skip
+def levels(
+    w: Room, u: Uses, links: Links, bound: np.ndarray, who: np.ndarray, level: np.ndarray
+) -> int:
     """Write the levels of the flows `who`; return the rounds it took."""
     return solve(w, u, links, bound, who, len(who), level)
