@@ -99,9 +99,7 @@ class Scenario:
             return []  # told elsewhere
         found = []
         if getattr(self.elastic, "refresh_s", np.inf) < np.inf:
-            found.append(
-                "elastic: sizes jobs, but queue deals kinds of node in rounds; must be none"
-            )
+            found.append("elastic: sizes jobs, but queue deals kinds of node; must be none")
         if gives.tail:
             found.append("preemption: is by the tail, but queue deals in rounds; must be rebuild")
         if starts.interval_s > 0.0:

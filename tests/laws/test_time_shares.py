@@ -8,6 +8,7 @@ import pytest
 from sim import Scenario, simulate
 from sim.errors import ScenarioError
 from sim.policies.backfill import Conservative, Easy, NoBackfill, Skip, Slurm
+from sim.policies.elastic import EqualShares
 from sim.policies.preemption import Rebuild, Tail
 from sim.policies.queue import (
     Allox,
@@ -344,6 +345,8 @@ def test_wrong_choices_are_named():
         GavelCost(gpu_h_usd={"v100": 0})
     with pytest.raises(ScenarioError, match="preemption: is by the tail"):
         run([(0, 1, 5)], queue=GavelFtf(), preemption=Tail())
+    with pytest.raises(ScenarioError, match="elastic: sizes jobs"):
+        run([(0, 1, 5)], queue=GavelFtf(), elastic=EqualShares())
     with pytest.raises(ScenarioError, match="backfill: is Slurm's cycle"):
         run([(0, 1, 5)], queue=GavelFtf(), backfill=Slurm())
     with pytest.raises(ScenarioError, match=r"queue\.round_s: is 0"):
