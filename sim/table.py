@@ -60,6 +60,7 @@ JOB_REQUEST: Final[Columns] = (
     _f8("cpus", "cores", "CPU cores of the whole job, shared over its GPUs (nodes if none)"),
     _f8("mem_bytes", "bytes", "memory of the whole job, shared over its GPUs (nodes if none)"),
     _text("gpu_types", "GPU types allowed with their speed, `h100:1.0|a100:0.5`; null: any at 1"),
+    _text("job_class", "class of jobs as fast as each other: see workload.throughput"),
     _text("tenant", "who the job is accounted to"),
     _text("user", "who submitted it"),
     _f8("priority", "", "greater goes first"),

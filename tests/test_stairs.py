@@ -21,6 +21,7 @@ LIBRARIES = {
     "pyarrow": {"table.py", "workload", "results", "study/simulate.py", "report/allocation.py"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
+    "scipy": {"policies/queue", "report/compare.py"},
     "pandas": set(),
 }
 FILES = sorted((ROOT / "sim").rglob("*.py"))

@@ -43,6 +43,7 @@ PURE = {  # knobs and columns without a dimension
         "most",
     ),
     *("priorities", "tenants", "weekly", "weights", "work_factors"),
+    *("exponent", "job_classes", "throughput"),
     *("age", "fair_share", "gpus", "qos", "size"),  # weights of factors
     *("fairness", "gamma", "held_factor", "noise", "parallel_share", "speeds"),
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sim.kernel.advance import Why, advance, rekey, standing
 from sim.kernel.apart import pass_apart
+from sim.kernel.deal import deal
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
 from sim.kernel.resize import (
@@ -28,6 +29,7 @@ __all__ = [
     "Why",
     "advance",
     "as_told",
+    "deal",
     "fail",
     "front",
     "give_up",

@@ -93,9 +93,11 @@ def happen(s: State, now_s: float) -> None:
 def later_pass_s(s: State, now_s: float) -> float:
     """Return the end of the round at which a pass is to be made; inf if none is due.
 
-    In rounds, time alone changes who goes first: as long as jobs wait each round has a pass.
+    In rounds, time alone changes who goes first: as long as jobs wait each round has a pass, and
+    where kinds of node are dealt as long as any run.
     """
-    if s.gives.round_s == 0.0 or (s.face.n[DIRTY] == 0 and s.queue.n[2] == 0):
+    idle = s.queue.n[2] == 0 and (s.running.n[2] == 0 or not s.gives.deals)
+    if s.gives.round_s == 0.0 or (s.face.n[DIRTY] == 0 and idle):
         return np.inf
     s.face.n[DIRTY] = 1
     at_s = round_after(s.gives.round_s, now_s)

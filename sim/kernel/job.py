@@ -171,7 +171,8 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     if s.gives.tail or s.gives.rebuild:
         insert(s.ranked, jobs.key, job)
     ends_s = now_s + jobs.left_s[job] / jobs.rate[job]
-    book(s, job, ends_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, ends_s))
+    held = s.gives.round_s > 0.0 and s.gives.hold
+    book(s, job, round_after(s.gives.round_s, ends_s) if held else ends_s)
     if jobs.expect_s[job] > s.face.t[SHADOW]:
         for i in range(s.pick.n[0]):
             doubt(s, s.pick.node[i], s.pick.gpus[i])

@@ -45,6 +45,8 @@ class Yield(NamedTuple):
     cost_s: float = 0.0  # work that each interruption adds
     round_s: float = 0.0  # passes only at multiples of this, and GPUs held until one
     turns: bool = False
+    hold: bool = True  # a job that ends within a round keeps its GPUs until the round is over
+    deals: bool = False  # each round the queue policy deals kinds of node anew
 
 
 class Taste(NamedTuple):
@@ -85,3 +87,4 @@ class Answers(NamedTuple):
     score: Score
     half_life_s: float | None = None  # of what tenants have used; None where nobody asks
     slows: bool = False  # something may slow or speed jobs besides their kind of node
+    notes: int = 0  # numbers a job that a policy which deals kinds remembers

@@ -33,6 +33,7 @@ from sim.state.columns import (
     Kinds,
     Ledger,
     Nodes,
+    Notes,
     Order,
     Paces,
     Scratch,
@@ -131,7 +132,12 @@ def speeds(texts: Sequence[str], inventory: Inventory) -> tuple[F8, np.ndarray]:
                     speed[i, k] = factor
     if faults:
         raise ScenarioError(sorted(set(faults)))
-    return speed, np.argsort(-speed, axis=1, kind="stable").astype(np.int64)
+    return speed, fastest_first(speed)
+
+
+def fastest_first(speed: F8) -> np.ndarray:
+    """Return the kinds of each class, fastest first, (classes, kinds)."""
+    return np.argsort(-speed, axis=1, kind="stable").astype(np.int64)
 
 
 def kinds_of(inventory: Inventory, nodes: Nodes, speed: F8, order: np.ndarray) -> Kinds:
@@ -151,6 +157,17 @@ def kinds_of(inventory: Inventory, nodes: Nodes, speed: F8, order: np.ndarray) -
         size, free, count, level, some, speed, order,
         np.full(len(size), PLENTY, np.int64), np.zeros(len(size), np.int64),
     )  # fmt: skip
+
+
+def dealt(kinds: Kinds) -> Kinds:
+    """Return the kinds with the speeds of each class on any kind, on each alone, and on none.
+
+    Rows of class c are c x (kinds + 2) and those that follow.
+    """
+    classes, many = kinds.speed.shape
+    masks = np.vstack([np.ones(many), np.eye(many), np.zeros(many)])
+    speed = (kinds.speed[:, None, :] * masks).reshape(classes * (many + 2), many)
+    return kinds._replace(speed=speed, order=fastest_first(speed))
 
 
 def ranked(nodes: Nodes, node_key: F8) -> Nodes:
@@ -206,6 +223,13 @@ def usage_of(jobs: Jobs, half_life_s: float | None) -> Usage:
     return Usage(half, np.zeros(many), np.zeros(many), np.zeros(many))
 
 
+def notes_of(jobs: int, kinds: int, numbers: int) -> Notes:
+    """Return that the queue policy knows nothing yet; no rows where it remembers nothing."""
+    if numbers == 0:
+        return Notes(1, np.empty((0, 0)))
+    return Notes(kinds + 2, np.full((jobs, numbers), np.nan))
+
+
 def assemble(
     jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, elastic: Elastic | None = None
 ) -> State:
@@ -213,7 +237,7 @@ def assemble(
 
     `elastic`: between which sizes each job may be, where somebody sizes them.
     """
-    rule, taste, gives, score, half_life_s, slows = answers
+    rule, taste, gives, score, half_life_s, slows, notes = answers
     elastic = elastic_of(jobs) if elastic is None else elastic
     least = at_least(jobs, elastic)
     jobs.state[fits_never(least, kinds, nodes, taste.scatter)] = JobState.UNFIT
@@ -241,5 +265,6 @@ def assemble(
         ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
         whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
         usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if slows else 0, n))),
-        elastic, scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
+        elastic, notes_of(n, len(kinds.size), notes),
+        scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

@@ -185,6 +185,13 @@ class Elastic(NamedTuple):
     resizes: I8  # so far
 
 
+class Notes(NamedTuple):
+    """What a queue policy that deals kinds of node remembers; no rows where none does."""
+
+    stride: int  # rows of `kinds.speed` a class: any kind, each kind alone, none; 1 without dealing
+    value: F8  # (jobs, numbers) the policy's own, nan at first
+
+
 class Scratch(NamedTuple):
     """Where a search leaves what it found."""
 
@@ -242,6 +249,7 @@ TABLES: dict[str, Any] = {
     "usage": Usage,
     "paces": Paces,
     "elastic": Elastic,
+    "notes": Notes,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,

@@ -22,6 +22,7 @@ from sim.state.columns import (
     Kinds,
     Ledger,
     Nodes,
+    Notes,
     Order,
     Paces,
     Scratch,
@@ -81,11 +82,13 @@ class State:
     usage: Usage
     paces: Paces
     elastic: Elastic
+    notes: Notes
     pick: Scratch
     kept: Scratch
     ahead: Scratch
     face: Face
     tenant_names: tuple[str, ...] = ()  # for Python only
+    kind_names: tuple[str, ...] = ()  # the GPU type of each kind of node
 
     def __init__(self, *tables: Any) -> None:
         """Take the tables, in the order of `TABLES`; arrays must be C-contiguous."""
@@ -98,7 +101,7 @@ class State:
     def replaced(self, **tables: Any) -> State:
         """Return a State with some tables replaced (a longer ledger)."""
         made = State(*(tables.get(name, getattr(self, name)) for name in TABLES))
-        made.tenant_names = self.tenant_names
+        made.tenant_names, made.kind_names = self.tenant_names, self.kind_names
         return made
 
 

@@ -85,6 +85,27 @@ class Scenario:
         except (ScenarioError, AttributeError):
             return False  # told elsewhere
 
+    def queue_issues(self) -> list[str]:
+        """Return the faults of the queue policy: one that deals kinds of node makes rounds."""
+        if not self.queue.refresh_s >= 0.0:
+            return [f"queue.refresh_s: is {self.queue.refresh_s!r}; must be a time >= 0"]
+        if self.queue.remembers(1) == 0:
+            return []
+        if not self.queue.round_s > 0.0:
+            return [f"queue.round_s: is {self.queue.round_s!r}; must be a time above 0"]
+        try:
+            gives, starts = self.preemption.rule(), self.backfill.rule()
+        except (ScenarioError, AttributeError):
+            return []  # told elsewhere
+        found = []
+        if getattr(self.elastic, "refresh_s", np.inf) < np.inf:
+            found.append("elastic: sizes jobs, but queue deals kinds of node; must be none")
+        if gives.tail:
+            found.append("preemption: is by the tail, but queue deals in rounds; must be rebuild")
+        if starts.interval_s > 0.0:
+            found.append("backfill: is Slurm's cycle, but queue deals in rounds; must be another")
+        return found
+
     def issues(self) -> list[str]:
         """Return every fault at once, each as `path: what is; what must be`."""
         found = []
@@ -100,8 +121,8 @@ class Scenario:
             value = getattr(self, path)
             if not isinstance(value, kind):
                 found.append(f"{path}: is {value!r}; must be an {kind.__name__}")
-        if isinstance(self.queue, AbstractQueuePolicy) and not self.queue.refresh_s >= 0.0:
-            found.append(f"queue.refresh_s: is {self.queue.refresh_s!r}; must be a time >= 0")
+        if isinstance(self.queue, AbstractQueuePolicy):
+            found += self.queue_issues()
         if isinstance(self.cluster, AbstractCluster):
             try:
                 found += too_large(self.cluster.inventory())

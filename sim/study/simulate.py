@@ -19,7 +19,7 @@ from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
 from sim.state import Inventory, JobState, State, build
-from sim.state.answers import Answers
+from sim.state.answers import Answers, Yield
 from sim.state.columns import LEFT, NOW
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
@@ -43,6 +43,15 @@ class Progress:
     wall_s: float
 
 
+def giving(gives: Yield, queue: AbstractQueuePolicy, deals: bool, sized: bool) -> Yield:
+    """Return preemption's rule with what the other policies say about when they are asked."""
+    if deals and gives.round_s == 0.0:
+        gives = gives._replace(rebuild=True, round_s=queue.round_s, hold=False)
+    own = type(queue).turn_s is not AbstractQueuePolicy.turn_s
+    turns = own and queue.refresh_s == gives.round_s == 0.0
+    return gives._replace(turns=turns or deals or sized, deals=deals)
+
+
 def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:
     """Return a State of the requested jobs on the empty cluster, policies asked once."""
     nodes, _ = build.nodes_of(inventory)
@@ -63,7 +72,11 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     tenant, tenants = table.codes(jobs, "tenant")
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
     columns = jobs_of(numbers, types, tenant, draw)
+    notes = scenario.queue.remembers(len(inventory.kinds))
     kinds = build.kinds_of(inventory, nodes, speed, order)
+    if notes > 0:
+        kinds = build.dealt(kinds)
+        columns.klass[:] *= len(inventory.kinds) + 2
     taste = build.taste_of(liking.level, liking.scatter, liking.runs)
     score = NO_SCORE
     scoring = scenario.placement.scoring(Asked(columns, texts, streams.stream("placement", 1)))
@@ -71,16 +84,13 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         score = score_of(scoring, nodes, inventory.kinds)
         if scoring.draw is not None:
             columns.draw[:] = scoring.draw
-    own = type(scenario.queue).turn_s is not AbstractQueuePolicy.turn_s
-    gives = scenario.preemption.rule()
     sized = scenario.elastic.refresh_s < np.inf  # then a pass is due even if nobody waits
-    turns = own and scenario.queue.refresh_s == gives.round_s == 0.0
-    gives = gives._replace(turns=turns or sized)
+    gives = giving(scenario.preemption.rule(), scenario.queue, notes > 0, sized)
     rule, half_life_s = scenario.backfill.rule(), scenario.queue.half_life_s
-    answers = Answers(rule, taste, gives, score, half_life_s, slows=sized)
+    answers = Answers(rule, taste, gives, score, half_life_s, slows=sized, notes=notes)
     elastic = elastic_of(columns, numbers) if sized else None
     made = build.assemble(columns, nodes, kinds, answers, elastic)
-    made.tenant_names = tuple(tenants)
+    made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)
     everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
     if np.isnan(made.jobs.key).any():
@@ -94,7 +104,12 @@ def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
     def ask(state: State, now_s: float) -> None:
         rows = kernel.standing(state)
         view = JobView(state, rows, now_s)
-        keys = np.asarray(queue.key(view, now_s), np.float64)
+        if state.gives.deals:
+            key, kind, notes = queue.deal(view, now_s)
+            kernel.deal(state, rows, np.asarray(kind, np.int64), np.asarray(notes, np.float64))
+        else:
+            key = queue.key(view, now_s)
+        keys = np.asarray(key, np.float64)
         if keys.shape != rows.shape or np.isnan(keys).any():
             raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
         kernel.rekey(state, rows, keys)

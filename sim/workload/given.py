@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from sim.errors import TraceError
 from sim.rng import Streams
+from sim.workload import throughput
 from sim.workload.base import AbstractWorkload, Request
 from sim.workload.check import OnError, checked
 from sim.workload.order import finished, from_zero, sorted_jobs
 from sim.workload.raw import Raw, from_one, rejected
+from sim.workload.throughput import Throughput
 
 
 @final
@@ -25,17 +27,20 @@ class Given(AbstractWorkload):
     ----------
     table : the columns of JOB_REQUEST, `job_id` numbered from 0 where absent; others are kept.
     shift : move all instants so that the first submission is at 0.
+    throughput : how fast each `job_class` runs on each GPU type: see `workload.throughput`.
     """
 
     table: pa.Table | Mapping[str, Sequence[Any]]
     on_error: OnError = "stop"
     shift: bool = False
+    throughput: Throughput = None
 
     def issues(self, path: str = "workload") -> list[str]:
         """Return every fault of the parameters; those of the rows come with `request`."""
-        if self.on_error in ("stop", "skip"):
-            return []
-        return [f"{path}.on_error: is {self.on_error!r}; must be stop or skip"]
+        found = throughput.issues(self.throughput, f"{path}.throughput")
+        if self.on_error not in ("stop", "skip"):
+            found.append(f"{path}.on_error: is {self.on_error!r}; must be stop or skip")
+        return found
 
     def request(self, streams: Streams, gpus: int) -> Request:
         """Return the jobs; a bad row raises TraceError or is set aside."""
@@ -46,7 +51,8 @@ class Given(AbstractWorkload):
         if self.shift:
             jobs, origin_s = from_zero(jobs)
         aside = rejected(raw.source, faults)
-        return Request(finished(jobs, origin_s), aside, tuple(raw.notes))
+        jobs = finished(throughput.resolved(jobs, self.throughput), origin_s)
+        return Request(jobs, aside, tuple(raw.notes), throughput.read_from(self.throughput))
 
     def _table(self) -> pa.Table:
         try:

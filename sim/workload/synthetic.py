@@ -14,7 +14,7 @@ from sim.errors import ScenarioError
 from sim.files import find, sha256
 from sim.rng import Streams
 from sim.table import JOB_REQUEST, from_numpy
-from sim.workload import rules
+from sim.workload import rules, throughput
 from sim.workload.arrivals import AbstractArrivals, Poisson
 from sim.workload.base import AbstractWorkload, Request
 from sim.workload.check import LONGEST_S, MOST_JOBS
@@ -22,6 +22,7 @@ from sim.workload.durations import AbstractDuration, Empirical, LogNormal
 from sim.workload.factors import AbstractFactor, Uniform
 from sim.workload.order import finished
 from sim.workload.sizes import AbstractSizes, Mix
+from sim.workload.throughput import Throughput
 from sim.workload.transform import AbstractTransform
 
 
@@ -42,6 +43,8 @@ class Synthetic(AbstractWorkload):
     priorities : numbers with weights, greater goes first; None: no priorities.
     cpus_per_gpu, mem_per_gpu_bytes : held with each GPU; None: not counted.
     elastic : which sizes jobs may have besides their own, such as MakeElastic; None: no other.
+    job_classes : names with weights; None: all as fast on every GPU type.
+    throughput : how fast each class runs on each GPU type: see `workload.throughput`.
 
     Instant 0 is where the laws begin, so the first job comes later.
     Neglects: users who come back, and that long jobs are also wide (but for sizes.work_factors).
@@ -61,6 +64,8 @@ class Synthetic(AbstractWorkload):
     cpus_per_gpu: float | None = None
     mem_per_gpu_bytes: float | None = None
     elastic: AbstractTransform | None = None
+    job_classes: Mapping[str, float] | None = None
+    throughput: Throughput = None
 
     def rate(self, gpus: int) -> float:
         """Return the jobs a second for a cluster of so many GPUs."""
@@ -97,13 +102,14 @@ class Synthetic(AbstractWorkload):
             "walltime_s": work * self.estimate.draw(streams.stream("estimates"), n),
         }
         self._more(columns, streams, n)
-        inputs = {}
+        inputs = throughput.read_from(self.throughput)
         if isinstance(self.work, Empirical) and self.work.path is not None:
             inputs[self.work.path] = sha256(find(self.work.path))
         note = f"drawn at {rate:.6g} jobs a second"
         jobs = from_numpy(JOB_REQUEST, columns)
         if self.elastic is not None:
             jobs = self.elastic.apply(jobs, streams.stream("elastic"), gpus)
+        jobs = throughput.resolved(jobs, self.throughput)
         return Request(finished(jobs), None, (note,), inputs)
 
     def _more(self, columns: dict[str, Any], streams: Streams, n: int) -> None:
@@ -111,12 +117,13 @@ class Synthetic(AbstractWorkload):
         if self.deadline is not None:
             draw = self.deadline.draw(streams.stream("deadlines"), n)
             columns["deadline_s"] = submit + draw * work
-        for name, mix in (("tenant", self.tenants), ("priority", self.priorities)):
+        mixes = ("tenant", self.tenants), ("priority", self.priorities)
+        for name, mix in (*mixes, ("job_class", self.job_classes)):
             if mix:
                 edges = np.cumsum(np.array(list(mix.values()), np.float64))
                 drawn = streams.stream(name).random(n) * edges[-1]
                 code = np.searchsorted(edges, drawn, "right").astype(np.int32)
-                words: list[Any] = [str(k) if name == "tenant" else float(k) for k in mix]
+                words: list[Any] = [float(k) if name == "priority" else str(k) for k in mix]
                 columns[name] = pa.array(words).take(pa.array(code))
         if self.cpus_per_gpu is not None:
             columns["cpus"] = self.cpus_per_gpu * size
@@ -155,7 +162,8 @@ class Synthetic(AbstractWorkload):
         if self.elastic is not None:
             example = "null, or a transform, such as MakeElastic"
             found += rules.one_of(f"{path}.elastic", self.elastic, AbstractTransform, example)
-        for name in ("tenants", "priorities"):
+        found += throughput.issues(self.throughput, f"{path}.throughput")
+        for name in ("tenants", "priorities", "job_classes"):
             if (mix := getattr(self, name)) is not None:
                 found += rules.shares(f"{path}.{name}", mix)
         if isinstance(self.priorities, Mapping) and not all(map(_is_float, self.priorities)):

@@ -12,11 +12,12 @@ import pyarrow as pa
 from sim.errors import RackplanError, ScenarioError, TraceError
 from sim.files import find, sha256
 from sim.rng import Streams
-from sim.workload import rules
+from sim.workload import rules, throughput
 from sim.workload.base import AbstractWorkload, Request
 from sim.workload.check import OnError, checked
 from sim.workload.order import finished, from_zero, sorted_jobs
 from sim.workload.raw import Raw, rejected
+from sim.workload.throughput import Throughput
 from sim.workload.traces import FORMATS, READERS, Reading, sniffed
 from sim.workload.traces.base import GpuTypes, Procs, Requeues, Unfinished
 from sim.workload.transform import AbstractTransform
@@ -35,6 +36,7 @@ class Trace(AbstractWorkload):
     procs, requeues, unfinished, gpu_types : see `traces.base.Reading`; each for its formats only.
     shift : the first submission becomes instant 0; where it was stands in the metadata `origin_s`.
     transforms : applied in this order, after the shift.
+    throughput : how fast each `job_class` runs on each GPU type: see `workload.throughput`.
     """
 
     path: str
@@ -46,6 +48,7 @@ class Trace(AbstractWorkload):
     gpu_types: GpuTypes = "any"
     shift: bool = True
     transforms: Sequence[AbstractTransform] = ()
+    throughput: Throughput = None
 
     @property
     def reading(self) -> Reading:
@@ -66,6 +69,7 @@ class Trace(AbstractWorkload):
             if value not in choices:
                 found.append(f"{path}.{name}: is {value!r}; must be one of {', '.join(choices)}")
         found += self.reading.issues(path)
+        found += throughput.issues(self.throughput, f"{path}.throughput")
         for i, transform in enumerate(self.transforms):
             example = "a transform, such as Cut"
             found += rules.one_of(f"{path}.transforms[{i}]", transform, AbstractTransform, example)
@@ -91,11 +95,13 @@ class Trace(AbstractWorkload):
             raise TraceError(path, remedy="holds no job that can be simulated")
         for i, transform in enumerate(self.transforms):
             jobs = sorted_jobs(transform.apply(jobs, streams.stream("transform", i), gpus))
+        jobs = throughput.resolved(jobs, self.throughput)
         aside = rejected(str(self.path), [*faults, *raw.left_out])
         notes = [*raw.notes, *([f"rows set aside: {aside.num_rows}"] if aside else [])]
         return Request(
-            finished(jobs, origin_s), aside, tuple(notes), {str(self.path): sha256(path)}
-        )
+            finished(jobs, origin_s), aside, tuple(notes),
+            {str(self.path): sha256(path)} | throughput.read_from(self.throughput),
+        )  # fmt: skip
 
     def read(self, path: Path) -> Raw:
         """Return the rows as the format's reader finds them; whatever fails is a TraceError."""

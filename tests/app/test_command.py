@@ -303,7 +303,7 @@ def test_a_strangers_file_reads_no_environment(rackplan, tmp_path):
 
 def test_help_says_what_how_and_examples(rackplan):
     done = rackplan("--help")
-    for said in ("GPU", "queue: drf, edf, fifo", "backfill:", "rackplan -m queue=fifo,sjf"):
+    for said in ("GPU", "queue: allox, drf, edf, fifo", "backfill:", "rackplan -m queue=fifo,sjf"):
         assert said in done.stdout
     assert len(done.stdout.splitlines()) < 40
     assert rackplan("--info").stdout

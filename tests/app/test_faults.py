@@ -111,7 +111,7 @@ def test_words_of_the_command_line_are_told_at_once(tmp_path):
     words, left_out = asked(["queue=nope", "backfill=eazy", "queue.refresh_s=3", "cluster.nods=4",
                              "seed=3", "hydra.run.dir=x", "placement=pack", "-m"])  # fmt: skip
     assert words == ["++cluster.nods=4", "++seed=3", "hydra.run.dir=x", "placement=pack", "-m"]
-    assert left_out[0].startswith("queue: 'nope' is no choice; valid are drf, edf, fifo")
+    assert left_out[0].startswith("queue: 'nope' is no choice; valid are allox, drf, edf, fifo")
     assert "did you mean 'easy'?" in left_out[1]
     (tmp_path / "queue").mkdir()
     (tmp_path / "queue" / "mine.yaml").touch()

@@ -6,15 +6,23 @@ To add one: a file here with one frozen class; a YAML in conf/queue/; a picture 
 Begin with: fifo.py, then wfp3.py (a key that time changes).
 """
 
+from sim.policies.queue.allox import Allox
 from sim.policies.queue.base import AbstractQueuePolicy, JobView
 from sim.policies.queue.drf import Drf
 from sim.policies.queue.edf import Edf
 from sim.policies.queue.fifo import Fifo
+from sim.policies.queue.gavel_cost import GavelCost
+from sim.policies.queue.gavel_ftf import GavelFtf
+from sim.policies.queue.gavel_isolated import GavelIsolated
+from sim.policies.queue.gavel_makespan import GavelMakespan
+from sim.policies.queue.gavel_max_min import GavelMaxMin
+from sim.policies.queue.gittins import Gittins
 from sim.policies.queue.las import Las
 from sim.policies.queue.ljf import Ljf
 from sim.policies.queue.multifactor import Multifactor
 from sim.policies.queue.multifactor_classic import MultifactorClassic
 from sim.policies.queue.priority import Priority
+from sim.policies.queue.shockwave import Shockwave
 from sim.policies.queue.sjf import Sjf
 from sim.policies.queue.smallest import Smallest
 from sim.policies.queue.srtf import Srtf
@@ -25,15 +33,23 @@ from sim.policies.queue.wfp3 import Wfp3
 
 __all__ = [
     "AbstractQueuePolicy",
+    "Allox",
     "Drf",
     "Edf",
     "Fifo",
+    "GavelCost",
+    "GavelFtf",
+    "GavelIsolated",
+    "GavelMakespan",
+    "GavelMaxMin",
+    "Gittins",
     "JobView",
     "Las",
     "Ljf",
     "Multifactor",
     "MultifactorClassic",
     "Priority",
+    "Shockwave",
     "Sjf",
     "Smallest",
     "Srtf",

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import abc
+from typing import NamedTuple
 
 import numpy as np
 
 from sim.policies.queue.shares import JobView
-from sim.state.arrays import F8, I4
+from sim.state.arrays import F8, I4, I8
+
+ANY, NONE = -1, -2
+"""Kinds of node that a job may be dealt: all that it asks for, and none."""
+
+
+class Deal(NamedTuple):
+    """What a round brings each job: its place in the order, and where it may run."""
+
+    key: F8  # (k,)
+    kind: I8  # (k,) a kind of node, ANY or NONE
+    notes: F8  # (k, numbers) what the policy wants to see again as `jobs.notes`
 
 
 class AbstractQueuePolicy(abc.ABC):
@@ -21,6 +33,8 @@ class AbstractQueuePolicy(abc.ABC):
     refresh_s: float = np.inf
     half_life_s: float | None = None
     """Of what tenants used; None where the policy does not ask (`used_gpu_s`)."""
+    round_s: float = 0.0
+    """Of the rounds in which it deals kinds of node, where preemption makes none of its own."""
 
     def turn_s(self, jobs: JobView, now_s: float) -> F8 | None:
         """Return (k,), when each job's key changes by itself if it runs on; None: see `refresh_s`.
@@ -28,6 +42,14 @@ class AbstractQueuePolicy(abc.ABC):
         A pass is made at the first of these instants among the jobs that run.
         """
         return None
+
+    def remembers(self, kinds: int) -> int:
+        """Return how many numbers a job it remembers, if it deals kinds of node; else 0."""
+        return 0
+
+    def deal(self, jobs: JobView, now_s: float) -> Deal:
+        """Return what this round brings each job; asked only if it `remembers`."""
+        raise AssertionError("a policy that remembers must deal")
 
     @abc.abstractmethod
     def key(self, jobs: JobView, now_s: float | F8) -> F8:
@@ -38,4 +60,4 @@ class AbstractQueuePolicy(abc.ABC):
         """
 
 
-__all__ = ["F8", "I4", "AbstractQueuePolicy", "JobView"]
+__all__ = ["ANY", "F8", "I4", "I8", "NONE", "AbstractQueuePolicy", "Deal", "JobView"]

@@ -53,6 +53,28 @@ class JobView(Jobs):
         return usage.gpu_s * kept + new
 
     @property
+    def speed(self) -> F8:
+        """Return the speed of each on each kind of node, (k, kinds) work seconds a second; 0: not.
+
+        0 too where all that is up of a kind has fewer GPUs than it asks for.
+        """
+        stride = self._notes.stride
+        speed: F8 = self._kinds.speed[self._jobs.klass[self._rows] // stride * stride]
+        return np.where(self._jobs.gpus[self._rows, None] <= self.kind_gpus, speed, 0.0)
+
+    @property
+    def kind_gpus(self) -> F8:
+        """Return the GPUs of the nodes that are up, (kinds,)."""
+        up = self._nodes.gpus * self._nodes.up
+        return np.bincount(self._nodes.kind, up, len(self._kinds.size)).astype(np.float64)
+
+    @property
+    def notes(self) -> F8:
+        """Return what the policy remembered of each, (k, numbers); nan at first."""
+        notes: F8 = self._notes.value[self._rows]
+        return notes
+
+    @property
     def node_share(self) -> F8:
         """Return the share of all nodes that each asks for, (k,)."""
         jobs, rows, size = self._jobs, self._rows, max(int(self._nodes.gpus.max()), 1)

@@ -50,13 +50,17 @@ class Tiresias(AbstractQueuePolicy):
         """Return queue + place in it, a number in [0, 1), (k,)."""
         if isinstance(now_s, np.ndarray):
             return np.full(now_s.shape, FRESH)
-        old = jobs.key
+        queue, down = self.standing(jobs)
+        come = np.where(down, jobs.enter_s, jobs.key)  # who comes down stands last, as it entered
+        order = np.lexsort((jobs.row, come, ~jobs.running, down, queue))
+        return places(queue[order], order)
+
+    def standing(self, jobs: JobView) -> tuple[np.ndarray, np.ndarray]:
+        """Return the queue that each stands in from now on, and whether it has just come down."""
         limits = np.array([*self.limits_s, np.inf])
-        queue = np.floor(old).astype(np.int64)
+        queue = np.floor(jobs.key).astype(np.int64)
         down = jobs.running & (self.served_s(jobs) >= limits[queue] - NEAR_S)
-        come = np.where(down, jobs.enter_s, old)  # who comes down stands last, in order of entry
-        order = np.lexsort((jobs.row, come, ~jobs.running, down, queue + down))
-        return places((queue + down)[order], order)
+        return queue + down, down
 
     def turn_s(self, jobs: JobView, now_s: float) -> F8:
         """Return when each passes its queue's limit if it runs on, (k,)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from sim.state.arrays import F8
@@ -17,15 +19,22 @@ class Jobs:
     """
 
     def __init__(self, state: State, rows: np.ndarray | slice, now_s: float | F8 = 0.0) -> None:
+        self._state = state
         self._jobs, self._rows, self._now_s = state.jobs, rows, now_s
         self._nodes, self._usage = state.nodes, state.usage
-        self.tenant_names = state.tenant_names
+        self._kinds, self._notes = state.kinds, state.notes
+        self.round_s = state.gives.round_s
+        self.tenant_names, self.kind_names = state.tenant_names, state.kind_names
         self.total_gpus = int(state.nodes.gpus.sum())
 
     def __getattr__(self, name: str) -> np.ndarray:
         """Return one column, (k,)."""
         column: np.ndarray = getattr(self._jobs, name)[self._rows]
         return column
+
+    def only(self, those: np.ndarray) -> Self:
+        """Return the view of some of them."""
+        return type(self)(self._state, self.row[those], self._now_s)
 
     @property
     def row(self) -> np.ndarray:
