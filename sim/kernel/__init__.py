@@ -12,6 +12,8 @@ from sim.kernel.advance import Why, advance, rekey, standing
 from sim.kernel.apart import pass_apart
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
+from sim.kernel.quota_cycle import pass_quota
+from sim.kernel.quota_limits import pass_limits
 from sim.kernel.resize import (
     as_told,
     front,
@@ -37,6 +39,8 @@ __all__ = [
     "offer",
     "on_node",
     "pass_apart",
+    "pass_limits",
+    "pass_quota",
     "pass_sized",
     "present",
     "rekey",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.state.arrays import B1, F8, I8
+from sim.state.quota import Caps, Quota
 
 
 class Rule(NamedTuple):
@@ -85,3 +86,4 @@ class Answers(NamedTuple):
     score: Score
     half_life_s: float | None = None  # of what tenants have used; None where nobody asks
     slows: bool = False  # something may slow or speed jobs besides their kind of node
+    quota: tuple[Quota, Caps] | None = None

@@ -27,6 +27,7 @@ from sim.state.columns import (
     Scratch,
     Usage,
 )
+from sim.state.quota import Caps, Quota
 
 os.environ.setdefault("NUMBA_OPT", "2")  # a fifth off the first compile; runs are as fast
 os.environ.setdefault("NUMBA_LOOP_VECTORIZE", "0")
@@ -81,6 +82,8 @@ class State:
     usage: Usage
     paces: Paces
     elastic: Elastic
+    quota: Quota
+    caps: Caps
     pick: Scratch
     kept: Scratch
     ahead: Scratch

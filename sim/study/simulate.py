@@ -24,6 +24,7 @@ from sim.state.columns import LEFT, NOW
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
+from sim.state.tree import by_flavor, flavors_of, queue_of, quota_of, types_of, unable
 from sim.study.scenario import Scenario
 from sim.study.sizing import Sizing, unused
 
@@ -63,6 +64,14 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     tenant, tenants = table.codes(jobs, "tenant")
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
     columns = jobs_of(numbers, types, tenant, draw)
+    tree, quota = scenario.quota.tree(), None
+    if tree is not None:
+        flavor = types_of(tree, [gpu for gpu, _ in inventory.kinds])
+        speed, masked, plain = by_flavor(speed, flavor, len(flavors_of(tree)))
+        order = np.argsort(-speed, axis=1, kind="stable").astype(np.int64)
+        user = table.codes(jobs, "user" if "user" in jobs.column_names else "tenant")[0]
+        queue = queue_of(tree, tenants)[tenant]
+        quota = quota_of(tree, queue, columns, masked, plain, user)
     kinds = build.kinds_of(inventory, nodes, speed, order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs)
     score = NO_SCORE
@@ -77,7 +86,9 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     turns = own and scenario.queue.refresh_s == gives.round_s == 0.0
     gives = gives._replace(turns=turns or sized)
     rule, half_life_s = scenario.backfill.rule(), scenario.queue.half_life_s
-    answers = Answers(rule, taste, gives, score, half_life_s, slows=sized)
+    if tree is not None and quota is not None:
+        unable(tree, quota[0], columns, kinds, nodes, taste.scatter)
+    answers = Answers(rule, taste, gives, score, half_life_s, sized, quota)
     elastic = elastic_of(columns, numbers) if sized else None
     made = build.assemble(columns, nodes, kinds, answers, elastic)
     made.tenant_names = tuple(tenants)
@@ -115,7 +126,8 @@ def watcher(state: State, tell: Callable[[Progress], None]) -> Callable[[State, 
         if wall_s - last[0] >= EVERY_S:
             last[0] = wall_s
             left = int(now.face.n[LEFT])
-            waiting, running = int(now.queue.n[2]), int(now.running.n[2])
+            waiting = int(now.queue.n[2] + now.quota.n[0])
+            running = int(now.running.n[2])
             tell(Progress(now_s, jobs - left, jobs, waiting, running, wall_s))
 
     return pause
