@@ -22,6 +22,7 @@ from sim.policies.elastic import AbstractElastic
 from sim.policies.placement import AbstractPlacement
 from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
+from sim.policies.quota import AbstractQuota
 from sim.state import AbstractCluster
 from sim.study import Scenario
 from sim.workload import AbstractWorkload
@@ -34,9 +35,10 @@ GROUPS: dict[str, type] = {
     "placement": AbstractPlacement,
     "preemption": AbstractPreemption,
     "elastic": AbstractElastic,
+    "quota": AbstractQuota,
     "failures": AbstractProcess,
 }
-LEFT_OUT = ("failures", "preemption", "elastic")
+LEFT_OUT = ("failures", "preemption", "elastic", "quota")
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {
     "seed": int,
@@ -187,9 +189,9 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
         question=knobs["question"] or "",
     )
     builder.also(whole.issues())  # what could not be built is here as its default
-    for part in (whole.backfill, whole.preemption):
+    for ask in (whole.backfill.rule, whole.preemption.rule, whole.quota.tree):
         try:
-            part.rule()
+            ask()
         except ScenarioError as error:
             faults += error.issues
     if faults:

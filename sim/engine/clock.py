@@ -13,6 +13,7 @@ from sim.kernel import Why
 from sim.state.build import longer, pass_rows
 from sim.state.columns import APART, ASKED, EVENTS, LEFT, NOW
 from sim.state.handle import State
+from sim.state.quota import FREE, LIMITS
 from sim.state.words import JobState
 
 BUDGET = 200_000
@@ -65,10 +66,7 @@ class Clock(simpy.Environment):
             self._decide(self.state, self._now)
             self.state.face.n[ASKED] = 1
         elif why == Why.PASS:
-            if self._apart is not None:
-                self._apart(self)
-            else:
-                kernel.pass_apart(self.state, self._now)
+            self._pass()
         elif why == Why.FULL:
             self.grow(self._room)
         elif why == Why.WAKE:
@@ -77,6 +75,18 @@ class Clock(simpy.Environment):
             self._pace()
             if self._pause is not None:
                 self._pause(self.state, self._now)
+
+    def _pass(self) -> None:
+        """Make a pass by rules that the lane does not hold: quotas before nodes, or with them."""
+        if self._apart is not None:
+            self._apart(self)
+            return
+        if self.state.quota.rule == LIMITS:
+            kernel.pass_limits(self.state, self._now)
+            return
+        if self.state.quota.rule != FREE:
+            kernel.pass_quota(self.state, self._now)
+        kernel.pass_apart(self.state, self._now)
 
     def _pace(self) -> None:
         """Pause after fewer or more events next time: what one costs lies in the rules."""

@@ -16,5 +16,5 @@ def refresh(clock: Clock, ask: Ask, every_s: float) -> Generator[simpy.Event, No
     """Ask again every `every_s` seconds, as long as the run lasts."""
     while True:
         yield clock.timeout(every_s)
-        if clock.state.queue.n[2] > 0:
+        if clock.state.queue.n[2] > 0 or clock.state.quota.n[0] > 0:
             ask(clock.state, clock.now)

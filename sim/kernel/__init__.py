@@ -13,6 +13,8 @@ from sim.kernel.apart import pass_apart
 from sim.kernel.deal import deal
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
+from sim.kernel.quota_cycle import pass_quota
+from sim.kernel.quota_limits import pass_limits
 from sim.kernel.resize import (
     as_told,
     front,
@@ -39,6 +41,8 @@ __all__ = [
     "offer",
     "on_node",
     "pass_apart",
+    "pass_limits",
+    "pass_quota",
     "pass_sized",
     "present",
     "rekey",

@@ -12,6 +12,7 @@ from sim.kernel.dispatch import dispatch
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import enter, finish, give_up, next_pass_s, round_after
 from sim.kernel.order import insert, refill, rows
+from sim.kernel.quota import forget, wait, waiting
 from sim.state.columns import (
     APART,
     ARRIVED,
@@ -124,12 +125,13 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
                 s.face.n[DIRTY] = 1
             dirty = s.face.n[DIRTY] == 1 and next_pass_s(s, now_s) == now_s
             if dirty or due:
-                asks = s.queue.n[2] > 0 or (s.gives.turns and s.face.n[LEFT] > 0)
+                waits = s.queue.n[2] + s.quota.n[0] > 0
+                asks = waits or (s.gives.turns and s.face.n[LEFT] > 0)
                 if ask and asks and s.face.n[ASKED] == 0:
                     return DECIDE
-                if s.queue.n[2] > 0 and s.ledger.n[0] + room > s.ledger.job.size:
+                if waits and s.ledger.n[0] + room > s.ledger.job.size:
                     return FULL
-                if dirty and s.face.n[APART] == 1 and (s.queue.n[2] > 0 or s.gives.turns):
+                if dirty and s.face.n[APART] == 1 and (waits or s.gives.turns):
                     return PASS
                 s.face.n[ASKED] = 0
                 if dirty:
@@ -157,7 +159,11 @@ def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
         s.jobs.key[jobs[i]] = key[i]
     refill(s.queue, s.jobs.key, jobs[:0])
     refill(s.ranked, s.jobs.key, jobs[:0])
+    forget(s)
     for job in jobs:
+        if s.quota.rule > 0 and s.quota.flavor[job] < 0:
+            wait(s, job)
+            continue
         insert(s.queue if s.jobs.state[job] == WAITING else s.ranked, s.jobs.key, job)
     s.face.n[LAST] = -1
     s.face.n[DIRTY] = 1
@@ -165,5 +171,5 @@ def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
 
 @entry
 def standing(s: State) -> np.ndarray:
-    """Return the jobs that have a place in the order, (k,): waiting, then running by rank."""
-    return np.concatenate((rows(s.queue), rows(s.ranked)))
+    """Return the jobs that have a place in the order, (k,): waiting, running by rank, waiting for quota."""
+    return np.concatenate((rows(s.queue), rows(s.ranked), waiting(s)))

@@ -11,6 +11,7 @@ from sim.kernel.jit import entry, jit
 from sim.kernel.levels import give
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
+from sim.kernel.quota import let_go, wait
 from sim.kernel.rows import close_row, open_row
 from sim.kernel.usage import use
 from sim.state.columns import (
@@ -69,15 +70,18 @@ def take(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> None:
 
 @jit
 def enter(s: State, job: int) -> None:
-    """A job joins the queue."""
+    """A job joins the queue, or those that wait for quota first."""
     key, last = s.jobs.key, s.face.n[LAST]
     s.jobs.state[job] = WAITING
-    insert(s.queue, key, job)
+    if s.quota.rule > 0:
+        wait(s, job)
+    else:
+        insert(s.queue, key, job)
     if last >= 0 and (key[job] < key[last] or (key[job] == key[last] and job < last)):
         s.face.n[LAST] = -1
     if s.jobs.gpus[job] == 0:
         s.face.n[ZERO_WAITING] += 1
-    s.face.n[PEAK] = max(s.face.n[PEAK], s.queue.n[2])
+    s.face.n[PEAK] = max(s.face.n[PEAK], s.queue.n[2] + s.quota.n[0])
     touch(s)
 
 
@@ -227,6 +231,8 @@ def stop(s: State, job: int, now_s: float, why: int, holds: bool = True) -> None
         if jobs.expect_s[job] >= s.face.t[SHADOW]:
             doubt(s, int(s.ledger.node[r]), 0)
     jobs.epoch[job] += 1
+    if s.quota.rule > 0:
+        let_go(s, job)
     better(s)
 
 
@@ -269,7 +275,12 @@ def give_up(s: State, job: int, now_s: float) -> bool:
     if s.jobs.state[job] == WAITING:
         if not np.isnan(s.jobs.start_s[job]):
             return False
-        remove(s.queue, s.jobs.key, job)
+        if s.quota.rule > 0 and s.quota.flavor[job] < 0:
+            s.quota.n[0] -= 1  # it stays in its heap until it surfaces
+        else:
+            remove(s.queue, s.jobs.key, job)
+            if s.quota.rule > 0:
+                let_go(s, job)
         s.face.n[LAST] = -1
         leave(s, job)
     elif s.jobs.state[job] != UNBORN:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.state.arrays import B1, F8, I8
+from sim.state.quota import Caps, Quota
 
 
 class Rule(NamedTuple):
@@ -88,3 +89,4 @@ class Answers(NamedTuple):
     half_life_s: float | None = None  # of what tenants have used; None where nobody asks
     slows: bool = False  # something may slow or speed jobs besides their kind of node
     notes: int = 0  # numbers a job that a policy which deals kinds remembers
+    quota: tuple[Quota, Caps] | None = None

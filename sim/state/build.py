@@ -44,6 +44,7 @@ from sim.state.elastic import at_least, elastic_of
 from sim.state.fits import fits_never
 from sim.state.handle import State
 from sim.state.inventory import Inventory
+from sim.state.quota import no_caps, no_quota
 from sim.state.words import Cause, JobState
 
 
@@ -237,7 +238,7 @@ def assemble(
 
     `elastic`: between which sizes each job may be, where somebody sizes them.
     """
-    rule, taste, gives, score, half_life_s, slows, notes = answers
+    rule, taste, gives, score, half_life_s, slows, notes, quota = answers
     elastic = elastic_of(jobs) if elastic is None else elastic
     least = at_least(jobs, elastic)
     jobs.state[fits_never(least, kinds, nodes, taste.scatter)] = JobState.UNFIT
@@ -251,7 +252,13 @@ def assemble(
     numbers = np.zeros(32, np.int64)
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
     numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
-    numbers[APART] = rule.reserves > 1 or gives.tail or gives.rebuild or elastic.told.size > 0
+    numbers[APART] = (
+        rule.reserves > 1
+        or gives.tail
+        or gives.rebuild
+        or elastic.told.size > 0
+        or quota is not None
+    )
     times = np.zeros(8)
     times[PLANNED] = -np.inf
     times[[SHADOW, PLAN, TURN]] = np.inf
@@ -265,6 +272,6 @@ def assemble(
         ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
         whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
         usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if slows else 0, n))),
-        elastic, notes_of(n, len(kinds.size), notes),
+        elastic, notes_of(n, len(kinds.size), notes), *(quota or (no_quota(), no_caps())),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

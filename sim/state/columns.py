@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sim.state.answers import Rule, Score, Taste, Yield
 from sim.state.arrays import B1, F8, I1, I4, I8
+from sim.state.quota import Caps, Quota
 
 BLOCK = 256
 """Rows a block of an `Order`: large enough to be searched rarely, small enough to be shifted."""
@@ -250,6 +251,8 @@ TABLES: dict[str, Any] = {
     "paces": Paces,
     "elastic": Elastic,
     "notes": Notes,
+    "quota": Quota,
+    "caps": Caps,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,

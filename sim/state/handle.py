@@ -28,6 +28,7 @@ from sim.state.columns import (
     Scratch,
     Usage,
 )
+from sim.state.quota import Caps, Quota
 
 os.environ.setdefault("NUMBA_OPT", "2")  # a fifth off the first compile; runs are as fast
 os.environ.setdefault("NUMBA_LOOP_VECTORIZE", "0")
@@ -83,6 +84,8 @@ class State:
     paces: Paces
     elastic: Elastic
     notes: Notes
+    quota: Quota
+    caps: Caps
     pick: Scratch
     kept: Scratch
     ahead: Scratch

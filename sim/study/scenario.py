@@ -13,7 +13,9 @@ from sim.policies.elastic import AbstractElastic, NoElastic
 from sim.policies.placement import AbstractPlacement, Pack
 from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
+from sim.policies.quota import AbstractQuota, NoQuota
 from sim.state import AbstractCluster, Homogeneous, Inventory
+from sim.state.quota import LIMITS
 from sim.workload import AbstractWorkload, Synthetic
 
 MOST_NODES, MOST_GPUS = 10_000_000, 10_000
@@ -51,6 +53,36 @@ def misfits(scenario: Scenario) -> list[str]:
     return found
 
 
+def beside_quota(scenario: Scenario) -> list[str]:
+    """Return with which other choices there can be no quota."""
+    try:
+        gives, rule, tree = (
+            scenario.preemption.rule(),
+            scenario.backfill.rule(),
+            scenario.quota.tree(),
+        )
+    except (ScenarioError, AttributeError):
+        return []  # told elsewhere
+    found = []
+    if tree is None:
+        return []
+    if gives.tail or gives.rebuild or gives.round_s > 0.0:
+        found.append(
+            f"preemption: is {scenario.preemption!r} beside a quota, which takes back by itself; "
+            "must be none or reclaim"
+        )
+    if tree.rule == LIMITS and (rule.reserves > 1 or (rule.reserves and not rule.by_nodes)):
+        found.append(
+            f"backfill: is {scenario.backfill!r}, which plans for jobs that limits may block; beside "
+            "slurm_limits it must be none, skip, or easy with reservation=nodes"
+        )
+    if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
+        found.append("quota: is set beside elastic, but counts sizes that stay: set one of them")
+    if scenario.queue.remembers(1) > 0:
+        found.append("quota: is set beside a queue that deals kinds of node: set one of them")
+    return found
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A cluster, a workload, and the choices that rule them: a field for each group of conf/.
@@ -65,6 +97,7 @@ class Scenario:
     placement: AbstractPlacement = field(default_factory=Pack)
     preemption: AbstractPreemption = field(default_factory=NoPreemption)
     elastic: AbstractElastic = field(default_factory=NoElastic)
+    quota: AbstractQuota = field(default_factory=NoQuota)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
@@ -117,6 +150,7 @@ class Scenario:
             ("placement", AbstractPlacement),
             ("preemption", AbstractPreemption),
             ("elastic", AbstractElastic),
+            ("quota", AbstractQuota),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):
@@ -136,6 +170,7 @@ class Scenario:
                 "rounds or by Slurm's cycle: set one of them"
             )
         found += misfits(self)
+        found += beside_quota(self)
         if not self.horizon_s > 0.0:
             found.append(
                 f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end"

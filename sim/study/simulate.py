@@ -24,6 +24,7 @@ from sim.state.columns import LEFT, NOW
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
+from sim.state.tree import by_flavor, flavors_of, queue_of, quota_of, types_of, unable
 from sim.study.scenario import Scenario
 from sim.study.sizing import Sizing, unused
 
@@ -73,6 +74,14 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
     columns = jobs_of(numbers, types, tenant, draw)
     notes = scenario.queue.remembers(len(inventory.kinds))
+    tree, quota = scenario.quota.tree(), None
+    if tree is not None:
+        flavor = types_of(tree, [gpu for gpu, _ in inventory.kinds])
+        speed, masked, plain = by_flavor(speed, flavor, len(flavors_of(tree)))
+        order = np.argsort(-speed, axis=1, kind="stable").astype(np.int64)
+        user = table.codes(jobs, "user" if "user" in jobs.column_names else "tenant")[0]
+        queue = queue_of(tree, tenants)[tenant]
+        quota = quota_of(tree, queue, columns, masked, plain, user)
     kinds = build.kinds_of(inventory, nodes, speed, order)
     if notes > 0:
         kinds = build.dealt(kinds)
@@ -87,7 +96,9 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     sized = scenario.elastic.refresh_s < np.inf  # then a pass is due even if nobody waits
     gives = giving(scenario.preemption.rule(), scenario.queue, notes > 0, sized)
     rule, half_life_s = scenario.backfill.rule(), scenario.queue.half_life_s
-    answers = Answers(rule, taste, gives, score, half_life_s, slows=sized, notes=notes)
+    if tree is not None and quota is not None:
+        unable(tree, quota[0], columns, kinds, nodes, taste.scatter)
+    answers = Answers(rule, taste, gives, score, half_life_s, sized, notes, quota)
     elastic = elastic_of(columns, numbers) if sized else None
     made = build.assemble(columns, nodes, kinds, answers, elastic)
     made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)
@@ -130,7 +141,8 @@ def watcher(state: State, tell: Callable[[Progress], None]) -> Callable[[State, 
         if wall_s - last[0] >= EVERY_S:
             last[0] = wall_s
             left = int(now.face.n[LEFT])
-            waiting, running = int(now.queue.n[2]), int(now.running.n[2])
+            waiting = int(now.queue.n[2] + now.quota.n[0])
+            running = int(now.running.n[2])
             tell(Progress(now_s, jobs - left, jobs, waiting, running, wall_s))
 
     return pause

@@ -1,0 +1,126 @@
+"""Quotas: a tree of queues and cohorts in columns, and who waits in which queue."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.state.arrays import B1, F8, I8
+
+FREE, KUEUE, LIMITS, SHARES = 0, 1, 2, 3
+"""Rules of quota: none; borrowed and lent in cohorts; upper limits; fair shares of what is there."""
+NEVER, LOWER, LOWER_OR_NEWER, ANY = 0, 1, 2, 3
+"""Whose jobs may be evicted: nobody's, of lower priority, or as low and newer, anybody's."""
+FINAL, INITIAL = 1, 2
+"""Fair sharing compares with the victim's share without the job that goes, or with it."""
+
+
+class Quota(NamedTuple):
+    """The tree and the jobs that wait for quota; no rows where nobody has one.
+
+    Nodes of the tree: the queues first, then the cohorts, parents before children. A cell is a
+    flavor and a resource: 3 x flavor + 0 for thousandths of GPUs, 1 for those of cores, 2 for
+    bytes. A form is what jobs of one queue ask alike: they are refused together.
+    """
+
+    rule: int
+    fair: bool  # shares of what is borrowed decide who goes first and who gives way
+    first: int  # the strategies of fair sharing, FINAL or INITIAL; 0 is none
+    second: int
+    parent: I8  # (nodes,) -1 is a root
+    root: I8
+    height: I8  # (nodes,) of the tree below; queues 0
+    nominal: I8  # (nodes, cells) its own
+    subtree: I8  # (nodes, cells) and what its children lend it
+    local: I8  # (nodes, cells) of this, what it lends to nobody
+    borrow: I8  # (nodes, cells) most it borrows
+    used: I8  # (nodes, cells) queues: all their own; cohorts: what their children have not locally
+    lendable: F8  # (nodes, 3) the most its parent could ever give, over all flavors
+    weight: F8  # (nodes,)
+    strict: B1  # (queues,) a head that waits blocks its queue
+    within: I8  # (queues,) whose jobs of the same queue give way
+    reclaim: I8  # (queues,) whose jobs of borrowing queues give way
+    to_borrow: I8  # (queues,) and whose where the taker borrows too
+    most_priority: F8  # (queues,) none above it, then
+    borrow_next: B1  # (queues,) tries the next flavor before it borrows
+    evict_next: B1  # (queues,) tries the next flavor before it evicts
+    flavors: I8  # (queues, flavors) in order of liking; -1 ends
+    masked: I8  # (classes, flavors) row of `kinds.speed` on this flavor alone
+    plain: I8  # (rows of `kinds.speed`,) the class it was
+    queue: I8  # (forms,)
+    ask: I8  # (forms, 3)
+    may: B1  # (forms, flavors) whether it could ever run there
+    begin: I8  # (queues + 1,) forms of a queue lie together
+    place: I8  # (forms + 1,) its part of `line`
+    size: I8  # (forms,) how many of it wait
+    refused: I8  # (forms,) the change of its tree at which it was refused
+    line: I8  # (jobs,) a heap a form: those that wait for quota
+    change: I8  # (nodes,) by root: counts what could help who was refused
+    stale: B1  # (nodes,) by root: somebody may be admitted
+    form: I8  # (jobs,)
+    flavor: I8  # (jobs,) the flavor whose quota it holds; -1 is none
+    since_s: F8  # (jobs,) from when
+    out_s: F8  # (jobs,) when it last gave way
+    newest: I8  # (queues,) who holds quota of a queue: a list
+    older: I8  # (jobs,)
+    newer: I8  # (jobs,)
+    heap: I8  # (jobs,) room for who could give way
+    rank: I8  # (jobs,) and how near
+    gone: I8  # (jobs,) and who does
+    n: I8  # [jobs that wait for quota]
+
+
+class Caps(NamedTuple):
+    """Upper limits of Slurm's associations and QOS; no rows where there are none.
+
+    By node of the tree of `Quota`, whose `nominal` and `used` hold what a group may have and has.
+    """
+
+    stops: bool  # a job that a limit blocks blocks those behind it
+    most_jobs: I8  # (nodes,)
+    jobs: I8  # (nodes,) that run
+    budget_gpu_s: F8  # (nodes,) GPU time in all; inf is no limit
+    spent_gpu_s: F8  # (nodes,) of jobs that have ended
+    pledged_gpu_s: F8  # (nodes,) walltime of those that run, times their GPUs
+    user: I8  # (jobs,)
+    user_most: I8  # (queues, 3) of one user, as `ask`
+    user_most_jobs: I8  # (queues,)
+    user_used: I8  # (queues, users, 3)
+    user_jobs: I8  # (queues, users)
+    found_none: I8  # (forms,) the change at which a form found no nodes
+
+
+def no_caps() -> Caps:
+    """Return that there are no limits."""
+    none, real = np.zeros(0, np.int64), np.zeros(0)
+    flat = np.zeros((0, 0), np.int64)
+    return Caps(
+        False, none, none.copy(), real, real.copy(), real.copy(), none.copy(), flat, none.copy(),
+        np.zeros((0, 0, 3), np.int64), flat.copy(), none.copy(),
+    )  # fmt: skip
+
+
+def no_quota() -> Quota:
+    """Return that nobody has a quota: every column is there, and empty."""
+
+    def whole(*shape: int) -> np.ndarray:
+        return np.zeros(shape, np.int64)
+
+    def real(*shape: int) -> np.ndarray:
+        return np.zeros(shape)
+
+    def flag(*shape: int) -> np.ndarray:
+        return np.zeros(shape, np.bool_)
+
+    return Quota(
+        rule=FREE, fair=False, first=0, second=0, parent=whole(0), root=whole(0), height=whole(0),
+        nominal=whole(0, 0), subtree=whole(0, 0), local=whole(0, 0), borrow=whole(0, 0),
+        used=whole(0, 0), lendable=real(0, 0), weight=real(0), strict=flag(0), within=whole(0),
+        reclaim=whole(0), to_borrow=whole(0), most_priority=real(0), borrow_next=flag(0),
+        evict_next=flag(0), flavors=whole(0, 0), masked=whole(0, 0), plain=whole(0),
+        queue=whole(0), ask=whole(0, 0), may=flag(0, 0), begin=whole(0), place=whole(0),
+        size=whole(0), refused=whole(0), line=whole(0), change=whole(0), stale=flag(0),
+        form=whole(0), flavor=whole(0), since_s=real(0), out_s=real(0), newest=whole(0),
+        older=whole(0), newer=whole(0), heap=whole(0), rank=whole(0), gone=whole(0), n=whole(1),
+    )  # fmt: skip

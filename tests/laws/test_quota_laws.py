@@ -1,0 +1,102 @@
+"""Laws of quotas: never exceeded, nothing idle that may be used, evicted work is done all the same."""
+
+import numpy as np
+import pytest
+
+from sim.policies.backfill import Skip
+from sim.policies.preemption import Reclaim
+from sim.policies.queue import Priority
+from sim.policies.quota import Kueue
+from tests.conftest import run
+from tests.plain.quota import Book
+from tests.plain.test_quota import drawn, work
+
+
+def looked_at(seed, jobs=150):
+    knobs, tree, fair, _ = drawn(seed)
+    made = work(seed, jobs, len(knobs["queues"]))
+    made["gpu_types"] = [""] * jobs
+    made["cancel_s"] = [None] * jobs
+    result = run(made, nodes=40, gpus=8, queue=Priority(), backfill=Skip(None),
+                 quota=Kueue(**knobs), preemption=Reclaim(0.0, 10.0, 2.0)) if flat(knobs) else None  # fmt: skip
+    return result, made, tree, fair
+
+
+def flat(knobs):
+    return all("flavors" not in q for q in knobs["queues"].values())
+
+
+SEEDS = [seed for seed in range(60) if flat(drawn(seed)[0])]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_quota_is_exceeded_at_any_instant(seed):
+    """At each start and end, by the ledger: no root holds more than it has, no queue more than its
+    quota and what it may borrow."""
+    result, made, tree, _ = looked_at(seed)
+    rows = result.ledger.to_pylist()
+    book = Book(tree)
+    cells = sorted({cell for node in tree.values() for cell in node["nominal"]})
+    for at_s in sorted({r["start_s"] for r in rows}):
+        book.held = {
+            int(r["job_id"]): (f"q{made['tenant'][int(r['job_id'])][1:]}", "", {
+                0: 1000 * int(made["gpus"][int(r["job_id"])]),
+                1: int(1000 * made["cpus"][int(r["job_id"])]),
+            }, 0.0)
+            for r in rows
+            if r["start_s"] <= at_s < (r["end_s"] or np.inf)
+        }  # fmt: skip
+        for name in tree:
+            for cell in cells:
+                limit = book.quota(name, cell) + book.number(name, "borrow", cell, np.inf)
+                if not tree[name]["parent"]:
+                    limit = book.quota(name, cell)
+                assert book.used(name, cell) <= limit, (at_s, name, cell)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_evicted_work_is_conserved(seed):
+    """GPU time held = work done + work lost, for every job that completed."""
+    result, *_ = looked_at(seed)
+    for r in result.jobs.to_pylist():
+        if r["state"] == "completed":
+            work_s = r["work_s"] + r["lost_s"]
+            assert r["gpu_s"] == pytest.approx(r["gpus"] * work_s, rel=1e-12)  # sums of floats
+
+
+def test_nothing_is_idle_where_borrowing_is_unlimited():
+    """While any job of one GPU waits, all 16 GPUs of the tree are held."""
+    rng = np.random.default_rng(5)
+    n = 400
+    made = {
+        "submit_s": np.sort(rng.uniform(0, 1000, n)), "gpus": np.ones(n, np.int32),
+        "work_s": rng.exponential(60.0, n), "tenant": [f"t{i}" for i in rng.integers(0, 4, n)],
+    }  # fmt: skip
+    queues = {f"q{i}": {"cohort": "all", "gpus": 2 * i, "tenants": [f"t{i}"]} for i in range(4)}
+    quota = Kueue(queues=queues, cohorts={"all": {"gpus": 4}})
+    result = run(made, nodes=2, gpus=8, quota=quota, backfill=Skip(None))
+    begin, end = (np.array(result.ledger[c].to_pylist()) for c in ("start_s", "end_s"))
+    waited = [(r["submit_s"], r["start_s"]) for r in result.jobs.to_pylist() if r["wait_s"] > 0.0]
+    assert len(waited) > 100
+    for at_s in np.unique(np.concatenate([begin, end])):
+        if any(a <= at_s < b for a, b in waited):
+            assert ((begin <= at_s) & (end > at_s)).sum() == 2 * 8
+
+
+def test_nobody_starves_within_its_quota():
+    """Who stays within its quota starts at once where all that is lent is taken back."""
+    n = 300
+    rng = np.random.default_rng(9)
+    small = rng.random(n) < 0.1
+    made = {
+        "submit_s": np.sort(rng.uniform(0, 3000, n)), "gpus": np.where(small, 1, 4).astype(np.int32),
+        "work_s": np.where(small, 5.0, 200.0),
+        "tenant": ["small" if x else "large" for x in small],
+    }  # fmt: skip
+    queues = {"small": {"cohort": "all", "gpus": 16, "tenants": ["small"]},
+              "large": {"cohort": "all", "gpus": 16, "tenants": ["large"]}}  # fmt: skip
+    quota = Kueue(queues=queues, cohorts={"all": {}}, reclaim_within_cohort="Any")
+    result = run(made, nodes=4, gpus=8, quota=quota, backfill=Skip(None), preemption=Reclaim())
+    waits = [r["wait_s"] for r in result.jobs.to_pylist() if r["tenant"] == "small"]
+    assert max(waits) == 0.0
+    assert sum(result.jobs["restarts"].to_pylist()) > 0
