@@ -21,6 +21,7 @@ from sim.policies.backfill import AbstractBackfill
 from sim.policies.placement import AbstractPlacement
 from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
+from sim.policies.sharing import AbstractSharing
 from sim.state import AbstractCluster
 from sim.study import Scenario
 from sim.workload import AbstractWorkload
@@ -32,6 +33,7 @@ GROUPS: dict[str, type] = {
     "backfill": AbstractBackfill,
     "placement": AbstractPlacement,
     "preemption": AbstractPreemption,
+    "sharing": AbstractSharing,
     "failures": AbstractProcess,
 }
 KNOBS: dict[str, Any] = {
@@ -169,7 +171,11 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     knobs = builder.general(config)
     parts = {}
     for group, kind in GROUPS.items():
-        if config.get(group) or group not in ("failures", "preemption"):  # these may be left out
+        if config.get(group) or group not in (
+            "failures",
+            "preemption",
+            "sharing",
+        ):  # these may be left out
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made
@@ -183,7 +189,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
         question=knobs["question"] or "",
     )
     builder.also(whole.issues())  # what could not be built is here as its default
-    for part in (whole.backfill, whole.preemption):
+    for part in (whole.backfill, whole.preemption, whole.sharing):
         try:
             part.rule()
         except ScenarioError as error:

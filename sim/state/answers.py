@@ -44,6 +44,7 @@ class Yield(NamedTuple):
     checkpoint_s: float = 0.0  # work kept in steps of; 0 keeps all, inf nothing
     cost_s: float = 0.0  # work that each interruption adds
     round_s: float = 0.0  # passes only at multiples of this, and GPUs held until one
+    most_moved: int = 0  # running jobs moved at most to make room for one; 0 moves none
     turns: bool = False
 
 
@@ -76,6 +77,17 @@ class Score(NamedTuple):
     sizes: I8  # the distinct thousandths, rising
 
 
+class Share(NamedTuple):
+    """How jobs get on that share a device, in numbers."""
+
+    factor: F8  # (k,) of the rate of each of so many on one device, from 0; the last goes on
+    spares: bool = True  # a MIG instance goes where it spoils fewest larger ones, else first
+
+
+ALONE = Share(np.ones(2))
+"""Who shares a device does not notice."""
+
+
 class Answers(NamedTuple):
     """What the policies of a scenario answered: all that `build.assemble` needs of them."""
 
@@ -84,3 +96,4 @@ class Answers(NamedTuple):
     gives: Yield
     score: Score
     half_life_s: float | None = None  # of what tenants have used; None where nobody asks
+    share: Share = ALONE

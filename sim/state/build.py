@@ -41,7 +41,10 @@ from sim.state.devices import cache_of, devices_of
 from sim.state.fits import fits_never
 from sim.state.handle import State
 from sim.state.inventory import Inventory
-from sim.state.words import JobState
+from sim.state.mig import cuts, no_slices
+from sim.state.slices import Moving, Sharing, Slices, Spans
+from sim.state.spans import anywhere
+from sim.state.words import Cause, JobState
 
 
 def order_of(rows: int) -> Order:
@@ -57,8 +60,11 @@ def order_of(rows: int) -> Order:
     )
 
 
-def ledger_of(rows: int, devices: bool = False) -> Ledger:
-    """Return an empty ledger with room for so many rows, with or without the devices of each."""
+def ledger_of(rows: int, devices: bool = False, most: int = 0) -> Ledger:
+    """Return an empty ledger with room for so many rows, with or without the devices of each.
+
+    `most` devices a node have slices.
+    """
 
     def empty(dtype: type) -> np.ndarray:
         return np.empty(rows, dtype)
@@ -66,14 +72,16 @@ def ledger_of(rows: int, devices: bool = False) -> Ledger:
     return Ledger(
         job=empty(np.int32), node=empty(np.int32), gpus=empty(np.int32), start_s=empty(np.float64),
         end_s=empty(np.float64), why=empty(np.int8), older=empty(np.int64), newer=empty(np.int64),
-        devices=np.empty(rows if devices else 0, np.int64), n=np.zeros(1, np.int64),
+        devices=np.empty(rows if devices else 0, np.int64),
+        slices=np.zeros((rows if most else 0, most), np.int16), n=np.zeros(1, np.int64),
     )  # fmt: skip
 
 
 def longer(ledger: Ledger, rows: int) -> Ledger:
     """Return the ledger with room for at least so many rows more, half as many again at least."""
     used = int(ledger.n[0])
-    new = ledger_of(max(used + rows, used * 3 // 2), ledger.devices.size > 0)
+    most = ledger.slices.shape[1]
+    new = ledger_of(max(used + rows, used * 3 // 2), ledger.devices.size > 0, most)
     for name in Ledger._fields[:-1]:
         getattr(new, name)[:used] = getattr(ledger, name)[:used]
     new.n[0] = used
@@ -91,21 +99,26 @@ def nodes_of(inventory: Inventory) -> tuple[Nodes, np.ndarray]:
     pools = inventory.pools
     kind = column([kinds.index((p.gpu, p.gpus_per_node)) for p in pools], np.int64)
     gpus = column([p.gpus_per_node for p in pools], np.int64)
+    free = gpus - np.repeat(cuts(inventory), counts)
     cpu = [PLENTY if p.cpus is None else round(1000 * p.cpus) for p in pools]
     mem = [PLENTY if p.mem_bytes is None else int(p.mem_bytes) for p in pools]
     mcpu, mem_bytes = column(cpu, np.int64), column(mem, np.int64)
     m = len(kind)
     rank = np.arange(m, dtype=np.int64)
     nodes = Nodes(
-        kind, gpus, gpus.copy(), mcpu, mcpu.copy(), mem_bytes, mem_bytes.copy(),
+        kind, gpus, free, mcpu, mcpu.copy(), mem_bytes, mem_bytes.copy(),
         np.ones(m, np.bool_), rank, rank.copy(), np.full(m, -1, np.int64),
         np.full(m, -1, np.int64), np.zeros(m, np.bool_), np.full((m, 3), PLENTY, np.int64),
     )  # fmt: skip
     return nodes, column(range(len(pools)), np.int64)
 
 
-def speeds(texts: Sequence[str], inventory: Inventory) -> tuple[F8, np.ndarray]:
+def speeds(
+    texts: Sequence[str], inventory: Inventory, allowed: np.ndarray | None = None
+) -> tuple[F8, np.ndarray]:
     """Return (classes, kinds) speeds and the kinds fastest first, for each distinct `gpu_types`.
+
+    `allowed` (classes, kinds), where given, says on which kinds a class may run besides.
 
     "" is any type at speed 1; "a|b:0.5" is a at 1 or b at 0.5. Ties go to the kind listed first.
     """
@@ -129,6 +142,8 @@ def speeds(texts: Sequence[str], inventory: Inventory) -> tuple[F8, np.ndarray]:
                     speed[i, k] = factor
     if faults:
         raise ScenarioError(sorted(set(faults)))
+    if allowed is not None:
+        speed[~allowed] = 0.0
     return speed, np.argsort(-speed, axis=1, kind="stable").astype(np.int64)
 
 
@@ -182,13 +197,19 @@ def events_of(jobs: Jobs) -> Events:
     return Events(arrive.astype(np.int64), cancel.astype(np.int64))
 
 
+def shared(jobs: Jobs, slices: Slices) -> np.ndarray:
+    """Return (n,) whether a job takes less than devices of its own: shares, or instances."""
+    less: np.ndarray = jobs.milli < WHOLE
+    return less | slices.sliced[jobs.klass] if slices.on else less
+
+
 def pass_rows(state: State) -> int:
     """Return how many rows one pass can add to the ledger.
 
     One a GPU, and the jobs that take none or only shares, of which any number may start.
     """
     jobs = state.jobs
-    zero, shares = jobs.gpus == 0, jobs.milli < WHOLE
+    zero, shares = jobs.gpus == 0, shared(jobs, state.slices)
     return int(state.nodes.gpus.sum() + jobs.chunks[zero].sum() + jobs.gpus[shares].sum()) + 1
 
 
@@ -204,21 +225,31 @@ def usage_of(jobs: Jobs, half_life_s: float | None) -> Usage:
     return Usage(half, np.zeros(many), np.zeros(many), np.zeros(many))
 
 
-def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers) -> State:
+def assemble(
+    jobs: Jobs,
+    nodes: Nodes,
+    kinds: Kinds,
+    answers: Answers,
+    slices: Slices | None = None,
+    spans: Spans | None = None,
+) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
-    rule, taste, gives, score, half_life_s = answers
-    jobs.state[fits_never(jobs, kinds, nodes, taste.scatter)] = JobState.UNFIT
-    devices = devices_of(jobs, nodes, rule, gives, score)
+    rule, taste, gives, score, half_life_s, share = answers
+    slices, spans = slices or no_slices(), spans or anywhere(len(jobs.gpus))
+    jobs.state[fits_never(jobs, kinds, nodes, taste.scatter, slices, spans)] = JobState.UNFIT
+    less = shared(jobs, slices)
+    devices = devices_of(less, nodes, rule, gives, score, slices)
+    sharing = Sharing(bool(less.any() and (share.factor[1:] != 1.0).any()), share.factor)
     n, m = len(jobs.gpus), len(nodes.kind)
     zero = jobs.gpus == 0
-    shares = jobs.gpus[jobs.milli < WHOLE]
+    shares = jobs.gpus[less]
     slots = int(nodes.gpus.sum() + jobs.chunks[zero].sum() + shares.sum()) + 1
     size = np.maximum(kinds.size.max(), 1)
     rows = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // size), jobs.chunks)
     numbers = np.zeros(32, np.int64)
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
     numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
-    numbers[APART] = rule.reserves > 1 or gives.tail or gives.rebuild
+    numbers[APART] = rule.reserves > 1 or gives.tail or gives.rebuild or gives.most_moved > 0
     times = np.zeros(8)
     times[PLANNED] = -np.inf
     times[[SHADOW, PLAN, TURN]] = np.inf
@@ -229,8 +260,9 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers) -> State:
     width = m + int(kinds.size.max()) + 1
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
-        ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
+        ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on, slices.taken.shape[1]), events_of(jobs), whole(rule),
         whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
-        usage_of(jobs, half_life_s), Paces(np.ones((0, n))),
+        usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if sharing.on else 0, n))),
+        slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

@@ -10,7 +10,9 @@ from sim.policies.backfill import AbstractBackfill, Easy
 from sim.policies.placement import AbstractPlacement, Pack
 from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
+from sim.policies.sharing import AbstractSharing, NoInterference
 from sim.state import AbstractCluster, Homogeneous, Inventory
+from sim.state.mig import faults_of
 from sim.workload import AbstractWorkload, Synthetic
 
 MOST_NODES, MOST_GPUS = 10_000_000, 10_000
@@ -44,6 +46,7 @@ class Scenario:
     backfill: AbstractBackfill = field(default_factory=Easy)
     placement: AbstractPlacement = field(default_factory=Pack)
     preemption: AbstractPreemption = field(default_factory=NoPreemption)
+    sharing: AbstractSharing = field(default_factory=NoInterference)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
@@ -67,6 +70,7 @@ class Scenario:
             ("backfill", AbstractBackfill),
             ("placement", AbstractPlacement),
             ("preemption", AbstractPreemption),
+            ("sharing", AbstractSharing),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):
@@ -76,6 +80,7 @@ class Scenario:
         if isinstance(self.cluster, AbstractCluster):
             try:
                 found += too_large(self.cluster.inventory())
+                found += faults_of(self.cluster.inventory())
             except ScenarioError as error:
                 found += error.issues
         if isinstance(self.workload, AbstractWorkload):

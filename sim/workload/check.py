@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sim.errors import TraceError
+from sim.state.spans import SPANS
 from sim.table import JOB_REQUEST, OUTCOMES, TRACE
 from sim.workload.raw import Bool, Fault, Raw, error
 
@@ -46,6 +47,8 @@ _CHECKED = (*JOB_REQUEST, *(column for column in TRACE if column.name in BOUNDS)
 _DTYPE = {column.name: column.dtype for column in _CHECKED}
 _REQUIRED = tuple(column.name for column in JOB_REQUEST if column.required)
 _TYPE = re.compile(r"[^|:,\s]+(?::(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?", re.ASCII)
+
+_MIG = re.compile(r"[1-9]g\.[1-9]\d*gb(\+me)?", re.ASCII)
 
 
 class Checker:
@@ -102,7 +105,7 @@ class Checker:
             self.blame(empty, name, "must be a name")
         else:
             given = pc.if_else(pc.equal(given, ""), pa.scalar(None, pa.string()), given)
-        if name in ("state", "gpu_types"):
+        if name in ("state", "gpu_types", "mig_profile", "span"):
             given = self.words(name, given)
         self.columns[name] = given
 
@@ -152,6 +155,15 @@ class Checker:
                 needs = np.where(each > 0, np.ceil(gpus / np.maximum(each, 1)), 0)
                 wrong = ~np.isnan(needs * values["nodes"]) & (needs != values["nodes"]) & (gpus > 0)
                 self.blame(wrong, "nodes", "must be gpus / gpus_per_node, rounded up")
+            if "mig_profile" in self.columns:
+                cut = ~null_mask(self.columns["mig_profile"])
+                self.blame(cut & ~(values["gpus"] >= 1), "mig_profile", "must have gpus above 0")
+                if "gpu_milli" in values:
+                    beside = cut & ~np.isnan(values["gpu_milli"])
+                    self.blame(beside, "mig_profile", "must not stand beside gpu_milli")
+            if "span" in self.columns and "nodes" in values:
+                single = _true(pc.equal(self.columns["span"], "node")) & (values["nodes"] > 1)
+                self.blame(single, "span", "must not be node where nodes is above 1")
             if "eligible_s" in values:
                 early = (values["eligible_s"] < submit) & self.good
                 if early.any():
@@ -267,6 +279,10 @@ def _packed(given: Any, values: F8, known: Bool, dtype: str) -> Any:
 def _word_fault(name: str, word: str | None) -> str:
     if word is None:
         return ""
+    if name == "mig_profile":
+        return "" if _MIG.fullmatch(word) else "must be a MIG profile, as `1g.10gb`"
+    if name == "span":
+        return "" if word in SPANS else f"must be one of {', '.join(SPANS)}"
     if name == "state":
         return "" if word in ("", *OUTCOMES) else f"must be one of {', '.join(OUTCOMES)}"
     parts = word.split("|")
