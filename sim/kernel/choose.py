@@ -57,4 +57,4 @@ def choose_either(s: State, job: int, node: int, gpus: int, row: int) -> int:
 
 
 choose = forked(no_choice, forked(choose_devices, choose_either, "slices"))
-"""(s, job, node, gpus, row): which devices a chunk takes on a node that has room for it, as bits."""
+"""(s, job, node, gpus, row): which devices a chunk takes on a node with room for it, as bits."""

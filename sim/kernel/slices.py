@@ -103,7 +103,7 @@ def next_device(s: State, job: int, node: int, mask: int) -> tuple[int, int, int
 
 @jit
 def place_slices(s: State, job: int, node: int, gpus: int, row: int) -> int:
-    """Choose a chunk's instances, each on a device of its own, and write them into the ledger's row.
+    """Choose a chunk's instances, each on a device of its own, and write them into its ledger row.
 
     Return the devices, as bits.
     """

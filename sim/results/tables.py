@@ -64,7 +64,8 @@ def jobs_table(
         "lost_s": jobs.lost_s,
     }
     for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
-                 "mem_bytes", "gpu_milli", "min_gpus", "max_gpus", "mig_profile", "span"):  # fmt: skip
+                 "mem_bytes", "gpu_milli", "min_gpus", "max_gpus", "mig_profile",
+                 "span"):  # fmt: skip
         if name in request.column_names:
             values[name] = request.column(name)
     if "tenant" not in values:

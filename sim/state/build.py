@@ -235,7 +235,7 @@ def assemble(
 ) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
     rule, taste, gives, score, half_life_s, share = answers
-    slices, spans = slices or no_slices(), spans or anywhere(len(jobs.gpus))
+    slices, spans = slices or no_slices(), spans or anywhere()
     jobs.state[fits_never(jobs, kinds, nodes, taste.scatter, slices, spans)] = JobState.UNFIT
     less = shared(jobs, slices)
     devices = devices_of(less, nodes, rule, gives, score, slices)
@@ -258,10 +258,10 @@ def assemble(
         np.empty(heap), np.empty(heap, np.int64), np.empty(heap, np.int64), np.zeros(1, np.int64)
     )
     width = m + int(kinds.size.max()) + 1
+    ledger = ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on, slices.taken.shape[1])
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
-        ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on, slices.taken.shape[1]), events_of(jobs), whole(rule),
-        whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
+        ledger, events_of(jobs), whole(rule), whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
         usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if sharing.on else 0, n))),
         slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),

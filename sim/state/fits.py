@@ -105,13 +105,13 @@ def any_kind(
 
 
 def too_wide(
-    names: Sequence[Any], words: Sequence[str], span: I8, jobs: Jobs, kinds: Kinds, nodes: Nodes,
-    scatter: bool, slices: Slices, spans: Spans,
+    names: Sequence[Any], span: np.ndarray, jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool,
+    slices: Slices, spans: Spans,
 ) -> list[str]:  # fmt: skip
     """Return a fault for each word of a span in which some job has too many GPUs to fit ever."""
     found = []
     for word, knob in zip(SPANS, KNOBS, strict=False):
-        rows = np.flatnonzero(np.array([w == word for w in words])[span] & (jobs.gpus > 0))
+        rows = np.flatnonzero((span == word) & (jobs.gpus > 0))
         if not rows.size:
             continue
         distinct, which = wishes_of(jobs, spans, rows)
@@ -121,9 +121,8 @@ def too_wide(
         if bad.size:
             job = bad[np.argmax(jobs.gpus[bad])]
             found.append(
-                f"span: {str(names[job])!r} with {jobs.gpus[job]} GPUs must stay within a {word}, and so "
-                f"must {bad.size} jobs in all that no {word} can hold; raise {knob}, or ask for a "
-                "wider span"
+                f"span: is {word!r} for {bad.size} jobs that no {word} can hold, the widest "
+                f"{str(names[job])!r} with {jobs.gpus[job]} GPUs; must be a wider span, or raise {knob}"
             )
     return found
 

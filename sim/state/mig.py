@@ -1,11 +1,10 @@
 """MIG: the profiles of each GPU type, where their instances may lie, and fixed geometries.
 
-A device is a mask: a bit a memory slice, and one more for the media engines, which a single
-instance has. Two instances may be on one device if their masks do not meet: no legal set of them
+A device is a mask: a bit a memory slice, and one more for the media engines, which one instance has. Two instances may be on one device if their masks do not meet: no legal set of them
 needs more compute slices than there are.
 
-Source: NVIDIA, Multi-Instance GPU User Guide, Supported MIG Profiles (profiles, fractions of memory,
-most instances), and `nvidia-smi mig -lgipp` of A100 and H100 (starts and sizes).
+Source: NVIDIA, Multi-Instance GPU User Guide, Supported MIG Profiles (names, fractions of memory,
+most instances), and what `nvidia-smi mig -lgipp` says on A100 and H100 (starts and sizes).
 Neglects: compute instances within an instance, the profiles without media engines or with graphics,
 the seconds that making and taking down an instance takes.
 """
@@ -124,6 +123,11 @@ def has_profile(gpu_and_cut: tuple[str, tuple[str, ...] | None], profile: str) -
     return any(profile == name for text in cut for name, _ in geometry(gpu, text) or ())
 
 
+def names_in(layout: tuple[str, tuple[str, ...] | None]) -> list[str]:
+    """Return the profiles for which a layout has a place."""
+    return [name for name in profiles_of(layout[0]) if has_profile(layout, name)]
+
+
 def layouts_of(inventory: Inventory) -> list[tuple[str, tuple[str, ...] | None]]:
     """Return (pools,) the GPU type of each pool and its geometry, None if cut on demand."""
     return [(p.gpu, None if p.mig is None else tuple(p.mig)) for p in inventory.pools]
@@ -157,13 +161,10 @@ def slices_of(profiles: Sequence[str], inventory: Inventory, spares: bool) -> Sl
         return no_slices()
     per_pool = layouts_of(inventory)
     layouts = list(dict.fromkeys(per_pool))
-    have = sorted({name for gpu, cut in layouts for name in profiles_of(gpu)
-                   if has_profile((gpu, cut), name)})  # fmt: skip
+    have = {name for layout in layouts for name in names_in(layout)}
     if missing := [name for name in asked if name not in have]:
-        told = "; ".join(
-            f"{gpu} has {', '.join(n for n in profiles_of(gpu) if has_profile((gpu, cut), n)) or 'none'}"
-            for gpu, cut in layouts
-        )
+        told = "; ".join(f"{layout[0]} has {', '.join(names_in(layout)) or 'none'}"
+                         for layout in layouts)  # fmt: skip
         raise ScenarioError(
             [f"mig_profile: is {name!r}; must be a profile of the cluster's GPUs: {told}"
              for name in missing]
@@ -179,7 +180,13 @@ def slices_of(profiles: Sequence[str], inventory: Inventory, spares: bool) -> Sl
                     legal = tuple(mask for name, mask in fixed or () if name == profile)
                 places.append(legal)
     rivals = [
-        sorted({m for p in profiles_of(gpu).values() for m in p.places}) for gpu, _ in layouts
+        [
+            mask
+            for name, profile in profiles_of(gpu).items()
+            for mask in profile.places
+            if not name.endswith("+me")
+        ]
+        for gpu, _ in layouts
     ]
     pool_of = np.repeat(np.arange(len(per_pool)), [pool.nodes for pool in inventory.pools])
     cut_for_good: B1 = np.array(

@@ -5,8 +5,6 @@ A table of domains, a row a level; what a level means does not matter to who rea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from sim.state.arrays import I8
@@ -37,24 +35,24 @@ def domains_of(inventory: Inventory) -> I8:
     return np.array(rows, np.int64)
 
 
-def anywhere(jobs: int) -> Spans:
+def anywhere() -> Spans:
     """Return the table of a run in which no job asks for a span."""
-    del jobs
     empty = np.zeros(0, np.int64)
     return Spans(False, np.zeros((0, 0), np.int64), empty, empty.copy())
 
 
-def spans_of(words: Sequence[str], span: np.ndarray, jobs: Jobs, inventory: Inventory) -> Spans:
-    """Return within what each job must stay; `words[span]` (n,) are words of `SPANS`, or "".
+def spans_of(span: np.ndarray, jobs: Jobs, inventory: Inventory) -> Spans:
+    """Return within what each job must stay; `span` (n,) is a word of `SPANS`, or "".
 
     A gang that must stay on a node is made one chunk of: `jobs.chunk_gpus` is written.
     """
-    level_of = [LEVELS.index(word) if word in LEVELS else -1 for word in words]
-    single = np.array([word == "node" for word in words])[span]
+    single = span == "node"
     jobs.chunk_gpus[single] = jobs.gpus[single]
     jobs.chunks[single] = 1
-    level = np.array(level_of, np.int64)[span]
+    level = np.full(len(span), -1, np.int64)
+    for i, word in enumerate(LEVELS):
+        level[span == word] = i
     if (level < 0).all():
-        return anywhere(len(span))
+        return anywhere()
     domain = domains_of(inventory)
     return Spans(True, domain, domain.max(axis=1) + 1, level)

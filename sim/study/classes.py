@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 
@@ -9,11 +11,25 @@ from sim import table
 from sim.errors import ScenarioError
 from sim.state import Inventory, build
 from sim.state.arrays import B1, F8, I8
-from sim.state.mig import has_profile, layouts_of, slices_of
-from sim.state.slices import Slices
+from sim.state.columns import Jobs, Kinds, Nodes
+from sim.state.fits import too_wide
+from sim.state.mig import has_profile, layouts_of, milli_of, slices_of
+from sim.state.slices import Slices, Spans
+from sim.state.spans import spans_of
 
 
-def classes_of(jobs: pa.Table) -> tuple[I8, list[str], list[str]]:
+class Classes(NamedTuple):
+    """The class of each job (n,), and what each class may do."""
+
+    klass: I8
+    texts: list[str]  # its `gpu_types`
+    speed: F8  # (classes, kinds)
+    order: I8
+    slices: Slices
+    milli: I8  # (classes,) thousandths of a device that its MIG instance is; 0 has none
+
+
+def pairs_of(jobs: pa.Table) -> tuple[I8, list[str], list[str]]:
     """Return the class of each job, and of each class its `gpu_types` and its `mig_profile`."""
     types, texts = table.codes(jobs, "gpu_types")
     profile, names = table.codes(jobs, "mig_profile")
@@ -37,23 +53,38 @@ def allowed_of(profiles: list[str], inventory: Inventory) -> B1:
     return out
 
 
-def speeds_and_slices(
-    texts: list[str], profiles: list[str], inventory: Inventory, spares: bool
-) -> tuple[F8, I8, Slices]:
-    """Return the speeds (classes, kinds), kinds fastest first, and the table of MIG slices.
-
-    What is wrong with either raises one ScenarioError.
-    """
+def classes_of(jobs: pa.Table, inventory: Inventory, spares: bool) -> Classes:
+    """Return the classes of some jobs; what is wrong with any raises one ScenarioError."""
+    klass, texts, profiles = pairs_of(jobs)
     faults: list[str] = []
-    allowed = allowed_of(profiles, inventory)
     try:
         slices = slices_of(profiles, inventory, spares)
     except ScenarioError as error:
         faults += error.issues
     try:
-        speed, order = build.speeds(texts, inventory, allowed)
+        speed, order = build.speeds(texts, inventory, allowed_of(profiles, inventory))
     except ScenarioError as error:
         faults += error.issues
     if faults:
         raise ScenarioError(faults)
-    return speed, order, slices
+    milli = np.array([milli_of(profile, inventory) for profile in profiles], np.int64)
+    return Classes(klass, texts, speed, order, slices, milli)
+
+
+def narrowed(
+    jobs: pa.Table, columns: Jobs, kinds: Kinds, nodes: Nodes, inventory: Inventory, scatter: bool,
+    classes: Classes,
+) -> Spans:  # fmt: skip
+    """Return within what each job must stay, its columns made to follow from instance and span.
+
+    A span too narrow for a job raises ScenarioError.
+    """
+    milli = classes.milli[classes.klass]
+    columns.milli[:] = np.where(milli > 0, milli, columns.milli)
+    code, words = table.codes(jobs, "span")
+    span, slices = np.array(words)[code], classes.slices
+    spans = spans_of(span, columns, inventory)
+    names = jobs.column("job_id")
+    if found := too_wide(names, span, columns, kinds, nodes, scatter, slices, spans):
+        raise ScenarioError(found)
+    return spans

@@ -22,11 +22,8 @@ from sim.state import Inventory, JobState, State, build
 from sim.state.answers import Answers
 from sim.state.columns import LEFT, NOW
 from sim.state.devices import NO_SCORE, score_of
-from sim.state.fits import too_wide
 from sim.state.jobs import OUTCOMES, jobs_of
-from sim.state.mig import milli_of
-from sim.state.spans import spans_of
-from sim.study.classes import classes_of, speeds_and_slices
+from sim.study.classes import classes_of, narrowed
 from sim.study.scenario import Scenario
 
 EVERY_S = 0.2
@@ -52,9 +49,8 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     n = jobs.num_rows
     liking = scenario.placement.preference(levels, nodes, n, streams.stream("placement"))
     nodes = build.ranked(nodes, liking.node)
-    klass, texts, profiles = classes_of(jobs)
     share = scenario.sharing.rule()
-    speed, order, slices = speeds_and_slices(texts, profiles, inventory, share.spares)
+    classes = classes_of(jobs, inventory, share.spares)
     numbers = {
         column.name: table.to_numpy(jobs, column.name)
         for column in table.JOB_REQUEST
@@ -65,20 +61,14 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     numbers["outcome"] = outcome[state]
     tenant, tenants = table.codes(jobs, "tenant")
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
-    columns = jobs_of(numbers, klass, tenant, draw)
-    kinds = build.kinds_of(inventory, nodes, speed, order)
+    columns = jobs_of(numbers, classes.klass, tenant, draw)
+    kinds = build.kinds_of(inventory, nodes, classes.speed, classes.order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs)
-    cut = np.array([milli_of(profile, inventory) for profile in profiles], np.int64)[klass]
-    columns.milli[:] = np.where(cut > 0, cut, columns.milli)
-    span, words_of_span = table.codes(jobs, "span")
-    spans = spans_of(words_of_span, span, columns, inventory)
-    if found := too_wide(
-        jobs.column("job_id"), words_of_span, span, columns, kinds, nodes, taste.scatter, slices,
-        spans,
-    ):  # fmt: skip
-        raise ScenarioError(found)
+    spans = narrowed(jobs, columns, kinds, nodes, inventory, taste.scatter, classes)
     score = NO_SCORE
-    scoring = scenario.placement.scoring(Asked(columns, texts, streams.stream("placement", 1)))
+    scoring = scenario.placement.scoring(
+        Asked(columns, classes.texts, streams.stream("placement", 1))
+    )
     if scoring is not None:
         score = score_of(scoring, nodes, inventory.kinds)
         if scoring.draw is not None:
@@ -88,7 +78,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     gives = gives._replace(turns=own and scenario.queue.refresh_s == gives.round_s == 0.0)
     rule, half_life_s = scenario.backfill.rule(), scenario.queue.half_life_s
     answers = Answers(rule, taste, gives, score, half_life_s, share)
-    made = build.assemble(columns, nodes, kinds, answers, slices, spans)
+    made = build.assemble(columns, nodes, kinds, answers, classes.slices, spans)
     made.tenant_names = tuple(tenants)
     everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
