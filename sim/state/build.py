@@ -261,8 +261,8 @@ def assemble(
     ledger = ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on, slices.taken.shape[1])
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
-        ledger, events_of(jobs), whole(rule), whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
-        usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if sharing.on else 0, n))),
+        ledger, events_of(jobs), whole(rule), whole(gives), taste, devices, score,
+        cache_of(jobs, nodes, score, devices), usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if sharing.on else 0, n))),
         slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

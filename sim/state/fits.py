@@ -122,7 +122,7 @@ def too_wide(
             job = bad[np.argmax(jobs.gpus[bad])]
             found.append(
                 f"span: is {word!r} for {bad.size} jobs that no {word} can hold, the widest "
-                f"{str(names[job])!r} with {jobs.gpus[job]} GPUs; must be a wider span, or raise {knob}"
+                f"{str(names[job])!r} with {jobs.gpus[job]} GPUs; must be wider, or raise {knob}"
             )
     return found
 

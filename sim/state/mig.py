@@ -1,7 +1,8 @@
 """MIG: the profiles of each GPU type, where their instances may lie, and fixed geometries.
 
-A device is a mask: a bit a memory slice, and one more for the media engines, which one instance has. Two instances may be on one device if their masks do not meet: no legal set of them
-needs more compute slices than there are.
+A device is a mask: a bit a memory slice, and one more for the media engines, which one instance
+has. Instances may be on one device if their masks do not meet: no such set of legal places needs
+more compute slices than there are.
 
 Source: NVIDIA, Multi-Instance GPU User Guide, Supported MIG Profiles (names, fractions of memory,
 most instances), and what `nvidia-smi mig -lgipp` says on A100 and H100 (starts and sizes).

@@ -326,14 +326,18 @@ def test_a_fixed_geometry_holds_only_its_own():
     got = {row["job_id"]: row for row in result.ledger.to_pylist()}
     assert (got["0"]["slices"], got["2"]["slices"]) == ("0:0-3", "0:4-7")
     assert got["3"]["devices"] == "2"  # the only device that is whole
-    states = dict(zip(result.jobs["job_id"].to_pylist(), result.jobs["state"].to_pylist(), strict=True))
+    states = dict(
+        zip(result.jobs["job_id"].to_pylist(), result.jobs["state"].to_pylist(), strict=True)
+    )
     assert states["1"] == "unfit"  # an instance of each of two devices: only one is cut so
     assert states["4"] == "unfit"  # nor are there two whole ones
 
 
 def test_wrong_wishes_are_told():
     made = {"submit_s": [0.0], "gpus": [1], "work_s": [1.0], "mig_profile": ["5g.10gb"]}
-    with pytest.raises(ScenarioError, match=r"must be a profile of .*h100 has 1g.10gb, 1g.10gb\+me"):
+    with pytest.raises(
+        ScenarioError, match=r"must be a profile of .*h100 has 1g.10gb, 1g.10gb\+me"
+    ):
         simulate(Scenario(Homogeneous(1, 1, "h100"), Given(made)))
     with pytest.raises(ScenarioError, match="v100 has none"):
         simulate(Scenario(Homogeneous(1, 1, "v100"), Given(made)))
@@ -344,6 +348,8 @@ def test_wrong_wishes_are_told():
     wrong = Homogeneous(1, 1, "h100", mig=["2x4g.40gb", "1g.10gb"])
     with pytest.raises(ScenarioError) as caught:
         simulate(Scenario(wrong, Given(made)))
-    assert any("cluster.mig: lists 2 devices; the node has only 1" in t for t in caught.value.issues)
+    assert any(
+        "cluster.mig: lists 2 devices; the node has only 1" in t for t in caught.value.issues
+    )
     assert any(t.startswith("cluster.mig[0]: is '2x4g.40gb'; must be instances that fit on one h100")
                for t in caught.value.issues)  # fmt: skip

@@ -147,7 +147,10 @@ def test_the_tightest_rack_that_suffices_the_first_of_equals():
         nodes.setdefault(row["job_id"], []).append((row["node"], row["start_s"]))
     assert [n for n, _ in nodes["4"]] == ["gpu-4", "gpu-5"]  # fills what job 3 has begun
     assert [n for n, _ in nodes["5"]] == ["gpu-6", "gpu-7", "gpu-8"]
-    assert nodes["6"] == [("gpu-4", 12.0), ("gpu-5", 12.0)]  # two nodes were free all along? no rack
+    assert nodes["6"] == [
+        ("gpu-4", 12.0),
+        ("gpu-5", 12.0),
+    ]  # two nodes were free all along? no rack
 
 
 def test_a_span_too_narrow_is_a_fault_at_once():
@@ -172,5 +175,3 @@ def test_domains_are_numbered_pool_by_pool():
     racks, pods = domains_of(Inventory((*RACKS, Pool("c", 2, 1))))
     assert racks.tolist() == [0, 0, 0, 1, 1, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6]
     assert pods.tolist() == [0] * 6 + [1] + [2] * 4 + [3] * 2 + [4] * 2
-
-
