@@ -57,10 +57,12 @@ JOB_REQUEST: Final[Columns] = (
     _i4("nodes", "nodes asked for; null: as few as its GPUs need"),
     _i4("gpus_per_node", "GPUs on each node asked for; null: free to choose"),
     _i4("gpu_milli", "share of each GPU in thousandths; null: all of it"),
+    _text("mig_profile", "MIG instance it takes of each GPU, `1g.10gb`; null: none"),
     _f8("cpus", "cores", "CPU cores of the whole job, shared over its GPUs (nodes if none)"),
     _f8("mem_bytes", "bytes", "memory of the whole job, shared over its GPUs (nodes if none)"),
     _text("gpu_types", "GPU types allowed with their speed, `h100:1.0|a100:0.5`; null: any at 1"),
     _text("job_class", "class of jobs as fast as each other: see workload.throughput"),
+    _text("span", "within what its nodes must lie: node, rack, pod, any; null: any"),
     _text("tenant", "who the job is accounted to"),
     _text("user", "who submitted it"),
     _f8("priority", "", "greater goes first"),
@@ -126,6 +128,7 @@ JOBS: Final[Columns] = (
     *(_ASKED[name] for name in ("cpus", "mem_bytes", "gpu_milli", "min_gpus", "max_gpus")),
     _ASKED["parallel_share"],
     _i4("resizes", "times it was resized; no column where nobody is"),
+    *(_ASKED[name] for name in ("mig_profile", "span")),
 )
 LEDGER: Final[Columns] = (
     _text("job_id", "the job; null: an outage of the node"),
@@ -133,6 +136,7 @@ LEDGER: Final[Columns] = (
     _i4("gpus", "GPUs of the node it held", required=True),
     _i4("gpu_milli", "share of each of them in thousandths; no column where all are whole"),
     _text("devices", "which GPUs of the node, from 0, as `0-3`; no column where not told apart"),
+    _text("slices", "memory slices of each of them, as `0:4-7`; no column where none is sliced"),
     _f8("start_s", "s", "from this instant", required=True),
     _f8("end_s", "s", "to this instant; null: still open when the run stopped"),
     _text("why", "why it ended: open, done, node_fail, preempted, repaired, cut, resized", True),

@@ -18,7 +18,14 @@ LIBRARIES = {
     "omegaconf": {"app"},
     "rich": {"app"},
     "networkx": set(),  # topologies only
-    "pyarrow": {"table.py", "workload", "results", "study/simulate.py", "report/allocation.py"},
+    "pyarrow": {
+        "table.py",
+        "workload",
+        "results",
+        "study/simulate.py",
+        "study/classes.py",
+        "report/allocation.py",
+    },
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "scipy": {"policies/queue", "report/compare.py"},

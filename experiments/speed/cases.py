@@ -26,7 +26,8 @@ from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView, Tiresias
 from sim.rng import Streams
 from sim.state import Homogeneous
 from sim.study import Scenario, simulate
-from sim.study.simulate import prepared, run
+from sim.study.prepare import prepared
+from sim.study.simulate import run
 from sim.workload import Given, MakeElastic, NodeList, Trace
 
 REPEATS = 3

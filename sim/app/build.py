@@ -23,6 +23,7 @@ from sim.policies.placement import AbstractPlacement
 from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
 from sim.policies.quota import AbstractQuota
+from sim.policies.sharing import AbstractSharing
 from sim.state import AbstractCluster
 from sim.study import Scenario
 from sim.workload import AbstractWorkload
@@ -36,9 +37,10 @@ GROUPS: dict[str, type] = {
     "preemption": AbstractPreemption,
     "elastic": AbstractElastic,
     "quota": AbstractQuota,
+    "sharing": AbstractSharing,
     "failures": AbstractProcess,
 }
-LEFT_OUT = ("failures", "preemption", "elastic", "quota")
+LEFT_OUT = ("failures", "preemption", "elastic", "quota", "sharing")
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {
     "seed": int,
@@ -189,7 +191,9 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
         question=knobs["question"] or "",
     )
     builder.also(whole.issues())  # what could not be built is here as its default
-    for ask in (whole.backfill.rule, whole.preemption.rule, whole.quota.tree):
+    for ask in (
+        whole.backfill.rule, whole.preemption.rule, whole.quota.tree, whole.sharing.rule,
+    ):  # fmt: skip
         try:
             ask()
         except ScenarioError as error:

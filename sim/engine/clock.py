@@ -41,7 +41,10 @@ class Clock(simpy.Environment):
         self.state = state
         self._decide, self._pause, self._apart = decide, pause, apart
         self._watchers: dict[int, simpy.Event] = {}
-        self._room = pass_rows(state) * (1 + int(state.face.n[APART]))  # who gives way may start
+        moves = int(state.moving.on)  # and rows that a trial needs
+        self._room = pass_rows(state) * (
+            1 + int(state.face.n[APART]) + moves
+        )  # who gives way may start
         self._budget = self._due = 1_000  # events between two pauses, and at the next
         self._paused_s = time.perf_counter()
         self._stop = stop or Stop()

@@ -6,7 +6,7 @@ not need these rules need not wait for them to be compiled.
 
 from __future__ import annotations
 
-from sim.kernel.best import find
+from sim.kernel.consolidate import pass_after, pass_ahead
 from sim.kernel.cycle import cycle, next_cycle_s
 from sim.kernel.dispatch import backfill, idle, pass_front
 from sim.kernel.jit import entry, jit
@@ -14,6 +14,7 @@ from sim.kernel.job import next_pass_s, start
 from sim.kernel.order import drop
 from sim.kernel.plan import plan_counts
 from sim.kernel.preempt import make_way, next_turn, rebuild
+from sim.kernel.spans import find
 from sim.state.columns import ASKED, DIRTY, LAST, NOW, PLAN
 from sim.state.handle import State
 
@@ -51,13 +52,15 @@ def dispatch_apart(s: State, now_s: float) -> None:
     if s.queue.n[2] == 0 or (idle(s) and not gives.tail):
         return
     s.face.n[LAST] = -1
-    head = pass_taking(s) if gives.tail else pass_front(s)
+    head = pass_taking(s) if gives.tail else pass_ahead(s, now_s)
     if head < 0 or rule.interval_s > 0.0 or idle(s) or rule.depth == 0 or s.queue.n[2] == 1:
         return
     if rule.reserves > 1:
         plan_counts(s, now_s)
         return
     backfill(s, head)
+    if rule.reserves == 0:
+        pass_after(s, now_s)
 
 
 @entry

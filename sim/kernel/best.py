@@ -1,14 +1,16 @@
-"""Find the node that scores best, where the placement scores nodes; `find` is the door to both.
+"""Find the node that scores best, where the placement scores nodes; `spans.find` is the door.
 
 A node's score for one form of job holds until something happens to the node.
 """
 
 from __future__ import annotations
 
-from sim.kernel.devices import drawn, roomy, shares, tightest, whole
+from sim.kernel.choose import best_device
+from sim.kernel.devices import roomy, shares, tightest, whole
 from sim.kernel.jit import forked, jit
 from sim.kernel.levels import able
 from sim.kernel.pick import chosen, lasts_s, note, pick, pick_in, shape
+from sim.kernel.slices import harm, sliced
 from sim.kernel.terms import (
     BALANCE,
     CLUSTERING,
@@ -34,49 +36,7 @@ from sim.state.handle import State
 
 
 @jit
-def best_device(s: State, job: int, node: int) -> tuple[int, int]:
-    """Return the device with room on which a share scores best, and the score; first of equals.
-
-    Devices with as much free are alike.
-    """
-    free, milli = s.devices.free_milli, s.jobs.milli[job]
-    best, most = -1, -1
-    for d in range(s.nodes.gpus[node]):
-        again = free[node, d] < milli
-        for e in range(d):
-            again = again or free[node, e] == free[node, d]
-        if not again:
-            found = fragment(s, job, node, 1, 1 << d)
-            if found > most:
-                best, most = d, found
-    return best, most
-
-
-@jit
-def no_choice(s: State, job: int, node: int, gpus: int) -> int:
-    """Return no devices: they are only counted."""
-    return 0
-
-
-@jit
-def choose_devices(s: State, job: int, node: int, gpus: int) -> int:
-    """Return which devices a chunk takes on a node that has room for it, as bits."""
-    milli = s.jobs.milli[job]
-    if shares(s, job):
-        if s.jobs.draw[job] >= 0.0:
-            return drawn(s, node, milli, gpus, s.jobs.draw[job])
-        if s.score.tries and gpus == 1:
-            device, _ = best_device(s, job, node)
-            return 1 << device
-    return tightest(s, node, milli, gpus)
-
-
-choose = forked(no_choice, choose_devices)
-"""(s, job, node, gpus): which devices a chunk takes on a node that has room for it, as bits."""
-
-
-@jit
-def worth(s: State, job: int, node: int, gpus: int) -> int:
+def worth_terms(s: State, job: int, node: int, gpus: int) -> int:
     """Return the node's score for a chunk: the terms by their weights."""
     weight, total = s.score.weight, 0
     mask = tightest(s, node, s.jobs.milli[job], gpus) if gpus > 0 else 0
@@ -103,6 +63,15 @@ def worth(s: State, job: int, node: int, gpus: int) -> int:
 
 
 @jit
+def worth_either(s: State, job: int, node: int, gpus: int) -> int:
+    """Return the node's score for a chunk, or for instances, which go where they do least harm."""
+    return harm(s, job, node, gpus) if sliced(s, job) else worth_terms(s, job, node, gpus)
+
+
+worth = forked(worth_terms, worth_either, "slices")
+
+
+@jit
 def score(s: State, job: int, node: int, gpus: int) -> int:
     """Return the node's score for a chunk; -1 where it has no room or may not run."""
     nodes, jobs = s.nodes, s.jobs
@@ -114,7 +83,7 @@ def score(s: State, job: int, node: int, gpus: int) -> int:
         return -1
     if jobs.mem_bytes[job] > 0 and nodes.mem_free[node] < bytes_of(s, job, gpus):
         return -1
-    if shares(s, job) and roomy(s, node, jobs.milli[job]) < gpus:
+    if shares(s, job) and roomy(s, job, node) < gpus:
         return -1
     return worth(s, job, node, gpus)
 
@@ -162,7 +131,7 @@ def select(s: State, job: int) -> bool:
         speed = s.kinds.speed[klass, kind]
         if speed > 0.0 and (speed != first or (chunk < 0 and not alone(s, job, kind))):
             return True
-    return s.rule.interval_s > 0.0
+    return s.rule.interval_s > 0.0 or s.spans.on
 
 
 @jit
@@ -293,8 +262,7 @@ def pick_any_in(s: State, job: int, kind: int, outlasts: bool) -> bool:
     return pick_in(s, job, kind, outlasts)
 
 
-find = forked(pick, pick_any)
-"""(s, job, behind): on which kind of node a gang would start now, as placement likes it; -1 if on
-none. The nodes lie in `s.pick`."""
-find_in = forked(pick_in, pick_any_in)
-"""(s, job, kind, outlasts): find nodes of one kind for the whole gang, as placement likes it."""
+anywhere = forked(pick, pick_any)
+"""(s, job, behind): what `spans.find` does for a job that may lie anywhere."""
+anywhere_in = forked(pick_in, pick_any_in)
+"""(s, job, kind, outlasts): what `spans.find_in` does for a job that may lie anywhere."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.ahead import release
-from sim.kernel.best import find
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import remove, rows
 from sim.kernel.pick import lasts_s
+from sim.kernel.spans import find
 from sim.state.columns import NOW, PLAN, PLAN_DUE, PLANNED
 from sim.state.handle import State
 

@@ -7,15 +7,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.jit import jit
+from sim.kernel.jit import forked, jit
+from sim.kernel.slices import hold_slices, roomy_slices, sliced, slices_free
 from sim.state.columns import WHOLE
 from sim.state.handle import State
 
 
 @jit
-def shares(s: State, job: int) -> bool:
+def never(s: State, job: int) -> bool:
+    """Return that no job asks for shares."""
+    return False
+
+
+@jit
+def by_milli(s: State, job: int) -> bool:
     """Return whether a job asks for shares of devices."""
     return bool(s.devices.shared and s.jobs.milli[job] < WHOLE)
+
+
+@jit
+def by_slices(s: State, job: int) -> bool:
+    """Return whether a job asks for shares of devices or for instances on them."""
+    return bool(sliced(s, job) or s.jobs.milli[job] < WHOLE)
+
+
+shares = forked(never, forked(by_milli, by_slices, "slices"))
+"""(s, job): whether a job takes less than devices of its own: shares, or MIG instances."""
 
 
 @jit
@@ -25,13 +42,29 @@ def whole(s: State, job: int, gpus: int) -> int:
 
 
 @jit
-def roomy(s: State, node: int, milli: int) -> int:
-    """Return how many devices of a node have so much free."""
-    n = 0
+def roomy_milli(s: State, job: int, node: int) -> int:
+    """Return how many devices of a node have room for a share."""
+    n, milli = 0, s.jobs.milli[job]
     for d in range(s.nodes.gpus[node]):
         if s.devices.free_milli[node, d] >= milli:
             n += 1
     return n
+
+
+@jit
+def roomy_either(s: State, job: int, node: int) -> int:
+    """Return how many devices of a node have room for a share, or for an instance."""
+    return roomy_slices(s, job, node) if sliced(s, job) else roomy_milli(s, job, node)
+
+
+@jit
+def no_room(s: State, job: int, node: int) -> int:
+    """Return 0: nobody asks for shares."""
+    return 0
+
+
+roomy = forked(no_room, forked(roomy_milli, roomy_either, "slices"))
+"""(s, job, node): how many devices of a node have room for a share or an instance of a job."""
 
 
 @jit
@@ -50,12 +83,12 @@ def tightest(s: State, node: int, milli: int, many: int) -> int:
 
 
 @jit
-def drawn(s: State, node: int, milli: int, many: int, draw: float) -> int:
+def drawn(s: State, job: int, node: int, many: int) -> int:
     """Return `many` of the devices with room, as bits, by the job's draw: systematic sampling.
 
     The nodes went by its first digits, the devices go by the others.
     """
-    room = roomy(s, node, milli)
+    room, milli, draw = roomy_milli(s, job, node), s.jobs.milli[job], s.jobs.draw[job]
     mask = 0
     for i in range(many):
         at = int((draw * 4096.0 + i / many) % 1.0 * room)
@@ -76,8 +109,8 @@ def changed(s: State, node: int) -> None:
 
 
 @jit
-def hold(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> int:
-    """Take (+1) a chunk's devices, which its row of the ledger names, or give them back (-1).
+def hold_devices(s: State, job: int, node: int, row: int, sign: int) -> int:
+    """Take (+1) or give back (-1) what a row holds of its devices.
 
     Return how many were wholly free before, or are now.
     """
@@ -90,10 +123,42 @@ def hold(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> int:
             free[node, d] -= sign * milli
             if sign < 0 and free[node, d] == WHOLE:
                 n += 1
+    return n
+
+
+@jit
+def hold_either(s: State, job: int, node: int, row: int, sign: int) -> int:
+    """Take or give back devices, or instances on them."""
+    if sliced(s, job):
+        return hold_slices(s, node, row, sign)
+    return hold_devices(s, job, node, row, sign)
+
+
+hold_row = forked(hold_devices, hold_either, "slices")
+
+
+@jit
+def hold_told(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> int:
+    """Take (+1) a chunk's devices, which its row of the ledger names, or give them back (-1).
+
+    Return how many were wholly free before, or are now.
+    """
+    n = hold_row(s, job, node, row, sign)
     if gpus > 0:
         s.devices.held[node, whole(s, job, gpus)] += sign
     changed(s, node)
-    return n
+    return int(n)
+
+
+@jit
+def hold_counted(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> int:
+    """Return all the GPUs of a chunk: they are only counted."""
+    return gpus
+
+
+hold = forked(hold_counted, hold_told)
+"""(s, job, node, gpus, row, sign): take (+1) or give back (-1) a chunk's devices; how many of them
+were wholly free before, or are now."""
 
 
 @jit
@@ -103,6 +168,22 @@ def as_free(s: State, node: int, mask: int, milli: int) -> bool:
         if mask >> d & 1 and s.devices.free_milli[node, d] < milli:
             return False
     return True
+
+
+@jit
+def devices_free(s: State, job: int, node: int, row: int) -> bool:
+    """Return whether what a row held of its devices is free."""
+    return as_free(s, node, s.ledger.devices[row], s.jobs.milli[job])
+
+
+@jit
+def either_free(s: State, job: int, node: int, row: int) -> bool:
+    """Return whether what a row held of its devices, or its instances, is free."""
+    return slices_free(s, node, row) if sliced(s, job) else devices_free(s, job, node, row)
+
+
+stands_free = forked(devices_free, either_free, "slices")
+"""(s, job, node, row): whether what a row held is free for it again."""
 
 
 @jit

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sim.kernel.best import find
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import close_block
 from sim.kernel.reserve import charge, forget, promise
+from sim.kernel.spans import find
 from sim.state.columns import (
     CHANGE,
     DIRTY,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.best import find_in
 from sim.kernel.jit import jit
 from sim.kernel.levels import give
 from sim.kernel.pick import part
+from sim.kernel.spans import find_in
 from sim.state.handle import State
 
 

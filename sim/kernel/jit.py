@@ -54,16 +54,16 @@ def entry(function: F) -> F:
     return cast(F, _once(numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True)(function)))
 
 
-def forked(where_counted: F, where_told_apart: F) -> F:
-    """Return a function that is the second where the State tells devices apart, else the first.
+def forked(without: F, having: F, table: str = "devices") -> F:
+    """Return a function that is the second where that table of the State is on, else the first.
 
-    It is decided when a caller is compiled, by the State's type, so that those who only count GPUs
-    need not wait for what they never run to be compiled.
+    It is decided when a caller is compiled, by the State's type, so that those who do not need the
+    second need not wait for what they never run to be compiled.
     """
 
     def either(s: Any, *args: Any) -> Any:
         """Decide anew each time, where nothing is compiled."""
-        return (where_told_apart if s.devices.on else where_counted)(s, *args)
+        return (having if getattr(s, table).on else without)(s, *args)
 
     if numba is not None and not config.DISABLE_JIT:
 
@@ -71,7 +71,7 @@ def forked(where_counted: F, where_told_apart: F) -> F:
         def _chosen(s, *args):  # type: ignore[no-untyped-def]
             """Return the body for a State of this type; numba wants it without annotations."""
             del args
-            chosen = where_told_apart if s.told_apart else where_counted
+            chosen = having if table in s.on else without
 
             def body(s, *args):  # type: ignore[no-untyped-def]
                 return chosen(s, *args)

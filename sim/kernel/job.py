@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.agenda import book
-from sim.kernel.best import choose
+from sim.kernel.choose import choose
 from sim.kernel.devices import hold
 from sim.kernel.jit import entry, jit
 from sim.kernel.levels import give
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
 from sim.kernel.quota import let_go, wait
+from sim.kernel.rate import book_end, pace, round_after, set_rate, settle, slow
 from sim.kernel.rows import close_row, open_row
+from sim.kernel.sharing import joined, parted
 from sim.kernel.usage import use
 from sim.state.columns import (
     AWAITED,
@@ -31,6 +32,8 @@ from sim.state.columns import (
 )
 from sim.state.handle import State
 from sim.state.words import Ended, JobState
+
+__all__ = ["round_after", "set_rate", "settle", "slow"]  # of `rate`, with the other verbs of a job
 
 UNBORN = int(JobState.UNBORN)
 WAITING = int(JobState.WAITING)
@@ -63,8 +66,7 @@ def take(s: State, job: int, node: int, gpus: int, row: int, sign: int) -> None:
     jobs = s.jobs
     mcpu = part(jobs.mcpu[job], gpus, jobs.gpus[job], jobs.chunks[job])
     size = part(jobs.mem_bytes[job], gpus, jobs.gpus[job], jobs.chunks[job])
-    if s.devices.on:
-        gpus = hold(s, job, node, gpus, row, sign)
+    gpus = hold(s, job, node, gpus, row, sign)
     give(s, node, -sign * gpus, -sign * mcpu, -sign * size)
 
 
@@ -118,15 +120,6 @@ def doubt(s: State, node: int, taken: int) -> None:
 
 
 @jit
-def round_after(round_s: float, at_s: float) -> float:
-    """Return the first end of a round at or after an instant: always k x round_s, rounded alike."""
-    k = np.floor(at_s / round_s + 0.5)
-    if k * round_s < at_s:
-        k += 1.0
-    return float(k * round_s)
-
-
-@jit
 def next_pass_s(s: State, now_s: float) -> float:
     """Return when a pass that is due may be made: at once, or at the end of the round."""
     return now_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, now_s)
@@ -142,15 +135,6 @@ def over(s: State, job: int) -> None:
 
 
 @jit
-def pace(s: State, job: int) -> float:
-    """Return the rate of a job on its kind of node: its speed there times whatever slows it."""
-    rate = s.kinds.speed[s.jobs.klass[job], s.jobs.kind[job]]
-    for cause in range(s.paces.factor.shape[0]):
-        rate *= s.paces.factor[cause, job]
-    return float(rate)
-
-
-@jit
 def start(s: State, job: int, kind: int, now_s: float) -> None:
     """Start a job on the nodes that `pick` found; its place in the queue is the caller's affair."""
     jobs = s.jobs
@@ -160,7 +144,7 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
         node, gpus = s.pick.node[i], s.pick.gpus[i]
         row = open_row(s, job, node, gpus, now_s)
         if s.devices.on:
-            s.ledger.devices[row] = choose(s, job, node, gpus)
+            s.ledger.devices[row] = choose(s, job, node, gpus, row)
         take(s, job, node, gpus, row, 1)
     jobs.state[job], jobs.kind[job] = RUNNING, kind
     jobs.rate[job] = pace(s, job)
@@ -172,46 +156,15 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     insert(s.running, jobs.expect_s, job)
     if s.usage.gpu_s.size > 0:
         use(s, job, 1, now_s)
-    if s.gives.tail or s.gives.rebuild:
+    if s.gives.tail or s.gives.rebuild or s.moving.on:
         insert(s.ranked, jobs.key, job)
-    ends_s = now_s + jobs.left_s[job] / jobs.rate[job]
-    held = s.gives.round_s > 0.0 and s.gives.hold
-    book(s, job, round_after(s.gives.round_s, ends_s) if held else ends_s)
+    joined(s, job, now_s)
+    book_end(s, job, now_s)
     if jobs.expect_s[job] > s.face.t[SHADOW]:
         for i in range(s.pick.n[0]):
             doubt(s, s.pick.node[i], s.pick.gpus[i])
     s.face.n[EVENTS] += 1
     s.face.n[PLAN_DUE] = 1
-
-
-@jit
-def settle(s: State, job: int, now_s: float) -> None:
-    """Bring the work left up to now."""
-    jobs = s.jobs
-    jobs.left_s[job] = max(0.0, jobs.left_s[job] - (now_s - jobs.asof_s[job]) * jobs.rate[job])
-    jobs.asof_s[job] = now_s
-
-
-@entry
-def set_rate(s: State, job: int, rate: float, now_s: float) -> None:
-    """Go on at another rate: whatever slows or speeds a running job comes down to this.
-
-    A rate of 0 holds the job; it keeps its GPUs and does not end.
-    """
-    settle(s, job, now_s)
-    s.jobs.rate[job] = rate
-    s.jobs.epoch[job] += 1
-    if rate > 0.0:
-        book(s, job, now_s + s.jobs.left_s[job] / rate)
-
-
-@entry
-def slow(s: State, job: int, cause: int, factor: float, now_s: float) -> None:
-    """Let a cause slow a job by a factor from now on; one that waits starts with it."""
-    if s.paces.factor[cause, job] != factor:
-        s.paces.factor[cause, job] = factor
-        if s.jobs.state[job] == RUNNING:
-            set_rate(s, job, pace(s, job), now_s)
 
 
 @jit
@@ -222,7 +175,7 @@ def stop(s: State, job: int, now_s: float, why: int, holds: bool = True) -> None
     remove(s.running, jobs.expect_s, job)
     if s.usage.gpu_s.size > 0:
         use(s, job, -1, now_s)
-    if s.gives.tail or s.gives.rebuild:
+    if s.gives.tail or s.gives.rebuild or s.moving.on:
         remove(s.ranked, jobs.key, job)
     for r in range(jobs.row0[job], jobs.row0[job] + jobs.rows[job]):
         close_row(s, r, now_s, why)
@@ -233,6 +186,7 @@ def stop(s: State, job: int, now_s: float, why: int, holds: bool = True) -> None
     jobs.epoch[job] += 1
     if s.quota.rule > 0:
         let_go(s, job)
+    parted(s, job, now_s)
     better(s)
 
 

@@ -34,7 +34,7 @@ def fits(s: State, job: int, node: int, gpus: int, outlasts: bool) -> bool:
     nodes, jobs = s.nodes, s.jobs
     if nodes.barred[node] or nodes.free[node] < whole(s, job, gpus):
         return False
-    if shares(s, job) and roomy(s, node, jobs.milli[job]) < gpus:
+    if shares(s, job) and roomy(s, job, node) < gpus:
         return False
     if outlasts and nodes.most[node, 0] < gpus:
         return False

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.ahead import gives_back
-from sim.kernel.best import find_in
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import remove, rows
 from sim.kernel.pick import lasts_s
+from sim.kernel.spans import find_in
 from sim.state.handle import State
 
 

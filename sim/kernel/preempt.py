@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.ahead import gives_back, release
-from sim.kernel.best import find
 from sim.kernel.devices import as_free, whole
 from sim.kernel.jit import jit
 from sim.kernel.job import done_s, send_back, settle, start
 from sim.kernel.order import remove
 from sim.kernel.pick import chosen
+from sim.kernel.spans import find
 from sim.state.columns import TURN
 from sim.state.handle import State
 from sim.state.words import Ended

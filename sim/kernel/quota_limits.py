@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.best import find
 from sim.kernel.dispatch import idle
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import start
 from sim.kernel.quota import before, hold, take_first, wait
 from sim.kernel.reserve import charge, forget, promise
+from sim.kernel.spans import find
 from sim.state.arrays import I8
 from sim.state.columns import ASKED, CHANGE, DIRTY, LAST, NOW, PLAN, WHOLE
 from sim.state.handle import State

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.ahead import first_look, gives_back, lend, release, unlend, useful
-from sim.kernel.best import find
 from sim.kernel.jit import jit
 from sim.kernel.pick import part
+from sim.kernel.spans import find
 from sim.state.columns import (
     CHANGE,
     HEAD,

@@ -6,13 +6,15 @@ import numpy as np
 
 from sim.kernel.agenda import book
 from sim.kernel.apart import pass_apart
-from sim.kernel.best import choose, find
+from sim.kernel.choose import choose
 from sim.kernel.dispatch import idle
 from sim.kernel.gather import gather, give_back, lend, room_on, told_size
 from sim.kernel.jit import entry, jit
-from sim.kernel.job import better, pace, send_back, settle, start, take
+from sim.kernel.job import better, send_back, start, take
 from sim.kernel.order import drop, insert, remove
+from sim.kernel.rate import pace, settle
 from sim.kernel.rows import close_row, open_row
+from sim.kernel.spans import find
 from sim.kernel.usage import use
 from sim.state.columns import HOLDS, NOW, TURN, WHOLE
 from sim.state.handle import State
@@ -73,7 +75,7 @@ def rehold(s: State, job: int, gpus: int, now_s: float) -> None:
         node, chunk = pick.node[i], pick.gpus[i]
         row = open_row(s, job, node, chunk, now_s)
         if s.devices.on:
-            s.ledger.devices[row] = choose(s, job, node, chunk)
+            s.ledger.devices[row] = choose(s, job, node, chunk, row)
         take(s, job, node, chunk, row, 1)
     if s.usage.gpu_s.size > 0:
         use(s, job, 1, now_s)

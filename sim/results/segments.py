@@ -21,6 +21,22 @@ class Segments(NamedTuple):
     weight: F8
 
 
+def milli_held(state: State, n: int) -> NDArray[np.int64]:
+    """Return the thousandths of each of its GPUs that a row of the ledger holds, (n,).
+
+    A MIG instance counts by its memory slices.
+    """
+    job = state.ledger.job[:n]
+    milli = state.jobs.milli[job]
+    if state.slices.on:
+        slices = state.slices
+        bits = np.unpackbits((state.ledger.slices[:n] & 255).astype(np.uint8), axis=1).sum(axis=1)
+        whole = slices.whole[slices.layout[state.ledger.node[:n]]] * state.ledger.gpus[:n]
+        part = WHOLE * bits.astype(np.int64) // np.maximum(whole, 1)
+        milli = np.where((job >= 0) & slices.sliced[state.jobs.klass[job]], part, milli)
+    return milli
+
+
 def held(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
     """Return the GPUs held by jobs, a segment a ledger row, and the node of each.
 
@@ -32,7 +48,7 @@ def held(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
     until = np.where(np.isnan(until), end_s, until)
     weight = led.gpus[rows].astype(float)
     if state.devices.shared:
-        weight *= state.jobs.milli[led.job[rows]] / WHOLE
+        weight *= milli_held(state, n)[rows] / WHOLE
     return Segments(led.start_s[rows], until, weight), led.node[rows].astype(np.int64)
 
 

@@ -11,10 +11,11 @@ import pyarrow as pa
 from sim import table
 from sim.results.causes import causes
 from sim.results.result import Result
-from sim.results.segments import held, outages
+from sim.results.segments import held, milli_held, outages
 from sim.results.timeline import timeline
 from sim.state import Ended, Inventory, JobState, State
 from sim.state.columns import PEAK, PLENTY, WHOLE
+from sim.state.mig import MEDIA
 
 
 def words(codes: np.ndarray, texts: list[str | None]) -> pa.Array:
@@ -63,7 +64,8 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory, end_s: flo
         **causes(state, end_s)._asdict(),
     }
     for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
-                 "mem_bytes", "gpu_milli", "min_gpus", "max_gpus", "parallel_share"):  # fmt: skip
+                 "mem_bytes", "gpu_milli", "min_gpus", "max_gpus", "parallel_share",
+                 "mig_profile", "span"):  # fmt: skip
         if name in request.column_names:
             values[name] = request.column(name)
     if state.elastic.resizes.size:
@@ -90,6 +92,25 @@ def device_names(masks: np.ndarray) -> pa.Array:
     return words(which, texts or [None])
 
 
+def slice_names(masks: np.ndarray) -> pa.Array:
+    """Return the memory slices of each row of the ledger, `0:4-7` for the upper half of GPU 0.
+
+    An instance with the media engines where not all have them ends in `+me`. (n,)
+    """
+    distinct, which = np.unique(masks, axis=0, return_inverse=True)
+    texts: list[str | None] = []
+    for row in distinct.tolist():
+        parts = []
+        for device, mask in enumerate(row):
+            low = mask & (MEDIA - 1)
+            if low:
+                first, last = (low & -low).bit_length() - 1, low.bit_length() - 1
+                media = "+me" if mask & MEDIA else ""
+                parts.append(f"{device}:{first}-{last}{media}")
+        texts.append(" ".join(parts) or None)
+    return words(which.reshape(-1), texts or [None])
+
+
 def ledger_table(state: State, request: pa.Table, names: list[str]) -> pa.Table:
     """Return the LEDGER table, in order of start; rows that the end of the run cut say so."""
     led, n = state.ledger, int(state.ledger.n[0])
@@ -105,9 +126,11 @@ def ledger_table(state: State, request: pa.Table, names: list[str]) -> pa.Table:
         "why": words(why, [end.name.lower() for end in Ended]),
     }
     if state.devices.shared:
-        values["gpu_milli"] = np.where(job >= 0, state.jobs.milli[job], WHOLE)
+        values["gpu_milli"] = np.where(job >= 0, milli_held(state, n), WHOLE)
     if state.devices.on:
         values["devices"] = device_names(np.where(job >= 0, led.devices[:n], 0))
+    if state.slices.on:
+        values["slices"] = slice_names(led.slices[:n])
     return table.from_numpy(table.LEDGER, values)
 
 

@@ -45,6 +45,7 @@ class Yield(NamedTuple):
     checkpoint_s: float = 0.0  # work kept in steps of; 0 keeps all, inf nothing
     cost_s: float = 0.0  # work that each interruption adds
     round_s: float = 0.0  # passes only at multiples of this, and GPUs held until one
+    most_moved: int = 0  # running jobs moved at most to make room for one; 0 moves none
     turns: bool = False
     hold: bool = True  # a job that ends within a round keeps its GPUs until the round is over
     deals: bool = False  # each round the queue policy deals kinds of node anew
@@ -79,6 +80,17 @@ class Score(NamedTuple):
     sizes: I8  # the distinct thousandths, rising
 
 
+class Share(NamedTuple):
+    """How jobs get on that share a device, in numbers."""
+
+    factor: F8  # (k,) of the rate of each of so many on one device, from 0; the last goes on
+    spares: bool = True  # a MIG instance goes where it spoils fewest larger ones, else first
+
+
+ALONE = Share(np.ones(2))
+"""Who shares a device does not notice."""
+
+
 class Answers(NamedTuple):
     """What the policies of a scenario answered: all that `build.assemble` needs of them."""
 
@@ -90,3 +102,4 @@ class Answers(NamedTuple):
     slows: bool = False  # something may slow or speed jobs besides their kind of node
     notes: int = 0  # numbers a job that a policy which deals kinds remembers
     quota: tuple[Quota, Caps] | None = None
+    share: Share = ALONE

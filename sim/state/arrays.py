@@ -9,5 +9,6 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 """Only the ledger is kept this narrow; all else is int64, so that each verb is compiled once."""
+I2 = NDArray[np.int16]
 I1 = NDArray[np.int8]
 B1 = NDArray[np.bool_]

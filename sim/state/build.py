@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,18 +33,20 @@ from sim.state.columns import (
     Kinds,
     Ledger,
     Nodes,
-    Notes,
     Order,
     Paces,
     Scratch,
-    Usage,
 )
 from sim.state.devices import cache_of, devices_of
 from sim.state.elastic import at_least, elastic_of
 from sim.state.fits import fits_never
 from sim.state.handle import State
 from sim.state.inventory import Inventory
+from sim.state.memory import notes_of, usage_of
+from sim.state.mig import cuts, no_slices
 from sim.state.quota import no_caps, no_quota
+from sim.state.slices import Moving, Sharing, Slices, Spans
+from sim.state.spans import anywhere
 from sim.state.words import Cause, JobState
 
 
@@ -61,8 +63,11 @@ def order_of(rows: int) -> Order:
     )
 
 
-def ledger_of(rows: int, devices: bool = False) -> Ledger:
-    """Return an empty ledger with room for so many rows, with or without the devices of each."""
+def ledger_of(rows: int, devices: bool = False, most: int = 0) -> Ledger:
+    """Return an empty ledger with room for so many rows, with or without the devices of each.
+
+    `most` devices a node have slices.
+    """
 
     def empty(dtype: type) -> np.ndarray:
         return np.empty(rows, dtype)
@@ -70,14 +75,16 @@ def ledger_of(rows: int, devices: bool = False) -> Ledger:
     return Ledger(
         job=empty(np.int32), node=empty(np.int32), gpus=empty(np.int32), start_s=empty(np.float64),
         end_s=empty(np.float64), why=empty(np.int8), older=empty(np.int64), newer=empty(np.int64),
-        devices=np.empty(rows if devices else 0, np.int64), n=np.zeros(1, np.int64),
+        devices=np.empty(rows if devices else 0, np.int64),
+        slices=np.zeros((rows if most else 0, most), np.int16), n=np.zeros(1, np.int64),
     )  # fmt: skip
 
 
 def longer(ledger: Ledger, rows: int) -> Ledger:
     """Return the ledger with room for at least so many rows more, half as many again at least."""
     used = int(ledger.n[0])
-    new = ledger_of(max(used + rows, used * 3 // 2), ledger.devices.size > 0)
+    most = ledger.slices.shape[1]
+    new = ledger_of(max(used + rows, used * 3 // 2), ledger.devices.size > 0, most)
     for name in Ledger._fields[:-1]:
         getattr(new, name)[:used] = getattr(ledger, name)[:used]
     new.n[0] = used
@@ -95,21 +102,26 @@ def nodes_of(inventory: Inventory) -> tuple[Nodes, np.ndarray]:
     pools = inventory.pools
     kind = column([kinds.index((p.gpu, p.gpus_per_node)) for p in pools], np.int64)
     gpus = column([p.gpus_per_node for p in pools], np.int64)
+    free = gpus - np.repeat(cuts(inventory), counts)
     cpu = [PLENTY if p.cpus is None else round(1000 * p.cpus) for p in pools]
     mem = [PLENTY if p.mem_bytes is None else int(p.mem_bytes) for p in pools]
     mcpu, mem_bytes = column(cpu, np.int64), column(mem, np.int64)
     m = len(kind)
     rank = np.arange(m, dtype=np.int64)
     nodes = Nodes(
-        kind, gpus, gpus.copy(), mcpu, mcpu.copy(), mem_bytes, mem_bytes.copy(),
+        kind, gpus, free, mcpu, mcpu.copy(), mem_bytes, mem_bytes.copy(),
         np.ones(m, np.bool_), rank, rank.copy(), np.full(m, -1, np.int64),
         np.full(m, -1, np.int64), np.zeros(m, np.bool_), np.full((m, 3), PLENTY, np.int64),
     )  # fmt: skip
     return nodes, column(range(len(pools)), np.int64)
 
 
-def speeds(texts: Sequence[str], inventory: Inventory) -> tuple[F8, np.ndarray]:
+def speeds(
+    texts: Sequence[str], inventory: Inventory, allowed: np.ndarray | None = None
+) -> tuple[F8, np.ndarray]:
     """Return (classes, kinds) speeds and the kinds fastest first, for each distinct `gpu_types`.
+
+    `allowed` (classes, kinds), where given, says on which kinds a class may run besides.
 
     "" is any type at speed 1; "a|b:0.5" is a at 1 or b at 0.5. Ties go to the kind listed first.
     """
@@ -133,6 +145,8 @@ def speeds(texts: Sequence[str], inventory: Inventory) -> tuple[F8, np.ndarray]:
                     speed[i, k] = factor
     if faults:
         raise ScenarioError(sorted(set(faults)))
+    if allowed is not None:
+        speed[~allowed] = 0.0
     return speed, fastest_first(speed)
 
 
@@ -202,13 +216,19 @@ def events_of(jobs: Jobs) -> Events:
     return Events(arrive.astype(np.int64), cancel.astype(np.int64))
 
 
+def shared(jobs: Jobs, slices: Slices) -> np.ndarray:
+    """Return (n,) whether a job takes less than devices of its own: shares, or instances."""
+    less: np.ndarray = jobs.milli < WHOLE
+    return less | slices.sliced[jobs.klass] if slices.on else less
+
+
 def pass_rows(state: State) -> int:
     """Return how many rows one pass can add to the ledger.
 
     One a GPU, and the jobs that take none or only shares, of which any number may start.
     """
     jobs = state.jobs
-    zero, shares = jobs.gpus == 0, jobs.milli < WHOLE
+    zero, shares = jobs.gpus == 0, shared(jobs, state.slices)
     return int(state.nodes.gpus.sum() + jobs.chunks[zero].sum() + jobs.gpus[shares].sum()) + 1
 
 
@@ -217,35 +237,28 @@ def scratch_of(rows: int) -> Scratch:
     return Scratch(np.empty(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
 
 
-def usage_of(jobs: Jobs, half_life_s: float | None) -> Usage:
-    """Return that nobody has used anything yet; no rows where no half-life is given."""
-    many = 0 if half_life_s is None else int(jobs.tenant.max(initial=0)) + 1
-    half = np.inf if half_life_s is None else float(half_life_s)
-    return Usage(half, np.zeros(many), np.zeros(many), np.zeros(many))
+class Asks(NamedTuple):
+    """What jobs ask beside their columns; None where nobody does."""
+
+    elastic: Elastic | None = None  # between which sizes each may be, where somebody sizes them
+    slices: Slices | None = None  # of MIG instances
+    spans: Spans | None = None  # within what the nodes of each must lie
 
 
-def notes_of(jobs: int, kinds: int, numbers: int) -> Notes:
-    """Return that the queue policy knows nothing yet; no rows where it remembers nothing."""
-    if numbers == 0:
-        return Notes(1, np.empty((0, 0)))
-    return Notes(kinds + 2, np.full((jobs, numbers), np.nan))
-
-
-def assemble(
-    jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, elastic: Elastic | None = None
-) -> State:
-    """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside.
-
-    `elastic`: between which sizes each job may be, where somebody sizes them.
-    """
-    rule, taste, gives, score, half_life_s, slows, notes, quota = answers
-    elastic = elastic_of(jobs) if elastic is None else elastic
+def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Asks) -> State:
+    """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
+    rule, taste, gives, score, half_life_s, slows, notes, quota, share = answers
+    elastic = elastic_of(jobs) if asks.elastic is None else asks.elastic
+    slices, spans = asks.slices or no_slices(), asks.spans or anywhere()
     least = at_least(jobs, elastic)
-    jobs.state[fits_never(least, kinds, nodes, taste.scatter)] = JobState.UNFIT
-    devices = devices_of(jobs, nodes, rule, gives, score)
+    jobs.state[fits_never(least, kinds, nodes, taste.scatter, slices, spans)] = JobState.UNFIT
+    less = shared(jobs, slices)
+    devices = devices_of(less, nodes, rule, gives, score, slices)
+    sharing = Sharing(bool(less.any() and (share.factor[1:] != 1.0).any()), share.factor)
+    slows = slows or sharing.on
     n, m = len(jobs.gpus), len(nodes.kind)
     zero = jobs.gpus == 0
-    shares = jobs.gpus[jobs.milli < WHOLE]
+    shares = jobs.gpus[less]
     slots = int(nodes.gpus.sum() + jobs.chunks[zero].sum() + shares.sum()) + 1
     size = np.maximum(kinds.size.max(), 1)
     rows = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // size), jobs.chunks)
@@ -256,6 +269,7 @@ def assemble(
         rule.reserves > 1
         or gives.tail
         or gives.rebuild
+        or gives.most_moved > 0
         or elastic.told.size > 0
         or quota is not None
     )
@@ -267,11 +281,13 @@ def assemble(
         np.empty(heap), np.empty(heap, np.int64), np.empty(heap, np.int64), np.zeros(1, np.int64)
     )
     width = m + int(kinds.size.max()) + 1
+    ledger = ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on, slices.taken.shape[1])
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
-        ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
-        whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
-        usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if slows else 0, n))),
-        elastic, notes_of(n, len(kinds.size), notes), *(quota or (no_quota(), no_caps())),
+        ledger, events_of(jobs), whole(rule), whole(gives), taste, devices, score,
+        cache_of(jobs, nodes, score, devices), usage_of(jobs, half_life_s),
+        Paces(np.ones((len(Cause) if slows else 0, n))), elastic,
+        notes_of(n, len(kinds.size), notes), *(quota or (no_quota(), no_caps())),
+        slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from sim.state.answers import Rule, Score, Taste, Yield
-from sim.state.arrays import B1, F8, I1, I4, I8
+from sim.state.arrays import B1, F8, I1, I2, I4, I8
 from sim.state.quota import Caps, Quota
+from sim.state.slices import Moving, Sharing, Slices, Spans
 
 BLOCK = 256
 """Rows a block of an `Order`: large enough to be searched rarely, small enough to be shifted."""
@@ -123,6 +124,7 @@ class Ledger(NamedTuple):
     older: I8  # next older open row of the same node
     newer: I8
     devices: I8  # bit d: device d of the node; no rows where devices are not told apart
+    slices: I2  # (rows, most) memory slices held of each, as bits; no rows where none is sliced
     n: I8  # [rows]
 
 
@@ -253,6 +255,10 @@ TABLES: dict[str, Any] = {
     "notes": Notes,
     "quota": Quota,
     "caps": Caps,
+    "slices": Slices,
+    "sharing": Sharing,
+    "spans": Spans,
+    "moving": Moving,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,

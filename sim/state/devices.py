@@ -10,6 +10,7 @@ import numpy as np
 from sim.errors import ScenarioError
 from sim.state.answers import Rule, Score, Yield
 from sim.state.columns import PLENTY, WHOLE, Cache, Devices, Jobs, Nodes
+from sim.state.slices import Slices
 from sim.state.words import Term
 
 MOST_GPUS = 62
@@ -99,9 +100,14 @@ def score_of(made: Scoring, nodes: Nodes, kinds: Sequence[tuple[str, int]]) -> S
     )  # fmt: skip
 
 
-def devices_of(jobs: Jobs, nodes: Nodes, rule: Rule, gives: Yield, score: Score) -> Devices:
-    """Return every device free; nothing at all where nobody asks about single devices."""
-    shared = bool((jobs.milli < WHOLE).any())
+def devices_of(
+    less: np.ndarray, nodes: Nodes, rule: Rule, gives: Yield, score: Score, slices: Slices
+) -> Devices:
+    """Return every device free; nothing at all where nobody asks about single devices.
+
+    `less` (jobs,) says who takes less than devices of its own.
+    """
+    shared = bool(less.any())
     if not shared and not score.on:
         empty = np.zeros((0, 0), np.int64)
         return Devices(False, False, empty, empty.copy(), np.zeros(0, np.int64))
@@ -113,18 +119,20 @@ def devices_of(jobs: Jobs, nodes: Nodes, rule: Rule, gives: Yield, score: Score)
         )
     if shared and rule.reserves > 0 and rule.interval_s == 0.0 and not rule.by_nodes:
         faults.append(
-            f"backfill: counts whole GPUs, but {(jobs.milli < WHOLE).sum()} jobs ask for shares "
-            "(gpu_milli); must be none, skip, slurm, or easy with reservation=nodes"
+            f"backfill: counts whole GPUs, but {less.sum()} jobs ask for shares "
+            "(gpu_milli, mig_profile); must be none, skip, slurm, or easy with reservation=nodes"
         )
     if shared and gives.rebuild:
         faults.append(
-            f"preemption: rebuild counts whole GPUs, but {(jobs.milli < WHOLE).sum()} jobs ask for "
-            "shares (gpu_milli); must be none or tail"
+            f"preemption: rebuild counts whole GPUs, but {less.sum()} jobs ask for "
+            "shares (gpu_milli, mig_profile); must be none or tail"
         )
     if faults:
         raise ScenarioError(faults)
     most = max(int(nodes.gpus.max()), 1)
     own = np.arange(most) < nodes.gpus[:, None]
+    if slices.on:
+        own &= ~slices.cut[slices.layout]
     held = np.zeros((len(nodes.kind), most + 1), np.int64)
     free = np.where(own, WHOLE, 0).astype(np.int64)
     return Devices(True, shared, free, held, np.zeros(len(nodes.kind), np.int64))

@@ -29,6 +29,7 @@ from sim.state.columns import (
     Usage,
 )
 from sim.state.quota import Caps, Quota
+from sim.state.slices import Moving, Sharing, Slices, Spans
 
 os.environ.setdefault("NUMBA_OPT", "2")  # a fifth off the first compile; runs are as fast
 os.environ.setdefault("NUMBA_LOOP_VECTORIZE", "0")
@@ -86,6 +87,10 @@ class State:
     notes: Notes
     quota: Quota
     caps: Caps
+    slices: Slices
+    sharing: Sharing
+    spans: Spans
+    moving: Moving
     pick: Scratch
     kept: Scratch
     ahead: Scratch
@@ -130,22 +135,22 @@ if COMPILED:
         """A State to the compiler: where in its block each table begins."""
 
         def __init__(
-            self, layout: tuple[tuple[tuple[str, Any], ...], ...], told_apart: bool
+            self, layout: tuple[tuple[tuple[str, Any], ...], ...], on: frozenset[str]
         ) -> None:
-            self.told_apart = told_apart  # kernels may be compiled apart by it
+            self.on = on  # the tables that are: kernels may be compiled apart by it
             self.where: dict[str, tuple[TableType, int]] = {}
             place = 0
             for name, columns in zip(TABLES, layout, strict=True):
                 table = TableType(columns)
                 self.where[name] = table, place
                 place += table.words
-            digest = hashlib.sha256(repr((layout, told_apart)).encode()).hexdigest()[:12]
+            digest = hashlib.sha256(repr((layout, sorted(on))).encode()).hexdigest()[:12]
             super().__init__(name=f"State_{digest}")
 
     register_model(StateType)(models.OpaqueModel)
     register_model(TableType)(models.OpaqueModel)
 
-    _types: dict[tuple[tuple[tuple[tuple[str, Any], ...], ...], bool], StateType] = {}
+    _types: dict[tuple[tuple[tuple[tuple[str, Any], ...], ...], frozenset[str]], StateType] = {}
 
     def _described(tables: tuple[Any, ...]) -> tuple[StateType, np.ndarray]:
         """Return the tables' type and block: for an array its address and shape, else its bits."""
@@ -169,7 +174,8 @@ if COMPILED:
                     words.append(int(value))
                 columns.append((field, kind))
             layout.append(tuple(columns))
-        known = tuple(layout), bool(dict(zip(TABLES, tables, strict=True))["devices"].on)
+        on = [name for name, table in zip(TABLES, tables, strict=True) if getattr(table, "on", 0)]
+        known = tuple(layout), frozenset(on)
         if known not in _types:
             _types[known] = StateType(*known)
         return _types[known], np.array(words, np.int64)

@@ -15,7 +15,9 @@ class Pool:
     """`nodes` nodes alike, numbered one after another.
 
     `cpus` (cores) and `mem_bytes` are per node; None is plenty: a job's wish for them is then
-    always met.
+    always met. The nodes stand in racks of `nodes_per_rack`, these in pods of `racks_per_pod`, one
+    after another; None: the pool is one rack, one pod. `mig` says how each device of a node is cut
+    for good, `3g.40gb,4x1g.10gb`, "" and those not listed not at all; None: on demand.
     """
 
     name: str
@@ -24,6 +26,9 @@ class Pool:
     gpu: str = "gpu"
     cpus: float | None = None
     mem_bytes: float | None = None
+    nodes_per_rack: int | None = None
+    racks_per_pod: int | None = None
+    mig: Sequence[str] | None = None
 
     def issues(self, path: str = "cluster") -> list[str]:
         """Return every fault, each as `path: what is; what must be`."""
@@ -32,6 +37,15 @@ class Pool:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 found.append(f"{path}.{name}: is {value!r}; must be a whole number >= {least}")
+        for name in ("nodes_per_rack", "racks_per_pod"):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+            if value is not None and not whole:
+                found.append(f"{path}.{name}: is {value!r}; must be a whole number >= 1, or null")
+        if self.mig is not None and (
+            isinstance(self.mig, str) or not all(isinstance(text, str) for text in self.mig)
+        ):
+            found.append(f"{path}.mig: is {self.mig!r}; must be a list of texts, one a device")
         for name in ("cpus", "mem_bytes"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and 0 <= value < 2**60):
@@ -103,10 +117,16 @@ class Homogeneous(AbstractCluster):
     gpu: str = "h100"
     cpus: float | None = None
     mem_bytes: float | None = None
+    nodes_per_rack: int | None = None
+    racks_per_pod: int | None = None
+    mig: Sequence[str] | None = None
 
     def inventory(self) -> Inventory:
         """Return an inventory of one pool, named after its GPU type."""
-        pool = Pool(self.gpu, self.nodes, self.gpus_per_node, self.gpu, self.cpus, self.mem_bytes)
+        pool = Pool(
+            self.gpu, self.nodes, self.gpus_per_node, self.gpu, self.cpus, self.mem_bytes,
+            self.nodes_per_rack, self.racks_per_pod, self.mig,
+        )  # fmt: skip
         return Inventory((pool,)).inventory()
 
 

@@ -11,7 +11,9 @@ from sim.errors import ScenarioError
 from sim.state.arrays import F8
 from sim.state.columns import PLENTY, Jobs, Kinds, Nodes
 from sim.state.fits import fits_never
+from sim.state.mig import no_slices
 from sim.state.quota import KUEUE, LIMITS, NEVER, Caps, Quota, no_caps, no_quota
+from sim.state.spans import anywhere
 from sim.state.words import JobState
 
 EVERY = ""
@@ -267,7 +269,7 @@ def unable(tree: Tree, quota: Quota, jobs: Jobs, kinds: Kinds, nodes: Nodes, sca
     """Set aside jobs that can never run on nodes of a flavor of which they could get quota."""
     for f in range(quota.may.shape[1]):
         there = jobs._replace(klass=quota.masked[jobs.klass, f])
-        never = fits_never(there, kinds, nodes, scatter)
+        never = fits_never(there, kinds, nodes, scatter, no_slices(), anywhere())
         quota.may[quota.form[never], f] = False
     jobs.state[~quota.may.any(axis=1)[quota.form] | too_much(tree, quota, jobs)] = JobState.UNFIT
 

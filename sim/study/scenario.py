@@ -14,7 +14,9 @@ from sim.policies.placement import AbstractPlacement, Pack
 from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
 from sim.policies.quota import AbstractQuota, NoQuota
+from sim.policies.sharing import AbstractSharing, NoInterference
 from sim.state import AbstractCluster, Homogeneous, Inventory
+from sim.state.mig import faults_of
 from sim.state.quota import LIMITS
 from sim.workload import AbstractWorkload, Synthetic
 
@@ -98,6 +100,7 @@ class Scenario:
     preemption: AbstractPreemption = field(default_factory=NoPreemption)
     elastic: AbstractElastic = field(default_factory=NoElastic)
     quota: AbstractQuota = field(default_factory=NoQuota)
+    sharing: AbstractSharing = field(default_factory=NoInterference)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
@@ -151,6 +154,7 @@ class Scenario:
             ("preemption", AbstractPreemption),
             ("elastic", AbstractElastic),
             ("quota", AbstractQuota),
+            ("sharing", AbstractSharing),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):
@@ -160,6 +164,7 @@ class Scenario:
         if isinstance(self.cluster, AbstractCluster):
             try:
                 found += too_large(self.cluster.inventory())
+                found += faults_of(self.cluster.inventory())
             except ScenarioError as error:
                 found += error.issues
         if isinstance(self.workload, AbstractWorkload):

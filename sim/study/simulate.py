@@ -8,23 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from sim import kernel, table
+from sim import kernel
 from sim.engine import Clock, Cluster, Stop, interruptible
 from sim.engine.rekey import refresh
 from sim.errors import ScenarioError
-from sim.policies.placement.base import Asked
 from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
-from sim.state import Inventory, JobState, State, build
-from sim.state.answers import Answers, Yield
+from sim.state import State
 from sim.state.columns import LEFT, NOW
-from sim.state.devices import NO_SCORE, score_of
-from sim.state.elastic import elastic_of
-from sim.state.jobs import OUTCOMES, jobs_of
-from sim.state.tree import by_flavor, flavors_of, queue_of, quota_of, types_of, unable
+from sim.study.prepare import prepared
 from sim.study.scenario import Scenario
 from sim.study.sizing import Sizing, unused
 
@@ -42,71 +36,6 @@ class Progress:
     waiting: int
     running: int
     wall_s: float
-
-
-def giving(gives: Yield, queue: AbstractQueuePolicy, deals: bool, sized: bool) -> Yield:
-    """Return preemption's rule with what the other policies say about when they are asked."""
-    if deals and gives.round_s == 0.0:
-        gives = gives._replace(rebuild=True, round_s=queue.round_s, hold=False)
-    own = type(queue).turn_s is not AbstractQueuePolicy.turn_s
-    turns = own and queue.refresh_s == gives.round_s == 0.0
-    return gives._replace(turns=turns or deals or sized, deals=deals)
-
-
-def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:
-    """Return a State of the requested jobs on the empty cluster, policies asked once."""
-    nodes, _ = build.nodes_of(inventory)
-    levels = np.arange(float(nodes.gpus.max()) + 1.0)
-    n = jobs.num_rows
-    liking = scenario.placement.preference(levels, nodes, n, streams.stream("placement"))
-    nodes = build.ranked(nodes, liking.node)
-    types, texts = table.codes(jobs, "gpu_types")
-    speed, order = build.speeds(texts, inventory)
-    numbers = {
-        column.name: table.to_numpy(jobs, column.name)
-        for column in table.JOB_REQUEST
-        if column.dtype != "string" and column.name in jobs.column_names
-    }
-    state, words = table.codes(jobs, "state")
-    outcome = np.array([OUTCOMES.get(word.lower(), JobState.COMPLETED) for word in words], np.int8)
-    numbers["outcome"] = outcome[state]
-    tenant, tenants = table.codes(jobs, "tenant")
-    draw = np.full(n, -1.0) if liking.draw is None else liking.draw
-    columns = jobs_of(numbers, types, tenant, draw)
-    notes = scenario.queue.remembers(len(inventory.kinds))
-    tree, quota = scenario.quota.tree(), None
-    if tree is not None:
-        flavor = types_of(tree, [gpu for gpu, _ in inventory.kinds])
-        speed, masked, plain = by_flavor(speed, flavor, len(flavors_of(tree)))
-        order = np.argsort(-speed, axis=1, kind="stable").astype(np.int64)
-        user = table.codes(jobs, "user" if "user" in jobs.column_names else "tenant")[0]
-        queue = queue_of(tree, tenants)[tenant]
-        quota = quota_of(tree, queue, columns, masked, plain, user)
-    kinds = build.kinds_of(inventory, nodes, speed, order)
-    if notes > 0:
-        kinds = build.dealt(kinds)
-        columns.klass[:] *= len(inventory.kinds) + 2
-    taste = build.taste_of(liking.level, liking.scatter, liking.runs)
-    score = NO_SCORE
-    scoring = scenario.placement.scoring(Asked(columns, texts, streams.stream("placement", 1)))
-    if scoring is not None:
-        score = score_of(scoring, nodes, inventory.kinds)
-        if scoring.draw is not None:
-            columns.draw[:] = scoring.draw
-    sized = scenario.elastic.refresh_s < np.inf  # then a pass is due even if nobody waits
-    gives = giving(scenario.preemption.rule(), scenario.queue, notes > 0, sized)
-    rule, half_life_s = scenario.backfill.rule(), scenario.queue.half_life_s
-    if tree is not None and quota is not None:
-        unable(tree, quota[0], columns, kinds, nodes, taste.scatter)
-    answers = Answers(rule, taste, gives, score, half_life_s, sized, notes, quota)
-    elastic = elastic_of(columns, numbers) if sized else None
-    made = build.assemble(columns, nodes, kinds, answers, elastic)
-    made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)
-    everyone = JobView(made, slice(None), made.jobs.enter_s)
-    made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
-    if np.isnan(made.jobs.key).any():
-        raise ScenarioError([f"queue: {scenario.queue!r} gave nan as a key; keys must be numbers"])
-    return made
 
 
 def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:

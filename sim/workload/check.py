@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sim.errors import TraceError
+from sim.state.spans import SPANS
 from sim.table import JOB_REQUEST, OUTCOMES, TRACE
 from sim.workload.raw import Bool, Fault, Raw, error
 
@@ -47,6 +48,8 @@ _CHECKED = (*JOB_REQUEST, *(column for column in TRACE if column.name in BOUNDS)
 _DTYPE = {column.name: column.dtype for column in _CHECKED}
 _REQUIRED = tuple(column.name for column in JOB_REQUEST if column.required)
 _TYPE = re.compile(r"[^|:,\s]+(?::(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?", re.ASCII)
+
+_MIG = re.compile(r"[1-9]g\.[1-9]\d*gb(\+me)?", re.ASCII)
 
 
 class Checker:
@@ -103,7 +106,7 @@ class Checker:
             self.blame(empty, name, "must be a name")
         else:
             given = pc.if_else(pc.equal(given, ""), pa.scalar(None, pa.string()), given)
-        if name in ("state", "gpu_types"):
+        if name in ("state", "gpu_types", "mig_profile", "span"):
             given = self.words(name, given)
         self.columns[name] = given
 
@@ -138,6 +141,34 @@ class Checker:
             again[first] = False
         self.blame(again & ~null_mask(ids), "job_id", "stands twice; each job needs its own")
 
+    def elastic(self) -> None:
+        """Check the bounds of elastic jobs."""
+        values = self.values
+        if "min_gpus" in values and "max_gpus" in values:
+            wrong = values["min_gpus"] > values["max_gpus"]
+            self.blame(wrong, "min_gpus", "must not exceed max_gpus")
+            if "gpu_milli" in values:
+                wrong = (values["min_gpus"] < values["max_gpus"]) & (values["gpu_milli"] < 1000)
+                self.blame(wrong, "gpu_milli", "must be 1000: an elastic job takes whole GPUs")
+        for name, sign in (("min_gpus", 1.0), ("max_gpus", -1.0)):
+            if name in values:
+                wrong = sign * values[name] > sign * values["gpus"]
+                told = "must lie from min_gpus to max_gpus"
+                self.blame(wrong, "gpus", told)
+
+    def shaped(self) -> None:
+        """Check what MIG instances and spans say beside other columns."""
+        values = self.values
+        if "mig_profile" in self.columns:
+            cut = ~null_mask(self.columns["mig_profile"])
+            self.blame(cut & ~(values["gpus"] >= 1), "mig_profile", "must have gpus above 0")
+            if "gpu_milli" in values:
+                beside = cut & ~np.isnan(values["gpu_milli"])
+                self.blame(beside, "mig_profile", "must not stand beside gpu_milli")
+        if "span" in self.columns and "nodes" in values:
+            single = _true(pc.equal(self.columns["span"], "node")) & (values["nodes"] > 1)
+            self.blame(single, "span", "must not be node where nodes is above 1")
+
     def together(self) -> None:
         """Check what two columns say together. An eligible_s before submit_s is raised to it."""
         values, submit = self.values, self.values["submit_s"]
@@ -145,22 +176,13 @@ class Checker:
             for name in ("deadline_s", "cancel_s"):
                 if name in values:
                     self.blame(values[name] < submit, name, "must not be before the submission")
-            if "min_gpus" in values and "max_gpus" in values:
-                wrong = values["min_gpus"] > values["max_gpus"]
-                self.blame(wrong, "min_gpus", "must not exceed max_gpus")
-                if "gpu_milli" in values:
-                    wrong = (values["min_gpus"] < values["max_gpus"]) & (values["gpu_milli"] < 1000)
-                    self.blame(wrong, "gpu_milli", "must be 1000: an elastic job takes whole GPUs")
-            for name, sign in (("min_gpus", 1.0), ("max_gpus", -1.0)):
-                if name in values:
-                    wrong = sign * values[name] > sign * values["gpus"]
-                    told = "must lie from min_gpus to max_gpus"
-                    self.blame(wrong, "gpus", told)
+            self.elastic()
             if "nodes" in values and "gpus_per_node" in values:
                 gpus, each = values["gpus"], values["gpus_per_node"]
                 needs = np.where(each > 0, np.ceil(gpus / np.maximum(each, 1)), 0)
                 wrong = ~np.isnan(needs * values["nodes"]) & (needs != values["nodes"]) & (gpus > 0)
                 self.blame(wrong, "nodes", "must be gpus / gpus_per_node, rounded up")
+            self.shaped()
             if "eligible_s" in values:
                 early = (values["eligible_s"] < submit) & self.good
                 if early.any():
@@ -273,6 +295,10 @@ def _packed(given: Any, values: F8, known: Bool, dtype: str) -> Any:
 def _word_fault(name: str, word: str | None) -> str:
     if word is None:
         return ""
+    if name == "mig_profile":
+        return "" if _MIG.fullmatch(word) else "must be a MIG profile, as `1g.10gb`"
+    if name == "span":
+        return "" if word in SPANS else f"must be one of {', '.join(SPANS)}"
     if name == "state":
         return "" if word in ("", *OUTCOMES) else f"must be one of {', '.join(OUTCOMES)}"
     parts = word.split("|")

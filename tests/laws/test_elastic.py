@@ -28,7 +28,7 @@ from sim.policies.preemption import Rebuild, Tail
 from sim.policies.queue import Drf, Fifo, Multifactor, Priority, Smallest, Srtf, Tiresias
 from sim.rng import Streams
 from sim.state import Homogeneous, Inventory
-from sim.study.simulate import prepared
+from sim.study.prepare import prepared
 from sim.study.simulate import run as simulate_run
 from sim.workload import Given
 from tests.conftest import run

@@ -1,0 +1,68 @@
+"""How fast a job goes on: its rate, and the factors that make it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernel.agenda import book
+from sim.kernel.jit import entry, jit
+from sim.state.handle import State
+from sim.state.words import JobState
+
+RUNNING = int(JobState.RUNNING)
+
+
+@jit
+def round_after(round_s: float, at_s: float) -> float:
+    """Return the first end of a round at or after an instant: always k x round_s, rounded alike."""
+    k = np.floor(at_s / round_s + 0.5)
+    if k * round_s < at_s:
+        k += 1.0
+    return float(k * round_s)
+
+
+@jit
+def pace(s: State, job: int) -> float:
+    """Return the rate of a job on its kind of node: its speed there times whatever slows it."""
+    rate = s.kinds.speed[s.jobs.klass[job], s.jobs.kind[job]]
+    for cause in range(s.paces.factor.shape[0]):
+        rate *= s.paces.factor[cause, job]
+    return float(rate)
+
+
+@jit
+def settle(s: State, job: int, now_s: float) -> None:
+    """Bring the work left up to now."""
+    jobs = s.jobs
+    jobs.left_s[job] = max(0.0, jobs.left_s[job] - (now_s - jobs.asof_s[job]) * jobs.rate[job])
+    jobs.asof_s[job] = now_s
+
+
+@jit
+def book_end(s: State, job: int, now_s: float) -> None:
+    """Book the end of a job's work as it goes on now; in rounds, its GPUs are held until one."""
+    ends_s = now_s + s.jobs.left_s[job] / s.jobs.rate[job]
+    held = s.gives.round_s > 0.0 and s.gives.hold
+    book(s, job, round_after(s.gives.round_s, ends_s) if held else ends_s)
+
+
+@entry
+def set_rate(s: State, job: int, rate: float, now_s: float) -> None:
+    """Go on at another rate: whatever slows or speeds a running job comes down to this.
+
+    A rate of 0 holds the job; it keeps its GPUs and does not end.
+    """
+    settle(s, job, now_s)
+    s.jobs.rate[job] = rate
+    s.jobs.epoch[job] += 1
+    if rate > 0.0:
+        book_end(s, job, now_s)
+
+
+@entry
+def slow(s: State, job: int, cause: int, factor: float, now_s: float) -> None:
+    """Let a cause slow a job by a factor from now on; one that waits starts with it."""
+    if s.paces.factor[cause, job] != factor:
+        s.paces.factor[cause, job] = factor
+        if s.jobs.state[job] == RUNNING:
+            set_rate(s, job, pace(s, job), now_s)

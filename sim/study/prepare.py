@@ -1,0 +1,131 @@
+"""A scenario becomes a State: policies asked once, jobs as columns, the cluster empty."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from sim import table
+from sim.errors import ScenarioError
+from sim.policies.placement import AbstractPlacement
+from sim.policies.placement.base import Asked
+from sim.policies.queue import AbstractQueuePolicy, JobView
+from sim.rng import Streams
+from sim.state import Inventory, JobState, State, build
+from sim.state.answers import Answers, Score, Yield
+from sim.state.arrays import F8, I8
+from sim.state.build import Asks
+from sim.state.columns import Jobs, Nodes
+from sim.state.devices import NO_SCORE, score_of
+from sim.state.elastic import elastic_of
+from sim.state.jobs import OUTCOMES, jobs_of
+from sim.state.quota import Caps, Quota
+from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of, unable
+from sim.study.classes import Classes, classes_of, narrowed
+from sim.study.scenario import Scenario
+
+
+class Shares(NamedTuple):
+    """A tree of quotas and its columns, and how fast each class is on each kind by flavor."""
+
+    tree: Tree | None
+    quota: tuple[Quota, Caps] | None
+    speed: F8
+    order: I8
+
+
+def giving(gives: Yield, queue: AbstractQueuePolicy, deals: bool, sized: bool) -> Yield:
+    """Return preemption's rule with what the other policies say about when they are asked."""
+    if deals and gives.round_s == 0.0:
+        gives = gives._replace(rebuild=True, round_s=queue.round_s, hold=False)
+    own = type(queue).turn_s is not AbstractQueuePolicy.turn_s
+    turns = own and queue.refresh_s == gives.round_s == 0.0
+    return gives._replace(turns=turns or deals or sized, deals=deals)
+
+
+def numbers_of(jobs: pa.Table) -> dict[str, np.ndarray]:
+    """Return the columns of a job_request that are numbers, and the outcome of each job."""
+    numbers = {
+        column.name: table.to_numpy(jobs, column.name)
+        for column in table.JOB_REQUEST
+        if column.dtype != "string" and column.name in jobs.column_names
+    }
+    state, words = table.codes(jobs, "state")
+    outcome = np.array([OUTCOMES.get(word.lower(), JobState.COMPLETED) for word in words], np.int8)
+    return numbers | {"outcome": outcome[state]}
+
+
+def shares_of(
+    scenario: Scenario, inventory: Inventory, jobs: pa.Table, columns: Jobs, classes: Classes
+) -> Shares:
+    """Return the quotas of a scenario, each job in the queue of its tenant."""
+    tree = scenario.quota.tree()
+    if tree is None:
+        return Shares(None, None, classes.speed, classes.order)
+    if classes.slices.on:
+        raise ScenarioError(
+            ["quota: counts whole GPUs, and jobs ask for mig_profile: must be none"]
+        )
+    flavor = types_of(tree, [gpu for gpu, _ in inventory.kinds])
+    speed, masked, plain = by_flavor(classes.speed, flavor, len(flavors_of(tree)))
+    user = table.codes(jobs, "user" if "user" in jobs.column_names else "tenant")[0]
+    tenant, tenants = table.codes(jobs, "tenant")
+    quota = quota_of(tree, queue_of(tree, tenants)[tenant], columns, masked, plain, user)
+    return Shares(tree, quota, speed, build.fastest_first(speed))
+
+
+def scored(placement: AbstractPlacement, asked: Asked, nodes: Nodes, inventory: Inventory) -> Score:
+    """Return the weights of a placement that scores nodes; its own draw goes before another."""
+    scoring = placement.scoring(asked)
+    if scoring is None:
+        return NO_SCORE
+    if scoring.draw is not None:
+        asked.jobs.draw[:] = scoring.draw
+    return score_of(scoring, nodes, inventory.kinds)
+
+
+def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:
+    """Return a State of the requested jobs on the empty cluster, policies asked once."""
+    nodes, _ = build.nodes_of(inventory)
+    levels = np.arange(float(nodes.gpus.max()) + 1.0)
+    n, many = jobs.num_rows, len(inventory.kinds)
+    liking = scenario.placement.preference(levels, nodes, n, streams.stream("placement"))
+    nodes = build.ranked(nodes, liking.node)
+    share = scenario.sharing.rule()
+    classes, numbers = classes_of(jobs, inventory, share.spares), numbers_of(jobs)
+    tenant, tenants = table.codes(jobs, "tenant")
+    draw = np.full(n, -1.0) if liking.draw is None else liking.draw
+    columns = jobs_of(numbers, classes.klass, tenant, draw)
+    tree, quota, speed, order = shares_of(scenario, inventory, jobs, columns, classes)
+    kinds = build.kinds_of(inventory, nodes, speed, order)
+    taste = build.taste_of(liking.level, liking.scatter, liking.runs)
+    spans = narrowed(jobs, columns, kinds, nodes, inventory, taste.scatter, classes)
+    notes = scenario.queue.remembers(many)
+    if notes > 0:
+        if classes.slices.on:
+            raise ScenarioError(
+                ["queue: deals kinds of node, and jobs ask for mig_profile: choose another queue"]
+            )
+        kinds = build.dealt(kinds)
+        columns.klass[:] *= many + 2
+    asked = Asked(columns, classes.texts, streams.stream("placement", 1))
+    score = scored(scenario.placement, asked, nodes, inventory)
+    sized = scenario.elastic.refresh_s < np.inf  # then a pass is due even if nobody waits
+    gives = giving(scenario.preemption.rule(), scenario.queue, notes > 0, sized)
+    if tree is not None and quota is not None:
+        unable(tree, quota[0], columns, kinds, nodes, taste.scatter)
+    answers = Answers(
+        scenario.backfill.rule(), taste, gives, score, scenario.queue.half_life_s, sized, notes,
+        quota, share,
+    )  # fmt: skip
+    elastic = elastic_of(columns, numbers) if sized else None
+    asks = Asks(elastic, classes.slices, spans)
+    made = build.assemble(columns, nodes, kinds, answers, asks)
+    made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)
+    everyone = JobView(made, slice(None), made.jobs.enter_s)
+    made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
+    if np.isnan(made.jobs.key).any():
+        raise ScenarioError([f"queue: {scenario.queue!r} gave nan as a key; keys must be numbers"])
+    return made
