@@ -171,5 +171,5 @@ def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
 
 @entry
 def standing(s: State) -> np.ndarray:
-    """Return the jobs that have a place in the order, (k,): waiting, running by rank, waiting for quota."""
+    """Return the jobs in order, (k,): waiting, then running by rank, then waiting for quota."""
     return np.concatenate((rows(s.queue), rows(s.ranked), waiting(s)))

@@ -139,7 +139,7 @@ def nominate(s: State, job: int, now_s: float) -> tuple[int, int, int]:
         mode, high = offer(s, job, one, now_s)
         if flavor < 0 or better(mode, high, best, least):
             flavor, best, least = one, mode, high
-        evicts = mode == EVICT or mode == RECLAIM
+        evicts = IN_VAIN < mode < FIT
         if mode > IN_VAIN and not (evicts and q.evict_next[queue]):
             if not (high > 0 and q.borrow_next[queue]):
                 return one, mode, high
@@ -241,7 +241,7 @@ def cycle(s: State, root: int, now_s: float) -> bool:
             entries += 1
     if entries == 0:
         return news and head_left(s, root)
-    kept = np.zeros(q.used[:queues].shape, np.int64)
+    kept = np.zeros((queues, q.used.shape[1]), np.int64)
     while True:
         queue = next_entry(s, root, job, flavor, high, open_)
         if queue < 0:

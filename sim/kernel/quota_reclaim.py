@@ -29,7 +29,9 @@ def gives_way(s: State, other: int, job: int, policy: int) -> bool:
 
 
 @jit
-def open_to(s: State, other: int, job: int, flavor: int, needs: int, policy: int, now_s: float) -> bool:  # fmt: skip
+def open_to(
+    s: State, other: int, job: int, flavor: int, needs: int, policy: int, now_s: float
+) -> bool:
     """Return whether a job that holds quota is a candidate."""
     q = s.quota
     if q.flavor[other] != flavor or not gives_way(s, other, job, policy):

@@ -9,12 +9,8 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.state.arrays import F8
-from sim.state.columns import PLENTY, Jobs, Kinds, Nodes
-from sim.state.fits import fits_never
-from sim.state.mig import no_slices
+from sim.state.columns import PLENTY, Jobs
 from sim.state.quota import KUEUE, LIMITS, NEVER, Caps, Quota, no_caps, no_quota
-from sim.state.spans import anywhere
-from sim.state.words import JobState
 
 EVERY = ""
 """The flavor that stands for all GPU types, where a tree tells none apart."""
@@ -156,7 +152,9 @@ def cells_of(tree: Tree, parts: Sequence[Part], which: int, missing: int) -> np.
     return made
 
 
-def rolled_up(parent: np.ndarray, nominal: np.ndarray, lend: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def rolled_up(
+    parent: np.ndarray, nominal: np.ndarray, lend: np.ndarray, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return each node's quota with what its children lend it, and what of it it lends to nobody.
 
     `order` has children before parents.
@@ -170,7 +168,13 @@ def rolled_up(parent: np.ndarray, nominal: np.ndarray, lend: np.ndarray, order: 
     return subtree, local
 
 
-def most_ever(parent: np.ndarray, subtree: np.ndarray, local: np.ndarray, borrow: np.ndarray, order: np.ndarray) -> np.ndarray:  # fmt: skip
+def most_ever(
+    parent: np.ndarray,
+    subtree: np.ndarray,
+    local: np.ndarray,
+    borrow: np.ndarray,
+    order: np.ndarray,
+) -> np.ndarray:
     """Return the most each node could ever have of each cell; `order` has children first."""
     most = subtree.copy()
     for node in order[::-1]:
@@ -180,7 +184,9 @@ def most_ever(parent: np.ndarray, subtree: np.ndarray, local: np.ndarray, borrow
     return most
 
 
-def forms_of(queue: np.ndarray, jobs: Jobs, counted: np.ndarray, evicts: np.ndarray, user: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+def forms_of(
+    queue: np.ndarray, jobs: Jobs, counted: np.ndarray, evicts: np.ndarray, user: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the queue of each form, what it asks, (forms, 3), and the form of each job.
 
     Priorities tell forms apart only where a queue evicts by them.
@@ -194,7 +200,14 @@ def forms_of(queue: np.ndarray, jobs: Jobs, counted: np.ndarray, evicts: np.ndar
     return queue[first], asks[first].astype(np.int64), form.reshape(-1).astype(np.int64)
 
 
-def quota_of(tree: Tree, queue: np.ndarray, jobs: Jobs, masked: np.ndarray, plain: np.ndarray, user: np.ndarray) -> tuple[Quota, Caps]:  # fmt: skip
+def quota_of(
+    tree: Tree,
+    queue: np.ndarray,
+    jobs: Jobs,
+    masked: np.ndarray,
+    plain: np.ndarray,
+    user: np.ndarray,
+) -> tuple[Quota, Caps]:
     """Return nobody holding any quota: `queue` is the number of each job's, (n,)."""
     cohorts = in_order(tree.cohorts)
     parts = [*tree.queues, *cohorts]
@@ -265,15 +278,6 @@ def may_run(queue: np.ndarray, ask: np.ndarray, liking: np.ndarray, most: np.nda
     return may
 
 
-def unable(tree: Tree, quota: Quota, jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool) -> None:
-    """Set aside jobs that can never run on nodes of a flavor of which they could get quota."""
-    for f in range(quota.may.shape[1]):
-        there = jobs._replace(klass=quota.masked[jobs.klass, f])
-        never = fits_never(there, kinds, nodes, scatter, no_slices(), anywhere())
-        quota.may[quota.form[never], f] = False
-    jobs.state[~quota.may.any(axis=1)[quota.form] | too_much(tree, quota, jobs)] = JobState.UNFIT
-
-
 def caps_of(tree: Tree, parts: Sequence[Part], user: np.ndarray, forms: int) -> Caps:
     """Return the upper limits, nobody running: `user` is the number of each job's, (n,)."""
     caps = [tree.caps[part.name] for part in parts]
@@ -291,19 +295,6 @@ def caps_of(tree: Tree, parts: Sequence[Part], user: np.ndarray, forms: int) -> 
     return Caps(
         tree.stops, whole([cap.jobs for cap in caps]), np.zeros(nodes, np.int64),
         np.array(budget, np.float64), np.zeros(nodes), np.zeros(nodes), user.astype(np.int64),
-        user_most, jobs, np.zeros((queues, users, 3), np.int64), np.zeros((queues, users), np.int64),
-        np.full(forms, -1, np.int64),
+        user_most, jobs, np.zeros((queues, users, 3), np.int64),
+        np.zeros((queues, users), np.int64), np.full(forms, -1, np.int64),
     )  # fmt: skip
-
-
-def too_much(tree: Tree, quota: Quota, jobs: Jobs) -> np.ndarray:
-    """Return which jobs are beyond the limits of a single job, or of one user alone, (n,)."""
-    over = np.zeros(len(jobs.gpus), np.bool_)
-    for i, part in enumerate(tree.queues):
-        mine, cap = quota.queue[quota.form] == i, tree.caps.get(part.name, Cap())
-        asks = np.stack([jobs.gpus * jobs.milli, jobs.mcpu, jobs.mem_bytes], axis=1)
-        for limits in (cap.job, cap.user):
-            for r, most in enumerate(limits):
-                over |= mine & (asks[:, r] > (PLENTY if most is None else most))
-        over |= mine & (jobs.walltime_s > (np.inf if cap.wall_s is None else cap.wall_s))
-    return over

@@ -21,8 +21,9 @@ from sim.state.columns import Jobs, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
+from sim.state.beyond import unable
 from sim.state.quota import Caps, Quota
-from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of, unable
+from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of
 from sim.study.classes import Classes, classes_of, narrowed
 from sim.study.scenario import Scenario
 

@@ -75,8 +75,8 @@ def beside_quota(scenario: Scenario) -> list[str]:
         )
     if tree.rule == LIMITS and (rule.reserves > 1 or (rule.reserves and not rule.by_nodes)):
         found.append(
-            f"backfill: is {scenario.backfill!r}, which plans for jobs that limits may block; beside "
-            "slurm_limits it must be none, skip, or easy with reservation=nodes"
+            f"backfill: is {scenario.backfill!r}, which plans for jobs that limits may block; "
+            "beside slurm_limits it must be none, skip, or easy with reservation=nodes"
         )
     if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
         found.append("quota: is set beside elastic, but counts sizes that stay: set one of them")

@@ -35,7 +35,7 @@ def test_all_faults_of_a_tree_at_once():
         ("cohorts.u.weight", "nan", "from 0 to 10^6"),
         ("queues.a.gpus", "-4", "a number >= 0"),
         ("queues.a.weight", "-1", "from 0 to 10^6"),
-        ("queues.b.cohort", "'nowhere'", "null or a cohort"),
+        ("queues.b.cohort", "'nowhere'", "null or one of cohorts"),
         ("queues.b.tenants", "'ann'", "it is in a too"),
         ("queues.b.gpu", "", "valid are borrow_cpus"),
         ("queues.c.borrow_gpus", "2", "needs a cohort"),
@@ -46,7 +46,7 @@ def test_all_faults_of_a_tree_at_once():
         ("queues.e.gpus", "None", "or tell flavors"),
         ("queues.f.gpus", "'many'", "a number >= 0"),
         ("queues.f.borrow_within_cohort", "'LowerPriority'", "Never with fair_sharing, or"),
-        ("default", "'g'", "null or a queue"),
+        ("default", "'g'", "null or one of queues"),
     ):
         lines = [line for line in found if line.startswith(f"quota.{path}: ")]
         assert len(lines) == 1, (path, found)

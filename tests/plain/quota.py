@@ -397,9 +397,9 @@ class Quotas(Preempting):
         eager = node["to_borrow"] != "never" or (book.fair and node["reclaim"] != "never")
         for r, v in wish.items():
             cell = (flavor, r)
-            if v > book.available(queue, cell) and not eager:
-                if book.number(queue, "nominal", cell, 0) < v and not book.level(queue, cell, v)[1]:
-                    return 0, 0
+            small = book.number(queue, "nominal", cell, 0) < v and not book.level(queue, cell, v)[1]
+            if v > book.available(queue, cell) and not eager and small:
+                return 0, 0
         gone = self.victims(j, flavor)
         if not gone:
             return 1, self.levels(j, flavor)
@@ -412,9 +412,9 @@ class Quotas(Preempting):
         for flavor in node["order"]:
             mode, high = self.offer(j, flavor)
             offers.append((mode, -high if mode else 0, flavor))
-            if mode > 1 and not (mode < 4 and node["evict_next"]):
-                if not (high > 0 and node["borrow_next"]):
-                    return flavor, mode, high
+            later = (mode < 4 and node["evict_next"]) or (high > 0 and node["borrow_next"])
+            if mode > 1 and not later:
+                return flavor, mode, high
         mode, high, flavor = max(offers, key=lambda o: o[:2])
         return flavor, mode, -high
 

@@ -28,10 +28,9 @@ OWN = ("cohort", "tenants", "weight", "flavors", "max_priority_threshold", *LIMI
 class Kueue(AbstractQuota):
     """Jobs wait in the queue of their tenant for quota, then for nodes, holding it.
 
-    `queues` and `cohorts` are mappings by name. A queue has `tenants`, a `cohort`, a `weight`, and
-    gpus, cpus, mem_bytes with borrow_… and lend_… limits, either together or under `flavors` for
-    each GPU type, in order of liking. The other knobs are for all queues; a queue may have its
-    own. Order within a queue is the queue policy's: with `queue=priority` it is Kueue's own.
+    A queue has `tenants`, a `cohort`, a `weight`, and gpus, cpus, mem_bytes with borrow_… and
+    lend_… limits, together or under `flavors` for each GPU type, in order of liking. Of the other
+    knobs a queue may have its own. Order within it is the queue policy's: `queue=priority`.
 
     Source: Kueue (kueue.sigs.k8s.io) 0.17: cluster queue, cohort, preemption, fair sharing.
     Neglects: that evictions take time (who evicts has the quota at once, and whoever gave way
@@ -62,16 +61,15 @@ class Kueue(AbstractQuota):
             code[knob] = words.get(word, 0)
         to_borrow, threshold = code["borrow_within_cohort"], self.max_priority_threshold
         threshold = given.get("max_priority_threshold", threshold)
-        if threshold is not None and not isinstance(threshold, int | float):
-            read.fault(f"{path}.max_priority_threshold", threshold, "a number, or null")
-            threshold = None
+        least = float("inf") if threshold is None else threshold
+        least = read.number(f"{path}.max_priority_threshold", least, "a number, or null")
         if to_borrow != NEVER and (self.fair_sharing or code["reclaim_within_cohort"] == NEVER):
-            read.fault(f"{path}.borrow_within_cohort", "LowerPriority",
-                       "Never with fair_sharing, or where reclaim_within_cohort is Never")  # fmt: skip
+            remedy = "Never with fair_sharing, or where reclaim_within_cohort is Never"
+            read.fault(f"{path}.borrow_within_cohort", "LowerPriority", remedy)
         return Ways(
             read.names(f"{path}.tenants", given.get("tenants")), bool(code["queueing_strategy"]),
             code["within_cluster_queue"], code["reclaim_within_cohort"], to_borrow,
-            float("inf") if threshold is None else float(threshold),
+            least,
             bool(code["when_can_borrow"]), bool(code["when_can_preempt"]),
         )  # fmt: skip
 
@@ -87,6 +85,6 @@ class Kueue(AbstractQuota):
             for part, one in zip(queues, told, strict=True)
         )
         read.told(queues, cohorts)
-        read.whole(queues, cohorts, ways, self.default)
+        read.whole(queues, ways, self.default)
         return Tree(queues, ways, cohorts, self.default or "", fair=self.fair_sharing,
                     strategies=strategies)  # fmt: skip

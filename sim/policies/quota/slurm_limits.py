@@ -43,7 +43,7 @@ class SlurmLimits(AbstractQuota):
         def most(knob: str) -> float | None:
             if given.get(knob) is None:
                 return None
-            return read.number(f"{path}.{knob}", given[knob], 0.0, 1e15, "a number >= 0, or null")
+            return read.number(f"{path}.{knob}", given[knob], "a number >= 0, or null", 0.0, 1e15)
 
         jobs, user_jobs = most("jobs"), most("user_jobs")
         return Cap(
@@ -67,7 +67,7 @@ class SlurmLimits(AbstractQuota):
                 caps[part.name] = self.cap(read, path, known)
                 if group == "associations":
                     ways.append(Ways(read.names(f"{path}.tenants", known.get("tenants"))))
-        read.whole(leaves, inner, ways, self.default)
+        read.whole(leaves, ways, self.default)
         plain = [part._replace(limits=part.limits or EMPTY) for part in (*leaves, *inner)]
         return Tree(tuple(plain[: len(leaves)]), tuple(ways), tuple(plain[len(leaves) :]),
                     self.default or "", LIMITS, caps=caps, stops=self.assoc_limit_stop)  # fmt: skip

@@ -1,0 +1,38 @@
+"""Jobs that no quota would ever let run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.state.columns import PLENTY, Jobs, Kinds, Nodes
+from sim.state.fits import fits_never
+from sim.state.mig import no_slices
+from sim.state.quota import Quota
+from sim.state.spans import anywhere
+from sim.state.tree import Cap, Tree
+from sim.state.words import JobState
+
+
+def unable(
+    tree: Tree | None, quota: Quota, jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool
+) -> None:
+    """Set aside jobs that can never run on nodes of a flavor of which they could get quota."""
+    for f in range(quota.may.shape[1]):
+        there = jobs._replace(klass=quota.masked[jobs.klass, f])
+        never = fits_never(there, kinds, nodes, scatter, no_slices(), anywhere())
+        quota.may[quota.form[never], f] = False
+    able = np.asarray(quota.may.any(axis=1))[quota.form]
+    jobs.state[~able | (tree is not None and too_much(tree, quota, jobs))] = JobState.UNFIT
+
+
+def too_much(tree: Tree, quota: Quota, jobs: Jobs) -> np.ndarray:
+    """Return which jobs are beyond the limits of a single job, or of one user alone, (n,)."""
+    over = np.zeros(len(jobs.gpus), np.bool_)
+    for i, part in enumerate(tree.queues):
+        mine, cap = quota.queue[quota.form] == i, tree.caps.get(part.name, Cap())
+        asks = np.stack([jobs.gpus * jobs.milli, jobs.mcpu, jobs.mem_bytes], axis=1)
+        for limits in (cap.job, cap.user):
+            for r, most in enumerate(limits):
+                over |= mine & (asks[:, r] > (PLENTY if most is None else most))
+        over |= mine & (jobs.walltime_s > (np.inf if cap.wall_s is None else cap.wall_s))
+    return over
