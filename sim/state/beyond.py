@@ -1,6 +1,8 @@
-"""Jobs that no quota would ever let run."""
+"""Jobs that no quota would ever let run, and what is told of a tree."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,18 @@ from sim.state.quota import Quota
 from sim.state.spans import anywhere
 from sim.state.tree import Cap, Tree
 from sim.state.words import JobState
+
+
+def told(tree: Tree | None) -> dict[str, Any] | None:
+    """Return what of a tree the metrics need: tenants and GPUs of each queue, and the default."""
+    if tree is None:
+        return None
+    queues: dict[str, Any] = {}
+    for part, way in zip(tree.queues, tree.ways, strict=True):
+        gpus = [limits.nominal[0] for limits in part.limits.values()]
+        total = None if None in gpus else sum(g for g in gpus if g is not None) / 1000.0
+        queues[part.name] = {"tenants": list(way.tenants), "gpus": total}
+    return {"queues": queues, "default": tree.default}
 
 
 def unable(

@@ -17,6 +17,7 @@ from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
 from sim.state import State
+from sim.state.beyond import told
 from sim.state.columns import LEFT, NOW
 from sim.study.prepare import prepared
 from sim.study.scenario import Scenario
@@ -134,6 +135,7 @@ def simulate(
             "notes": [*request.notes, *unused(scenario.elastic, request.jobs)],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,
+            "quotas": told(scenario.quota.tree()),
             "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
         }
         return result(state, request.jobs, inventory, end_s, manifest, request.rejected)

@@ -1,5 +1,7 @@
 """Laws of quotas: never exceeded, nothing idle that may be used, evicted work is done all the same."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,41 @@ def test_nothing_is_idle_where_borrowing_is_unlimited():
     for at_s in np.unique(np.concatenate([begin, end])):
         if any(a <= at_s < b for a, b in waited):
             assert ((begin <= at_s) & (end > at_s)).sum() == 2 * 8
+
+
+def test_what_each_queue_held_and_borrowed():
+    """ann has 2 of the 8 GPUs and holds 6 from 0 to 10; bob's 6 take 4 back at 5."""
+    made = {
+        "submit_s": np.array([0.0, 0.0, 0.0, 5.0]), "gpus": np.array([2, 2, 2, 6], np.int32),
+        "work_s": np.array([10.0, 10.0, 10.0, 10.0]), "tenant": ["ann", "ann", "ann", "bob"],
+    }  # fmt: skip
+    queues = {"a": {"cohort": "all", "gpus": 2, "tenants": ["ann"]},
+              "b": {"cohort": "all", "gpus": 6, "tenants": ["bob"]}}  # fmt: skip
+    quota = Kueue(queues=queues, cohorts={"all": {}}, reclaim_within_cohort="Any")
+    result = run(made, gpus=8, quota=quota, backfill=Skip(None), preemption=Reclaim(0.0, 0.0, 0.0))
+    found = result.metrics["by_queue"]
+    assert found["a"]["evictions"] == 2
+    assert found["b"]["evictions"] == 0
+    # 6 from 0 to 5, 2 from 5 to 10 and, one evicted job after the other, from 10 to 15
+    first = sum(r["gpus"] * (r["end_s"] - r["start_s"]) for r in result.ledger.to_pylist()
+                if r["job_id"] in ("0", "1", "2"))  # fmt: skip
+    assert first == 3 * 2 * 10
+    assert found["a"]["held_gpu_s"] == first
+    assert found["b"]["held_gpu_s"] == 6 * 10
+    begun = 4 * 5  # 6 held of 2, until 5
+    again = sum(2 * (min(r["end_s"], 99) - r["start_s"]) for r in result.ledger.to_pylist()
+                if r["job_id"] in ("0", "1", "2") and r["start_s"] >= 10.0)  # fmt: skip
+    assert found["a"]["borrowed_gpu_s"] == begun + again - 2 * sum_of_own(result)
+    assert found["a"]["most_gpus"] == 6
+    assert found["b"]["quota_gpus"] == 6
+
+
+def sum_of_own(result):
+    """Return for how long, from 10 on, ann held something at all."""
+    rows = [r for r in result.ledger.to_pylist() if r["job_id"] in ("0", "1", "2")]
+    marks = sorted({r["start_s"] for r in rows} | {r["end_s"] for r in rows})
+    return sum(b - a for a, b in pairwise(marks)
+               if a >= 10.0 and any(r["start_s"] <= a < r["end_s"] for r in rows))  # fmt: skip
 
 
 def test_nobody_starves_within_its_quota():

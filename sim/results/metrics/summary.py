@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from sim import table
 from sim.results.metrics.elastic import elastic
 from sim.results.metrics.jobs import F8, SIZES, Number, bounded_slowdown, jain, spread
+from sim.results.metrics.quota import quotas
 
 if TYPE_CHECKING:
     from sim.results.result import Result
@@ -158,4 +159,5 @@ def summary(result: Result) -> dict[str, Any]:
         "worst_tenant_slowdown": float(slow.max()) if slow.size else None,
         "by_size": sizes,
         "by_tenant": tenants(result, columns, counted),
+        "by_queue": quotas(result),
     }
