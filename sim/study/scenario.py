@@ -73,6 +73,11 @@ def beside_quota(scenario: Scenario) -> list[str]:
             f"preemption: is {scenario.preemption!r} beside a quota, which takes back by itself; "
             "must be none or reclaim"
         )
+    if scenario.queue.remembers(1) > 0:
+        found.append(
+            f"queue: is {type(scenario.queue).__name__}, which deals kinds of node itself beside a "
+            "quota, which gives a flavor; must be one that only orders jobs, or quota=none"
+        )
     if tree.rule == LIMITS and (rule.reserves > 1 or (rule.reserves and not rule.by_nodes)):
         found.append(
             f"backfill: is {scenario.backfill!r}, which plans for jobs that limits may block; "
