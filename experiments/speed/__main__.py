@@ -32,6 +32,9 @@ LANES = [
     "elastic jobs in equal shares, each minute",
     "elastic jobs by marginal gain, each minute",
     "elastic jobs by fair goodput, each minute",
+    "20 queues in 4 cohorts, load 0.9",
+    "20 queues in 4 cohorts, load 1.05",
+    "20 associations with limits, load 1.05",
     "a Python policy asked at every pass",
     "OpenB on 1213 nodes, FGD",
 ]

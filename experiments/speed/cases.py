@@ -23,6 +23,7 @@ from sim.policies.elastic import EqualShares, Goodput, Marginal
 from sim.policies.placement import Fgd
 from sim.policies.preemption import Rebuild
 from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView, Tiresias
+from sim.policies.quota import Kueue, SlurmLimits
 from sim.rng import Streams
 from sim.state import Homogeneous
 from sim.study import Scenario, simulate
@@ -49,11 +50,34 @@ class AskAlways(AbstractQueuePolicy):
         return jobs.gpus * jobs.walltime_s - 8.0 * (now_s - jobs.enter_s)
 
 
+def with_tenants(made: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the columns with one of 20 tenants for each job."""
+    many = len(made["gpus"])
+    names = np.array([f"t{i:02d}" for i in range(20)])
+    return made | {"tenant": names[np.random.default_rng(3).integers(0, 20, many)]}
+
+
+def cohorts() -> Kueue:
+    """Return 20 queues of 400 GPUs in 4 cohorts."""
+    queues = {f"q{i:02d}": {"cohort": f"c{i % 4}", "gpus": 400, "tenants": [f"t{i:02d}"]}
+              for i in range(20)}  # fmt: skip
+    return Kueue(queues=queues, cohorts={f"c{i}": {} for i in range(4)})
+
+
+def limits() -> SlurmLimits:
+    """Return 20 associations of at most 500 GPUs in 4 accounts of at most 2162."""
+    own = {f"q{i:02d}": {"account": f"c{i % 4}", "gpus": 500, "tenants": [f"t{i:02d}"]}
+           for i in range(20)}  # fmt: skip
+    return SlurmLimits(associations=own, accounts={f"c{i}": {"gpus": 2162} for i in range(4)})
+
+
 def lane(jobs: int, nodes: int, load: float, scenario: Scenario, horizon: bool = False) -> dict:
     """Return jobs and decisions per CPU-second of the simulation itself, median of runs."""
     elastic = MakeElastic(0.5, 2.0)  # only acted on where the scenario's `elastic` does
     table, small = (
-        elastic.apply(pa.table(columns(many, gpus, load)), np.random.default_rng(), gpus)
+        elastic.apply(
+            pa.table(with_tenants(columns(many, gpus, load))), np.random.default_rng(), gpus
+        )
         for many, gpus in ((jobs, nodes * 8), (2000, 80))
     )
     rates = []
@@ -143,6 +167,9 @@ def case(name: str, jobs: int) -> dict:
         "elastic jobs in equal shares, each minute": (1000, 0.9, Scenario(elastic=EqualShares())),
         "elastic jobs by marginal gain, each minute": (1000, 0.9, Scenario(elastic=Marginal())),
         "elastic jobs by fair goodput, each minute": (1000, 0.9, Scenario(elastic=Goodput())),
+        "20 queues in 4 cohorts, load 0.9": (1000, 0.9, Scenario(quota=cohorts())),
+        "20 queues in 4 cohorts, load 1.05": (1000, 1.05, Scenario(quota=cohorts())),
+        "20 associations with limits, load 1.05": (1000, 1.05, Scenario(quota=limits())),
         "a Python policy asked at every pass": (1000, 0.9, Scenario(queue=AskAlways())),
     }  # fmt: skip
     if name == "heapq":
