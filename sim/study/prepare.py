@@ -16,12 +16,12 @@ from sim.rng import Streams
 from sim.state import Inventory, JobState, State, build
 from sim.state.answers import Answers, Score, Yield
 from sim.state.arrays import F8, I8
+from sim.state.beyond import unable
 from sim.state.build import Asks
 from sim.state.columns import Jobs, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
-from sim.state.beyond import unable
 from sim.state.quota import Caps, Quota
 from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of
 from sim.study.classes import Classes, classes_of, narrowed
