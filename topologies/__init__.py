@@ -3,7 +3,7 @@
 Enters: counts, capacities, latencies; or a user's file (`topologies.read`).
 Leaves: a graph with named attributes; the same as arrays (`.arrays`); routes as CSR; a bill.
 May import: networkx, sim.units.         Must not know: the simulator; nothing in it imports this.
-To add one: a file here with one function under `@family`; a line in __all__; its laws in tests/topologies/.
+To add one: a file with one function under `@family`; a line in __all__; its laws in the tests.
 Begin with: fat_tree.py, then fabric.py (arrays), wiring.py (tiers), routes/, check.py.
 
 A fabric is an undirected `networkx.Graph`. What its attributes mean:

@@ -39,7 +39,7 @@ SHEET_400G = Prices(switch_usd=36_000.0)
 
 @dataclass(frozen=True)
 class Bill:
-    """Counts, watts and dollars. A sum is None where a price or power that it needs was not given."""
+    """Counts, watts and dollars; a sum is None where a price or power that it needs is missing."""
 
     gpus: int
     switches: Mapping[str, int]  # by kind

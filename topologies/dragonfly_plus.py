@@ -20,10 +20,10 @@ def dragonfly_plus(
 ) -> Fabric:
     """Return g groups of R/2 leaves × R/2 spines, R = radix, with R/2 nodes on a leaf.
 
-    g R²/4 nodes, g R switches; g R²/4 local cables and parallel g (g - 1) / 2 global ones, `parallel`
-    between each two groups; node i hangs on leaf i // (R/2), its rack; its group is its pod. Link
-    j of group x to group y leaves at spine ((y - x - 1 mod g) parallel + j) // (R/2). Two nodes of
-    different groups are 5 hops apart; halves of the groups are joined by ⌊g/2⌋ ⌈g/2⌉ parallel links.
+    g R²/4 nodes, g R switches; g R²/4 local cables and parallel g (g - 1) / 2 global ones,
+    `parallel` between each two groups; node i hangs on leaf i // (R/2), its rack; its group is its
+    pod. Link j of group x to group y leaves at spine ((y - x - 1 mod g) parallel + j) // (R/2). Two
+    nodes of different groups are 5 hops apart; halves are joined by ⌊g/2⌋ ⌈g/2⌉ parallel links.
 
     Raises
     ------

@@ -72,7 +72,7 @@ def nvlink_arrays(fabric: Fabric, domain_gpus: int = 72, gpu_Bps: float = 900e9)
     Neglects: the NVSwitch chips of a domain one by one; they are non-blocking, hence one vertex.
     """
     positive(gpu_Bps=gpu_Bps)
-    sizes = np.unique(fabric.places["gpus"][: fabric.nodes]) if "gpus" in fabric.places else []
+    sizes = np.unique(fabric.places.get("gpus", np.zeros(0, np.int64))[: fabric.nodes])
     if len(sizes) != 1 or sizes[0] < 1:
         raise ValueError("nodes must have one number of GPUs, attribute gpus, to form domains")
     gpus = int(sizes[0])

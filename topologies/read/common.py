@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import networkx as nx
@@ -46,7 +46,7 @@ def finished(path: Path, graph: nx.Graph, found: Sequence[str] = ()) -> nx.Graph
     ends = [v for v, kind in graph.nodes(data="kind") if kind == "node"]
     kept = {str(v): v for v in ends}
     if set(kept) == {str(i) for i in range(len(ends))}:
-        names = {v: int(text) for text, v in kept.items()}
+        names: dict[Hashable, Hashable] = {v: int(text) for text, v in kept.items()}
     else:
         names = {v: i for i, v in enumerate(ends)}
         for v in ends:

@@ -30,59 +30,67 @@ def slurm(
     Source: slurm.schedmd.com/topology.conf.html.
     Neglects: LinkSpeed, which Slurm ignores as well; topology.yaml.
     """
-    graph, found = nx.Graph(name=path.stem), []
-    above: list[tuple[int, str, list[str]]] = []
-    count = 0
+    graph: nx.Graph = nx.Graph(name=path.stem)
+    found: list[str] = []
+    above: list[tuple[str, str, str]] = []  # where, switch, what is below it
+    edge = {"latency_s": latency_s}
     for number, line in enumerate(text_of(path, 2**26).splitlines(), 1):
-        words = line.split("#")[0].split()
-        pairs = {k.lower(): v for k, _, v in (word.partition("=") for word in words)}
-        strange = sorted(set(pairs) - SAID)
-        if strange:
-            found.append(
-                f"line {number}: {strange[0]!r} is not known; must be one of {sorted(SAID)}"
-            )
-        if "blocksizes" in pairs:
-            sizes = pairs["blocksizes"].split(",")
+        at = f"line {number}"
+        said = {k.lower(): v for k, _, v in (w.partition("=") for w in line.split("#")[0].split())}
+        found += [
+            f"{at}: {word!r} is not known; must be one of {sorted(SAID)}"
+            for word in sorted(set(said) - SAID)
+        ]
+        sizes = said.get("blocksizes", "").split(",")
+        if "blocksizes" in said:
             graph.graph["block_sizes"] = tuple(int(s) for s in sizes if s.isdecimal())
-        name = pairs.get("switchname") or pairs.get("blockname")
-        if not name:
-            continue
-        if name in graph:
-            found.append(f"line {number}: {name!r} stands twice")
-            continue
-        kind = "block" if "blockname" in pairs else "leaf" if "nodes" in pairs else "spine"
-        graph.add_node(name, kind=kind, tier=1, rack=count)
-        try:
-            ends = expanded(pairs.get("nodes", ""))
-            above.append((number, name, expanded(pairs.get("switches", ""))))
-        except ValueError as error:
-            found.append(f"line {number}: {error}")
-            continue
-        for end in ends:
-            if end in graph:
-                found.append(f"line {number}: {end!r} stands on two switches")
-                continue
-            graph.add_node(end, kind="node", tier=0, rack=count, gpus=8)
-            graph.add_edge(end, name, capacity_Bps=node_Bps, latency_s=latency_s)
-        count += bool(ends)
-    for number, name, below in above:
-        for switch in below:
+        name = said.get("switchname") or said.get("blockname")
+        if name and name in graph:
+            found.append(f"{at}: {name!r} stands twice")
+        elif name:
+            kind = "block" if "blockname" in said else "leaf" if "nodes" in said else "spine"
+            found += switch_of(graph, name, kind, said.get("nodes", ""), at, node_Bps, latency_s)
+            above.append((at, name, said.get("switches", "")))
+    for at, name, below in above:
+        for switch in listed(below, at, found):
             if switch not in graph or graph.nodes[switch]["kind"] == "node":
-                found.append(f"line {number}: switch {switch!r} is not there; add its line")
+                found.append(f"{at}: switch {switch!r} is not there; add its line")
             else:
-                graph.add_edge(name, switch, capacity_Bps=link_Bps, latency_s=latency_s)
-                graph.nodes[name]["tier"] = max(
-                    graph.nodes[name]["tier"], graph.nodes[switch]["tier"] + 1
-                )
+                graph.add_edge(name, switch, capacity_Bps=link_Bps, **edge)
+                tiers = graph.nodes[name]["tier"], graph.nodes[switch]["tier"] + 1
+                graph.nodes[name]["tier"] = max(tiers)
     blocks = [v for v, kind in graph.nodes(data="kind") if kind == "block"]
     if len(blocks) > 1:
         graph.add_node("root", kind="spine", tier=2)
-        graph.add_edges_from(
-            (block, "root", {"capacity_Bps": link_Bps, "latency_s": latency_s}) for block in blocks
-        )
+        graph.add_edges_from((v, "root", {"capacity_Bps": link_Bps, **edge}) for v in blocks)
     if not graph:
         raise FabricFileError(path, [*found, "has no SwitchName or BlockName"])
     return finished(path, graph, found)
+
+
+def switch_of(
+    graph: nx.Graph, name: str, kind: str, nodes: str, at: str, node_Bps: float, latency_s: float
+) -> list[str]:
+    """Add a switch with its nodes to the graph and return what is wrong with it."""
+    found: list[str] = []
+    rack = sum(1 for k in graph.nodes(data="kind") if k[1] in ("leaf", "block"))
+    graph.add_node(name, kind=kind, tier=1, **({} if kind == "spine" else {"rack": rack}))
+    for end in listed(nodes, at, found):
+        if end in graph:
+            found.append(f"{at}: {end!r} stands on two switches")
+        else:
+            graph.add_node(end, kind="node", tier=0, rack=rack)
+            graph.add_edge(end, name, capacity_Bps=node_Bps, latency_s=latency_s)
+    return found
+
+
+def listed(text: str, at: str, found: list[str]) -> list[str]:
+    """Return the names of a list; none, and one more fault, if it is wrong."""
+    try:
+        return expanded(text)
+    except ValueError as error:
+        found.append(f"{at}: {error}")
+        return []
 
 
 def expanded(text: str) -> list[str]:

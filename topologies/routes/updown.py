@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -119,5 +120,5 @@ class Tiers:
             [0, self.nodes * self.lanes, self.leaves * self.spines, self.all_spines * self.cores]
         )
         crossed = 1 + (self.unit_count > 1) + (self.groups > 1)
-        tiers = [fabric.capacity_Bps[i:j].sum() for i, j in zip(ends, ends[1:], strict=False)]
+        tiers = [fabric.capacity_Bps[i:j].sum() for i, j in pairwise(ends.tolist())]
         return float(min(tiers[:crossed])) / 2
