@@ -11,7 +11,6 @@ from topologies.check import faults
 
 MOST_BYTES = 512 * 2**20
 MOST_VERTICES = 2_000_000
-NUMBERS = {"capacity_Bps", "back_Bps", "latency_s"}
 
 
 class FabricFileError(ValueError):
@@ -53,6 +52,7 @@ def finished(path: Path, graph: nx.Graph, found: Sequence[str] = ()) -> nx.Graph
             graph.nodes[v]["label"] = str(v)
         names |= {v: f"_{v}" for v in graph if isinstance(v, int) and v not in names}
     numbered = nx.relabel_nodes(graph, names)
+    numbered.graph.setdefault("name", path.stem)
     wrong = [*found, *faults(numbered)]
     if wrong:
         raise FabricFileError(path, wrong)

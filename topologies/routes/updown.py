@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -115,10 +114,21 @@ class Tiers:
         return sprayed(self, fabric, src, dst)
 
     def cut_Bps(self, fabric: Fabric) -> float:
-        """Return what two even halves can send each other, one way: half of the thinnest tier."""
-        ends = np.cumsum(
-            [0, self.nodes * self.lanes, self.leaves * self.spines, self.all_spines * self.cores]
-        )
-        crossed = 1 + (self.unit_count > 1) + (self.groups > 1)
-        tiers = [fabric.capacity_Bps[i:j].sum() for i, j in pairwise(ends.tolist())]
-        return float(min(tiers[:crossed])) / 2
+        """Return what two even halves can send each other, one way.
+
+        Half of what reaches the top: a leaf passes the lesser of what its nodes send and its
+        cables up carry, a pod the lesser of what its leaves pass and its spines carry. Exact where
+        the halves are whole leaves (whole pods of three tiers).
+        """
+        node = self.nodes * self.lanes
+        leaf = node + self.leaves * self.spines
+        sent = np.bincount(fabric.b[:node], fabric.capacity_Bps[:node])[self.nodes :]
+        if self.unit_count > 1:
+            sent = np.minimum(sent, fabric.capacity_Bps[node:leaf].reshape(-1, self.spines).sum(1))
+        if self.groups > 1:
+            unit = np.arange(self.leaves) // self.lanes
+            group = self.group(unit, np.arange(self.leaves) % self.lanes)
+            end = leaf + self.all_spines * self.cores
+            up = fabric.capacity_Bps[leaf:end].reshape(self.groups * self.parts, -1).sum(1)
+            sent = np.minimum(np.bincount(group, sent), up)
+        return float(sent.sum()) / 2
