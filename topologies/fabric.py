@@ -15,6 +15,8 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from topologies.lookup import Lookup
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 P = ParamSpec("P")
@@ -73,25 +75,26 @@ class Fabric:
         return np.repeat(self.latency_s, 2)
 
     @cached_property
-    def _index(self) -> tuple[Ints, Ints]:
+    def _ends(self) -> Lookup:
         n = len(self.kind)
-        keys = np.column_stack([self.a * n + self.b, self.b * n + self.a]).ravel()
-        order = np.argsort(keys, kind="stable")
-        return keys[order], order
+        return Lookup(np.column_stack([self.a * n + self.b, self.b * n + self.a]).ravel())
 
     def along(self, path: Ints) -> Ints:
         """Return the directed links along paths of vertices, (flows, hops); staying is -1.
 
         Raises ValueError where two vertices that follow each other are not wired.
         """
-        keys, order = self._index
         here, there = path[:, :-1], path[:, 1:]
-        wanted = here * len(self.kind) + there
-        at = np.minimum(np.searchsorted(keys, wanted), max(0, len(keys) - 1))
         moves = here != there
-        if not np.array_equal(keys[at][moves], wanted[moves]):
-            raise ValueError("a path follows an edge that is not there")
-        return np.where(moves, order[at], -1)
+        wanted = here[moves] * len(self.kind) + there[moves]
+        found = self._ends.find(wanted)
+        if len(found) and found.min() < 0:
+            lost = int(wanted[int(np.argmin(found))])
+            one, two = (self.names()[i] for i in divmod(lost, len(self.kind)))
+            raise ValueError(f"{one!r} and {two!r} are not wired, but a path needs their link")
+        links = np.full(moves.shape, -1, dtype=np.int64)
+        links[moves] = found
+        return links
 
     def names(self) -> list[Hashable]:
         """Return the vertices' names: nodes by number, switches by kind and number in it."""

@@ -25,17 +25,17 @@ def rail_optimized(
     unit and a rail 2 hops, between units 4, between pods 6; between rails over NVLink within the
     node, then on the other's rail.
 
-    DGX SuperPOD: H100 and B200 rails=8, radix=64; B300 in units of 64 nodes radix=128, of 72
-    (XDR) radix=144; GB200 rails=4, nodes_per_rack=18, a node being a compute tray of 4 GPUs.
+    DGX SuperPOD: H100 and B200 (and B300 to 256 nodes) are the defaults; B300 XDR radix=144;
+    GB200 rails=4, nodes_per_rack=18, a node being a compute tray of 4 GPUs.
 
     Raises
     ------
     ValueError : as `clos`.
 
     Source: NVIDIA DGX SuperPOD reference architectures H100, B200, B300, B300 XDR, GB200; the
-        counts of leaves, spines, cores and cables of the first four are reproduced.
-    Neglects: the node slot that UFM takes; GB200's switch table was not found, its counts are the
-        formula's.
+        counts of leaves, spines, cores and cables of all but GB200 are reproduced.
+    Neglects: the node slot that UFM takes; B300 beyond 256 nodes, whose two tiers are no plain
+        Clos of 64 ports; GB200's switch table was not found, its counts are the formula's.
     """
     return clos.arrays(
         nodes,

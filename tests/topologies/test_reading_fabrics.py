@@ -135,7 +135,6 @@ def test_all_faults_of_an_edge_list_at_once(tmp_path):
         "line 1",
         "line 3",
         "line 4",
-        "numbered 0 … 2",
         "capacity_Bps is 0",
         "cannot reach",
     ):
