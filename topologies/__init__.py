@@ -25,11 +25,13 @@ Nodes are numbered 0 … n-1 as in the simulated cluster; switches are named by 
 
 `fat_tree(8)` is a graph and `fat_tree.arrays(8)` a `Fabric`, the same in columns: edge e is the
 directed links 2 e (a → b) and 2 e + 1 (b → a), whose capacities are `fabric.link_Bps`.
+`bundled(fabric)` is what spraying sees, parallel cables as one link.
 `routed(fabric, src, dst, lane, ways)` gives each flow's links and weights as CSR; `compiled(graph)`
 makes a Fabric of any graph. `describe` and `bill` take either.
 """
 
 from topologies.bill import SHEET_400G, Bill, Prices, bill
+from topologies.bundled import bundled
 from topologies.check import faults
 from topologies.clos import clos
 from topologies.describe import Description, describe
@@ -53,6 +55,7 @@ __all__ = [
     "Prices",
     "Routes",
     "bill",
+    "bundled",
     "clos",
     "compiled",
     "describe",
