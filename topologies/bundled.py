@@ -44,7 +44,7 @@ def bundled(fabric: Fabric) -> Fabric:
     spine = top + plan.spines * np.arange(groups)
     core = top + plan.all_spines + plan.spines * plan.cores * np.arange(plan.parts)
     kept = np.concatenate([np.arange(top), spine, core if plan.cores else core[:0]])
-    end = leaf + plan.all_spines * plan.cores
+    end, ups = leaf + plan.all_spines * plan.cores, plan.spines * plan.spine_up
     return replace(
         fabric,
         kind=fabric.kind[kept],
@@ -57,8 +57,6 @@ def bundled(fabric: Fabric) -> Fabric:
         cables=np.add.reduceat(fabric.cables[:end], starts),
         cable=fabric.cable[starts],
         optic=fabric.optic[starts],
-        router=replace(
-            plan, spines=1, cores=min(1, plan.cores), spine_up=plan.spines * plan.spine_up
-        ),
+        router=replace(plan, spines=1, cores=min(1, plan.cores), spine_up=ups),
         labels=(),
     )

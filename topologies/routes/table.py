@@ -63,11 +63,21 @@ def routed(
     links = np.concatenate(drawn, axis=1) if ways > 1 else drawn[0]
     if ways == 1:
         return packed(links, None)
-    flow = np.repeat(np.arange(len(src)), links.shape[1])[links.ravel() >= 0]
-    total = 2 * len(fabric.a)
-    keys, times = np.unique(flow * total + links[links >= 0], return_counts=True)
-    start = np.searchsorted(keys, np.arange(len(src) + 1) * total)
-    return Routes(start.astype(np.int64), keys % total, times / ways)
+    return merged(links, ways)
+
+
+def merged(links: Ints, ways: int) -> Routes:
+    """Return padded rows of several ways as CSR, each link once with its part of the ways."""
+    links = np.sort(links, axis=1)
+    differs = np.ones(links.shape, dtype=np.bool_)
+    differs[:, 1:] = links[:, 1:] != links[:, :-1]
+    begins = np.flatnonzero(differs)
+    times = np.diff(begins, append=links.size)
+    link = links.ravel()[begins]
+    real = link >= 0
+    start = np.zeros(len(links) + 1, np.int64)
+    np.cumsum(np.count_nonzero(differs & (links >= 0), axis=1), out=start[1:])
+    return Routes(start, link[real], times[real] / ways)
 
 
 def packed(links: Ints, weights: Floats | None) -> Routes:
