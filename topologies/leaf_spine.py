@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import networkx as nx
+from topologies.fabric import Fabric, family
+from topologies.routes.updown import Tiers
+from topologies.wiring import at_least_one, positive, tiered
 
 
+@family
 def leaf_spine(
     nodes: int,
     nodes_per_leaf: int,
@@ -12,7 +15,8 @@ def leaf_spine(
     node_Bps: float = 50e9,
     oversubscription: float = 1.0,
     latency_s: float = 1e-6,
-) -> nx.Graph:
+    gpus_per_node: int = 8,
+) -> Fabric:
     """Return a leaf–spine fabric of `nodes` nodes.
 
     There are L = ceil(nodes / nodes_per_leaf) leaves; node i hangs on leaf i // nodes_per_leaf,
@@ -35,29 +39,25 @@ def leaf_spine(
     Source: Alizadeh et al., CONGA, SIGCOMM 2014 (leaf–spine as used there).
     Neglects: rails, several links between one leaf and one spine (their sum is one edge here).
     """
-    for name, value in (("nodes", nodes), ("nodes_per_leaf", nodes_per_leaf), ("spines", spines)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; must be at least 1")
-    if not (node_Bps > 0.0 and oversubscription > 0.0 and latency_s >= 0.0):
-        raise ValueError(
-            f"node_Bps is {node_Bps}, oversubscription {oversubscription}, latency_s {latency_s}; "
-            "the first two must be above 0, the last at least 0"
-        )
-    graph = nx.Graph(name="leaf_spine")
-    leaves = -(-nodes // nodes_per_leaf)
-    uplink_Bps = nodes_per_leaf * node_Bps / (spines * oversubscription)
-    for node in range(nodes):
-        graph.add_node(node, kind="node", tier=0, rack=node // nodes_per_leaf)
-    for leaf in range(leaves):
-        graph.add_node(f"leaf{leaf}", kind="leaf", tier=1, rack=leaf)
-    for spine in range(spines):
-        graph.add_node(f"spine{spine}", kind="spine", tier=2)
-    for node in range(nodes):
-        uplink = f"leaf{node // nodes_per_leaf}"
-        graph.add_edge(node, uplink, capacity_Bps=node_Bps, latency_s=latency_s)
-    for number in range(leaves):
-        for spine in range(spines):
-            graph.add_edge(
-                f"leaf{number}", f"spine{spine}", capacity_Bps=uplink_Bps, latency_s=latency_s
-            )
-    return graph
+    at_least_one(
+        nodes=nodes, nodes_per_leaf=nodes_per_leaf, spines=spines, gpus_per_node=gpus_per_node
+    )
+    positive(node_Bps=node_Bps, oversubscription=oversubscription)
+    tiers = Tiers(
+        nodes,
+        nodes_per_leaf,
+        units=-(-nodes // nodes_per_leaf),
+        spines=spines,
+        leaf_up=spines,
+    )
+    return tiered(
+        "leaf_spine",
+        tiers,
+        node_cables=1,
+        radix=max(nodes_per_leaf + spines, tiers.leaves),
+        node_Bps=node_Bps,
+        link_Bps=nodes_per_leaf * node_Bps / (spines * oversubscription),
+        latency_s=latency_s,
+        gpus_per_node=gpus_per_node,
+        nodes_per_rack=nodes_per_leaf,
+    )
