@@ -19,6 +19,7 @@ from sim.errors import RackplanError, ScenarioError
 from sim.files import find
 from sim.policies.backfill import AbstractBackfill
 from sim.policies.elastic import AbstractElastic
+from sim.policies.limits import AbstractLimits
 from sim.policies.placement import AbstractPlacement
 from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
@@ -34,9 +35,11 @@ GROUPS: dict[str, type] = {
     "placement": AbstractPlacement,
     "preemption": AbstractPreemption,
     "elastic": AbstractElastic,
+    "limits": AbstractLimits,
     "failures": AbstractProcess,
+    "reservations": AbstractProcess,
 }
-LEFT_OUT = ("failures", "preemption", "elastic")
+LEFT_OUT = ("failures", "reservations", "preemption", "elastic", "limits")
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {
     "seed": int,
@@ -177,17 +180,17 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made
-    process = parts.pop("failures", None)
+    lives = [parts.pop(group, None) for group in ("failures", "reservations")]
     whole = Scenario(
         **parts,
-        processes=() if process is None else (process,),
+        processes=tuple(one for one in lives if one is not None),
         horizon_s=float("inf") if knobs["horizon_s"] is None else float(knobs["horizon_s"]),
         warmup_s=float(knobs["warmup_s"] or 0.0),
         name=knobs["name"] or "",
         question=knobs["question"] or "",
     )
     builder.also(whole.issues())  # what could not be built is here as its default
-    for part in (whole.backfill, whole.preemption):
+    for part in (whole.backfill, whole.preemption, whole.limits):
         try:
             part.rule()
         except ScenarioError as error:

@@ -69,6 +69,8 @@ class Clock(simpy.Environment):
                 self._apart(self)
             else:
                 kernel.pass_apart(self.state, self._now)
+        elif why == Why.RELEASE:
+            kernel.release(self.state, self._now)
         elif why == Why.FULL:
             self.grow(self._room)
         elif why == Why.WAKE:

@@ -8,7 +8,10 @@ from sim.kernel.agenda import book
 from sim.kernel.best import choose
 from sim.kernel.devices import hold
 from sim.kernel.jit import entry, jit
+from sim.kernel.later import hold as hold_back
+from sim.kernel.later import note
 from sim.kernel.levels import give
+from sim.kernel.limits import cut, limit_s, outlived, round_after
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
 from sim.kernel.rows import close_row, open_row
@@ -35,6 +38,7 @@ UNBORN = int(JobState.UNBORN)
 WAITING = int(JobState.WAITING)
 RUNNING = int(JobState.RUNNING)
 CANCELLED = int(JobState.CANCELLED)
+TIMEOUT = int(JobState.TIMEOUT)
 DONE = int(Ended.DONE)
 
 
@@ -114,27 +118,14 @@ def doubt(s: State, node: int, taken: int) -> None:
 
 
 @jit
-def round_after(round_s: float, at_s: float) -> float:
-    """Return the first end of a round at or after an instant: always k x round_s, rounded alike."""
-    k = np.floor(at_s / round_s + 0.5)
-    if k * round_s < at_s:
-        k += 1.0
-    return float(k * round_s)
-
-
-@jit
-def next_pass_s(s: State, now_s: float) -> float:
-    """Return when a pass that is due may be made: at once, or at the end of the round."""
-    return now_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, now_s)
-
-
-@jit
 def over(s: State, job: int) -> None:
     """One job less is to come; wake who waits for it, or for the last of all."""
     s.face.n[LEFT] -= 1
     s.face.n[EVENTS] += 1
     if s.jobs.watched[job] or s.face.n[LEFT] == 0:
         s.face.n[AWAITED] = 1
+    if s.waits.need.size > 0:
+        note(s, job, s.jobs.end_s[job])
 
 
 @jit
@@ -163,6 +154,8 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     jobs.asof_s[job] = now_s
     if np.isnan(jobs.start_s[job]):
         jobs.start_s[job] = now_s
+        if s.waits.need.size > 0:
+            note(s, -1 - job, now_s)
     jobs.epoch[job] += 1
     jobs.expect_s[job] = now_s + lasts_s(s, job, kind)
     insert(s.running, jobs.expect_s, job)
@@ -171,6 +164,9 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     if s.gives.tail or s.gives.rebuild:
         insert(s.ranked, jobs.key, job)
     ends_s = now_s + jobs.left_s[job] / jobs.rate[job]
+    if s.limits.kills:
+        jobs.limit_s[job] = limit_s(s, jobs.expect_s[job])
+        ends_s = cut(s, job, ends_s)
     held = s.gives.round_s > 0.0 and s.gives.hold
     book(s, job, round_after(s.gives.round_s, ends_s) if held else ends_s)
     if jobs.expect_s[job] > s.face.t[SHADOW]:
@@ -197,8 +193,11 @@ def set_rate(s: State, job: int, rate: float, now_s: float) -> None:
     settle(s, job, now_s)
     s.jobs.rate[job] = rate
     s.jobs.epoch[job] += 1
-    if rate > 0.0:
-        book(s, job, now_s + s.jobs.left_s[job] / rate)
+    ends_s = now_s + s.jobs.left_s[job] / rate if rate > 0.0 else np.inf
+    if s.limits.kills:
+        ends_s = cut(s, job, ends_s)
+    if ends_s < np.inf:
+        book(s, job, ends_s)
 
 
 @entry
@@ -232,10 +231,14 @@ def stop(s: State, job: int, now_s: float, why: int, holds: bool = True) -> None
 
 @jit
 def finish(s: State, job: int, now_s: float) -> None:
-    """A job has done its work: it ends as its trace says."""
+    """A job has done its work: it ends as its trace says; or its time is up."""
+    late = outlived(s, job)
     stop(s, job, now_s, DONE)
-    s.jobs.left_s[job] = 0.0
-    s.jobs.state[job] = s.jobs.outcome[job]
+    if late:
+        s.jobs.state[job] = TIMEOUT
+    else:
+        s.jobs.left_s[job] = 0.0
+        s.jobs.state[job] = s.jobs.outcome[job]
     s.jobs.end_s[job] = now_s
     over(s, job)
 
@@ -253,7 +256,11 @@ def send_back(s: State, job: int, lost: float, now_s: float, why: int, holds: bo
     s.jobs.left_s[job] += lost
     s.jobs.lost_s[job] += lost
     s.jobs.restarts[job] += 1
-    enter(s, job)
+    if s.gives.requeue_s > 0.0:
+        s.jobs.state[job] = UNBORN
+        hold_back(s, job, now_s + s.gives.requeue_s)
+    else:
+        enter(s, job)
 
 
 @entry
@@ -266,9 +273,9 @@ def requeue(s: State, job: int, lost_s: float, now_s: float, why: int) -> None:
 @entry
 def give_up(s: State, job: int, now_s: float) -> bool:
     """A job that has not started by now is cancelled by its user; return whether it was."""
+    if not np.isnan(s.jobs.start_s[job]):
+        return False
     if s.jobs.state[job] == WAITING:
-        if not np.isnan(s.jobs.start_s[job]):
-            return False
         remove(s.queue, s.jobs.key, job)
         s.face.n[LAST] = -1
         leave(s, job)

@@ -10,6 +10,7 @@ import numpy as np
 from sim.errors import ScenarioError
 from sim.state.answers import Answers, Taste
 from sim.state.arrays import F8
+from sim.state.calendar import calendar_of
 from sim.state.columns import (
     APART,
     BLOCK,
@@ -19,6 +20,7 @@ from sim.state.columns import (
     PLAN,
     PLANNED,
     PLENTY,
+    RELEASE,
     SHADOW,
     SHADOW_KIND,
     SPARE,
@@ -40,10 +42,12 @@ from sim.state.columns import (
     Usage,
 )
 from sim.state.devices import cache_of, devices_of
+from sim.state.due import due_of, held
 from sim.state.elastic import at_least, elastic_of
 from sim.state.fits import fits_never
 from sim.state.handle import State
 from sim.state.inventory import Inventory
+from sim.state.waits import Waits, waits_of
 from sim.state.words import Cause, JobState
 
 
@@ -192,10 +196,14 @@ def whole(rule: Any) -> Any:
     return type(rule)(*(type(plain[name])(getattr(rule, name)) for name in rule._fields))
 
 
-def events_of(jobs: Jobs) -> Events:
-    """Return what jobs will do by themselves, in order; jobs that can never fit do nothing."""
+def events_of(jobs: Jobs, waits: Waits) -> Events:
+    """Return what jobs will do by themselves, in order; jobs that can never fit do nothing.
+
+    Those that wait for others, or for a place in their array, are let in by `kernel.release`.
+    """
     alive = np.flatnonzero(jobs.state == JobState.UNBORN)
-    arrive = alive[np.argsort(jobs.enter_s[alive], kind="stable")]
+    comes = alive[~held(waits)[alive]] if waits.need.size else alive
+    arrive = comes[np.argsort(jobs.enter_s[comes], kind="stable")]
     quits = alive[np.isfinite(jobs.cancel_s[alive])]
     cancel = quits[np.argsort(jobs.cancel_s[quits], kind="stable")]
     return Events(arrive.astype(np.int64), cancel.astype(np.int64))
@@ -237,7 +245,7 @@ def assemble(
 
     `elastic`: between which sizes each job may be, where somebody sizes them.
     """
-    rule, taste, gives, score, half_life_s, slows, notes = answers
+    rule, taste, gives, score, half_life_s, slows, notes = answers[:7]
     elastic = elastic_of(jobs) if elastic is None else elastic
     least = at_least(jobs, elastic)
     jobs.state[fits_never(least, kinds, nodes, taste.scatter)] = JobState.UNFIT
@@ -252,9 +260,15 @@ def assemble(
     numbers[LEFT] = int((jobs.state == JobState.UNBORN).sum())
     numbers[SPARE], numbers[SHADOW_KIND], numbers[HEAD], numbers[LAST] = PLENTY, -1, -1, -1
     numbers[APART] = rule.reserves > 1 or gives.tail or gives.rebuild or elastic.told.size > 0
+    numbers[APART] |= answers.windows > 0
+    waits = waits_of(answers.waits, n, min(n, slots) if gives.suspends else 0)
+    due = due_of(jobs, waits, gives.requeue_s > 0.0)
+    calendar = calendar_of(answers.windows, m, int(jobs.tenant.max(initial=0)) + 1)
     times = np.zeros(8)
     times[PLANNED] = -np.inf
-    times[[SHADOW, PLAN, TURN]] = np.inf
+    times[[SHADOW, PLAN, TURN, RELEASE]] = np.inf
+    if waits.need.size:
+        times[RELEASE] = 0.0
     heap = min(n, slots) * 2 + 64
     agenda = Agenda(
         np.empty(heap), np.empty(heap, np.int64), np.empty(heap, np.int64), np.zeros(1, np.int64)
@@ -262,9 +276,9 @@ def assemble(
     width = m + int(kinds.size.max()) + 1
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
-        ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs), whole(rule),
-        whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
+        ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on), events_of(jobs, waits),
+        whole(rule), whole(gives), taste, devices, score, cache_of(jobs, nodes, score, devices),
         usage_of(jobs, half_life_s), Paces(np.ones((len(Cause) if slows else 0, n))),
-        elastic, notes_of(n, len(kinds.size), notes),
+        elastic, notes_of(n, len(kinds.size), notes), whole(answers.limits), waits, due, calendar,
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

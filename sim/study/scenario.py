@@ -10,6 +10,7 @@ from sim.engine import AbstractProcess
 from sim.errors import ScenarioError
 from sim.policies.backfill import AbstractBackfill, Easy
 from sim.policies.elastic import AbstractElastic, NoElastic
+from sim.policies.limits import AbstractLimits, Walltime
 from sim.policies.placement import AbstractPlacement, Pack
 from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
@@ -65,6 +66,7 @@ class Scenario:
     placement: AbstractPlacement = field(default_factory=Pack)
     preemption: AbstractPreemption = field(default_factory=NoPreemption)
     elastic: AbstractElastic = field(default_factory=NoElastic)
+    limits: AbstractLimits = field(default_factory=Walltime)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
@@ -117,6 +119,7 @@ class Scenario:
             ("placement", AbstractPlacement),
             ("preemption", AbstractPreemption),
             ("elastic", AbstractElastic),
+            ("limits", AbstractLimits),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):

@@ -26,6 +26,7 @@ from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.study.scenario import Scenario
 from sim.study.sizing import Sizing, unused
+from sim.workload.after import edges_of
 
 EVERY_S = 0.2
 """Wall-clock seconds between two reports of progress."""
@@ -87,7 +88,10 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     sized = scenario.elastic.refresh_s < np.inf  # then a pass is due even if nobody waits
     gives = giving(scenario.preemption.rule(), scenario.queue, notes > 0, sized)
     rule, half_life_s = scenario.backfill.rule(), scenario.queue.half_life_s
-    answers = Answers(rule, taste, gives, score, half_life_s, slows=sized, notes=notes)
+    answers = Answers(
+        rule, taste, gives, score, half_life_s, sized, notes, scenario.limits.rule(),
+        edges_of(jobs), sum(process.windows for process in scenario.processes),
+    )  # fmt: skip
     elastic = elastic_of(columns, numbers) if sized else None
     made = build.assemble(columns, nodes, kinds, answers, elastic)
     made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)

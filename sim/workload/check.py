@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sim.errors import TraceError
 from sim.table import JOB_REQUEST, OUTCOMES, TRACE
+from sim.workload.after import MUST, wrong
 from sim.workload.raw import Bool, Fault, Raw, error
 
 F8 = NDArray[np.float64]
@@ -33,6 +34,7 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "cpus": (0.0, 1e9, False),
     "mem_bytes": (0.0, 2.0**60, False),
     "priority": (-1e300, 1e300, False),
+    "array_most": (1, MOST, True),
     "eligible_s": (0.0, LATEST_S, False),
     "deadline_s": (0.0, LATEST_S, False),
     "min_gpus": (0, MOST, True),
@@ -103,7 +105,7 @@ class Checker:
             self.blame(empty, name, "must be a name")
         else:
             given = pc.if_else(pc.equal(given, ""), pa.scalar(None, pa.string()), given)
-        if name in ("state", "gpu_types"):
+        if name in ("state", "gpu_types", "after"):
             given = self.words(name, given)
         self.columns[name] = given
 
@@ -275,6 +277,8 @@ def _word_fault(name: str, word: str | None) -> str:
         return ""
     if name == "state":
         return "" if word in ("", *OUTCOMES) else f"must be one of {', '.join(OUTCOMES)}"
+    if name == "after":
+        return MUST if wrong(word) else ""
     parts = word.split("|")
     types = [part.split(":")[0] for part in parts]
     fits = all(_TYPE.fullmatch(part) for part in parts) and len(set(types)) == len(types)
