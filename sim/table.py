@@ -66,6 +66,9 @@ JOB_REQUEST: Final[Columns] = (
     _text("tenant", "who the job is accounted to"),
     _text("user", "who submitted it"),
     _f8("priority", "", "greater goes first"),
+    _text("after", "jobs it waits for, as Slurm says it: `afterok:7:8,afterany:9`, `singleton`"),
+    _text("array", "the array it is part of"),
+    _i4("array_most", "how many jobs of its array may run at once; null: all"),
     _f8("eligible_s", "s", "instant from which it may start, not before submit_s"),
     _f8("deadline_s", "s", "instant by which it should have ended, not before submit_s"),
     _i4("min_gpus", "least GPUs an elastic job runs on"),
@@ -139,7 +142,11 @@ LEDGER: Final[Columns] = (
     _text("slices", "memory slices of each of them, as `0:4-7`; no column where none is sliced"),
     _f8("start_s", "s", "from this instant", required=True),
     _f8("end_s", "s", "to this instant; null: still open when the run stopped"),
-    _text("why", "why it ended: open, done, node_fail, preempted, repaired, cut, resized", True),
+    _text(
+        "why",
+        "why it ended: open, done, node_fail, preempted, repaired, cut, resized, suspended",
+        required=True,
+    ),
 )
 NODES: Final[Columns] = (
     _text("node", "name of the node", required=True),

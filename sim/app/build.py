@@ -19,6 +19,7 @@ from sim.errors import RackplanError, ScenarioError
 from sim.files import find
 from sim.policies.backfill import AbstractBackfill
 from sim.policies.elastic import AbstractElastic
+from sim.policies.limits import AbstractLimits
 from sim.policies.placement import AbstractPlacement
 from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
@@ -38,9 +39,13 @@ GROUPS: dict[str, type] = {
     "elastic": AbstractElastic,
     "quota": AbstractQuota,
     "sharing": AbstractSharing,
+    "limits": AbstractLimits,
     "failures": AbstractProcess,
+    "reservations": AbstractProcess,
 }
-LEFT_OUT = ("failures", "preemption", "elastic", "quota", "sharing")
+LEFT_OUT = (
+    "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
+)  # fmt: skip
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {
     "seed": int,
@@ -181,10 +186,10 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made
-    process = parts.pop("failures", None)
+    lives = [parts.pop(group, None) for group in ("failures", "reservations")]
     whole = Scenario(
         **parts,
-        processes=() if process is None else (process,),
+        processes=tuple(one for one in lives if one is not None),
         horizon_s=float("inf") if knobs["horizon_s"] is None else float(knobs["horizon_s"]),
         warmup_s=float(knobs["warmup_s"] or 0.0),
         name=knobs["name"] or "",
@@ -193,6 +198,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     builder.also(whole.issues())  # what could not be built is here as its default
     for ask in (
         whole.backfill.rule, whole.preemption.rule, whole.quota.tree, whole.sharing.rule,
+        whole.limits.rule,
     ):  # fmt: skip
         try:
             ask()

@@ -10,5 +10,14 @@ from sim.engine.clock import Clock
 from sim.engine.cluster import AbstractProcess, Cluster
 from sim.engine.failures import Failures
 from sim.engine.interrupt import Stop, interruptible
+from sim.engine.reservations import Reservations
 
-__all__ = ["AbstractProcess", "Clock", "Cluster", "Failures", "Stop", "interruptible"]
+__all__ = [
+    "AbstractProcess",
+    "Clock",
+    "Cluster",
+    "Failures",
+    "Reservations",
+    "Stop",
+    "interruptible",
+]

@@ -70,6 +70,8 @@ class Clock(simpy.Environment):
             self.state.face.n[ASKED] = 1
         elif why == Why.PASS:
             self._pass()
+        elif why == Why.RELEASE:
+            kernel.release(self.state, self._now)
         elif why == Why.FULL:
             self.grow(self._room)
         elif why == Why.WAKE:

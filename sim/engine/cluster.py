@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import simpy
@@ -18,6 +20,7 @@ class Cluster:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._windows = itertools.count()
 
     @property
     def nodes(self) -> int:
@@ -46,6 +49,34 @@ class Cluster:
         """Offer a node to jobs again."""
         kernel.offer(self._clock.state, node)
 
+    def window(self) -> int:
+        """Return the number of a window of one's own, of those that processes asked for."""
+        return next(self._windows)
+
+    def set_aside(self, row: int, nodes: int, span_s: tuple[float, float],
+                  tenants: Sequence[str]) -> np.ndarray:  # fmt: skip
+        """Set nodes aside from one instant to another, but for these tenants; return them, (k,).
+
+        `row` is the number of a window (`window`); there may be fewer nodes than were asked for.
+        """
+        state = self._clock.state
+        open_to = np.zeros(state.calendar.open_to.shape[1], np.bool_)
+        for code, name in enumerate(state.tenant_names[: open_to.size]):
+            open_to[code] = name in tenants
+        found: np.ndarray = kernel.open_window(state, row, nodes, *span_s, open_to)
+        return found
+
+    def set_free(self, row: int) -> None:
+        """A window is over."""
+        kernel.close_window(self._clock.state, row)
+
+    def outsiders(self, row: int) -> list[int]:
+        """Return the jobs on a window's nodes that it is not open to, lowest row first."""
+        state = self._clock.state
+        nodes = np.flatnonzero(state.calendar.held[row])
+        there = sorted({int(job) for node in nodes for job in self.on(int(node))})
+        return [job for job in there if not state.calendar.open_to[row, state.jobs.tenant[job]]]
+
     def on(self, node: int) -> np.ndarray:
         """Return the jobs on a node, newest first, (k,)."""
         jobs: np.ndarray = kernel.on_node(self._clock.state, node)
@@ -66,6 +97,11 @@ class Cluster:
 
 class AbstractProcess(abc.ABC):
     """Something with a life of its own: nodes that fail, maintenance, autoscalers, caps."""
+
+    @property
+    def windows(self) -> int:
+        """Return how many windows it needs in which nodes are set aside."""
+        return 0
 
     @abc.abstractmethod
     def begin(self, clock: Clock, cluster: Cluster, streams: Streams) -> None:

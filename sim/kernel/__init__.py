@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sim.kernel.advance import Why, advance, rekey, standing
 from sim.kernel.apart import pass_apart
+from sim.kernel.calendar import close_window, open_window
 from sim.kernel.deal import deal
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
@@ -26,11 +27,13 @@ from sim.kernel.resize import (
     repace,
     set_aside,
 )
+from sim.kernel.waits import release
 
 __all__ = [
     "Why",
     "advance",
     "as_told",
+    "close_window",
     "deal",
     "fail",
     "front",
@@ -40,12 +43,14 @@ __all__ = [
     "let_go",
     "offer",
     "on_node",
+    "open_window",
     "pass_apart",
     "pass_limits",
     "pass_quota",
     "pass_sized",
     "present",
     "rekey",
+    "release",
     "repace",
     "repair",
     "requeue",

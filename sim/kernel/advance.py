@@ -10,7 +10,8 @@ from sim.kernel.agenda import next_finish_s, pop
 from sim.kernel.cycle import next_cycle_s
 from sim.kernel.dispatch import dispatch
 from sim.kernel.jit import entry, jit
-from sim.kernel.job import enter, finish, give_up, next_pass_s, round_after
+from sim.kernel.job import enter, finish, give_up
+from sim.kernel.limits import next_pass_s, round_after
 from sim.kernel.order import insert, refill, rows
 from sim.kernel.quota import forget, wait, waiting
 from sim.state.columns import (
@@ -25,9 +26,11 @@ from sim.state.columns import (
     LEFT,
     NOW,
     PLAN,
+    RELEASE,
     TURN,
 )
 from sim.state.handle import State
+from sim.state.waits import ASLEEP
 from sim.state.words import JobState
 
 UNBORN = int(JobState.UNBORN)
@@ -49,9 +52,11 @@ class Why(IntEnum):
     """So many events have passed that Python may want to show progress or stop."""
     PASS = 5
     """A pass is due by rules that the lane does not hold: see `pass_apart`."""
+    RELEASE = 6
+    """Jobs may come that waited for others, or for a while: see `waits.release`."""
 
 
-HORIZON, WAKE, DECIDE, FULL, PAUSE, PASS = (int(why) for why in Why)
+HORIZON, WAKE, DECIDE, FULL, PAUSE, PASS, LET_IN = (int(why) for why in Why)
 
 
 @jit
@@ -109,7 +114,8 @@ def later_pass_s(s: State, now_s: float) -> float:
 def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget: int) -> int:
     """Run the jobs' own events in [now, until), one pass an instant; return why it stopped.
 
-    At one instant: ends, arrivals, those who give up; then one pass; then the backfill cycle if
+    At one instant: ends, arrivals, those who give up; then those whom these set free; then one
+    pass; then the backfill cycle if
     one is due. Passes of rare rules are left to `pass_apart`. `room` is how many rows of the ledger
     one pass can need, `budget` after how many events Python wants to hear.
     """
@@ -120,12 +126,14 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
             if now_s >= until_s:  # no: SimPy has more of it
                 return HORIZON
             s.face.t[NOW] = now_s
+            if s.face.t[RELEASE] <= now_s:
+                return LET_IN
             due = s.face.t[PLAN] <= now_s
             if s.face.t[TURN] <= now_s:
                 s.face.n[DIRTY] = 1
             dirty = s.face.n[DIRTY] == 1 and next_pass_s(s, now_s) == now_s
             if dirty or due:
-                waits = s.queue.n[2] + s.quota.n[0] > 0
+                waits = s.queue.n[2] + s.quota.n[0] + s.waits.n[ASLEEP] > 0
                 asks = waits or (s.gives.turns and s.face.n[LEFT] > 0)
                 if ask and asks and s.face.n[ASKED] == 0:
                     return DECIDE
@@ -145,7 +153,7 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
             if s.face.n[EVENTS] >= budget:
                 return PAUSE
             t = next_s(s)
-        t = min(t, s.face.t[PLAN], s.face.t[TURN], later_pass_s(s, now_s))
+        t = min(t, s.face.t[PLAN], s.face.t[TURN], s.face.t[RELEASE], later_pass_s(s, now_s))
         if t >= until_s or t == np.inf:
             return HORIZON
         now_s = t

@@ -131,7 +131,8 @@ def select(s: State, job: int) -> bool:
         speed = s.kinds.speed[klass, kind]
         if speed > 0.0 and (speed != first or (chunk < 0 and not alone(s, job, kind))):
             return True
-    return s.rule.interval_s > 0.0 or s.spans.on
+    other = s.rule.interval_s > 0.0 or s.spans.on or s.gives.suspends
+    return other or s.calendar.begin_s.size > 0
 
 
 @jit

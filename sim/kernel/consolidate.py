@@ -12,9 +12,10 @@ from sim.kernel.jit import forked, jit
 from sim.kernel.job import start, take
 from sim.kernel.order import remove, rows
 from sim.kernel.pick import part
-from sim.kernel.preempt import evict, spared
+from sim.kernel.preempt import spared
 from sim.kernel.rows import open_row
 from sim.kernel.spans import find
+from sim.kernel.victims import evict
 from sim.state.handle import State
 from sim.state.words import JobState
 

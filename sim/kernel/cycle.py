@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.ahead import release
+from sim.kernel.calendar import bar_more, bound, in_window, longest_s, opens_s
 from sim.kernel.jit import jit
 from sim.kernel.job import start
 from sim.kernel.order import remove, rows
@@ -19,8 +20,8 @@ LONGEST_GROUP_S = 400 * 86400.0
 
 
 @jit
-def bar(s: State, begin: np.ndarray, end: np.ndarray, held: np.ndarray, n: int, a_s: float,
-        b_s: float) -> None:  # fmt: skip
+def bar(s: State, job: int, begin: np.ndarray, end: np.ndarray, held: np.ndarray, n: int,
+        a_s: float, b_s: float) -> None:  # fmt: skip
     """Bar the nodes that some reservation holds at any time from a to b.
 
     One that begins exactly at b bars too: a job may not end at the very instant at which a
@@ -33,6 +34,8 @@ def bar(s: State, begin: np.ndarray, end: np.ndarray, held: np.ndarray, n: int, 
             for node in range(s.nodes.barred.size):
                 if held[i, node]:
                     s.nodes.barred[node] = True
+    if bound(s):
+        bar_more(s, job, a_s, b_s)
 
 
 @jit
@@ -93,7 +96,7 @@ def will_run(s: State, job: int, from_s: float, now_s: float) -> tuple[int, floa
     start_s = max(from_s, now_s)
     width = s.rule.group_s
     if k < ends.size:
-        begun_s = end_s[k] + (width - end_s[k] % width)
+        begun_s = end_s[k] + (width - end_s[k] % width) if width > 0.0 else end_s[k]
     while kind < 0 and k < ends.size:
         while True:
             release(s, ends[k], 1)
@@ -106,7 +109,7 @@ def will_run(s: State, job: int, from_s: float, now_s: float) -> tuple[int, floa
                 if meets(s, ends[i]):
                     start_s = max(start_s, end_s[i])
         width *= 2.0
-        while k < ends.size and end_s[k] > begun_s + width and width < LONGEST_GROUP_S:
+        while k < ends.size and end_s[k] > begun_s + width and 0.0 < width < LONGEST_GROUP_S:
             width *= 2.0
     for i in range(k - 1, -1, -1):
         release(s, ends[i], -1)
@@ -131,11 +134,12 @@ def slot(s: State, job: int, now_s: float, lasts: float, begin: np.ndarray, end:
     """Return on which kind and when a job fits between the reservations; -1 if never."""
     from_s = now_s
     for _ in range(TRIES):
-        bar(s, begin, end, held, n, from_s, from_s + lasts)
+        bar(s, job, begin, end, held, n, from_s, from_s + lasts)
         later_s = np.inf
         for i in range(n):
             if end[i] > from_s:
                 later_s = min(later_s, end[i])
+        later_s = min(later_s, opens_s(s, job, from_s))
         kind, start_s = will_run(s, job, from_s, now_s)
         if kind < 0 or start_s > later_s:
             if later_s == np.inf:
@@ -143,38 +147,45 @@ def slot(s: State, job: int, now_s: float, lasts: float, begin: np.ndarray, end:
             from_s = later_s
         elif clash(s, begin, end, held, n, start_s, start_s + lasts):
             from_s = start_s if start_s > from_s else from_s + s.rule.resolution_s
+        elif in_window(s, job, start_s, start_s + lasts):
+            from_s = start_s if start_s > from_s else later_s
         else:
             return kind, start_s
     return -1, np.inf
 
 
 @jit
-def plan_nodes(s: State, now_s: float) -> None:
+def plan_nodes(s: State, now_s: float, depth: int, reserves: int, window_s: float) -> None:
     """Run one backfill cycle: in order, a job starts now, or reserves whole nodes, or neither.
 
     Up to `depth` jobs are tested, the first `reserves` blocked ones reserve, none beyond
-    `window_s`. Plans do not persist: the next cycle plans anew.
+    `window_s`; once these have, only what can start now is looked for. Plans do not persist: the
+    next cycle plans anew.
 
     Source: Slurm, plugins/sched/backfill/backfill.c `_attempt_backfill` (22.05 and 26.11).
     Neglects: bf_max_time and yields (a cycle takes no time), per-user caps; that Slurm rounds
     reservations to bf_resolution by its wall clock, whose phase a simulation does not know.
     """
     waiting = rows(s.queue)
-    many = s.rule.depth if s.rule.depth < waiting.size else waiting.size
+    many = depth if depth < waiting.size else waiting.size
     begin, end = np.empty(many), np.empty(many)
-    held = np.zeros((many, s.nodes.kind.size), np.bool_)
+    held = np.zeros((min(many, reserves), s.nodes.kind.size), np.bool_)
     n = 0
     for i in range(many):
         job = waiting[i]
         fastest = s.kinds.order[s.jobs.klass[job], 0]
-        lasts = lasts_s(s, job, fastest)
-        kind, start_s = slot(s, job, now_s, lasts, begin, end, held, n)
+        lasts = longest_s(s, job) if bound(s) else lasts_s(s, job, fastest)
+        if n == reserves:
+            bar(s, job, begin, end, held, n, now_s, now_s + lasts)
+            kind, start_s = find(s, job, False), now_s
+        else:
+            kind, start_s = slot(s, job, now_s, lasts, begin, end, held, n)
         if kind < 0:
             continue
         if start_s <= now_s:
             remove(s.queue, s.jobs.key, job)
             start(s, job, kind, now_s)
-        elif n < s.rule.reserves and start_s <= now_s + s.rule.window_s:
+        elif n < reserves and start_s <= now_s + window_s:
             begin[n], end[n] = start_s, start_s + lasts
             for k in range(s.pick.n[0]):
                 held[n, s.pick.node[k]] = True
@@ -210,6 +221,6 @@ def cycle(s: State, now_s: float) -> None:
     """Run the cycle that is due now."""
     s.face.t[NOW] = now_s
     s.face.t[PLANNED] = now_s
-    plan_nodes(s, now_s)
+    plan_nodes(s, now_s, s.rule.depth, s.rule.reserves, s.rule.window_s)
     s.face.n[PLAN_DUE] = 1 if overrun(s, now_s) else 0
     s.face.t[PLAN] = next_cycle_s(s, now_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import entry
-from sim.kernel.preempt import evict
+from sim.kernel.victims import evict
 from sim.state.columns import NOW
 from sim.state.handle import State
 from sim.state.words import JobState

@@ -7,11 +7,14 @@ import numpy as np
 from sim.kernel.choose import choose
 from sim.kernel.devices import hold
 from sim.kernel.jit import entry, jit
+from sim.kernel.later import hold as hold_back
+from sim.kernel.later import note
 from sim.kernel.levels import give
+from sim.kernel.limits import limit_s, outlived, round_after
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
 from sim.kernel.quota import let_go, wait
-from sim.kernel.rate import book_end, pace, round_after, set_rate, settle, slow
+from sim.kernel.rate import book_end, pace, set_rate, settle, slow
 from sim.kernel.rows import close_row, open_row
 from sim.kernel.sharing import joined, parted
 from sim.kernel.usage import use
@@ -39,6 +42,7 @@ UNBORN = int(JobState.UNBORN)
 WAITING = int(JobState.WAITING)
 RUNNING = int(JobState.RUNNING)
 CANCELLED = int(JobState.CANCELLED)
+TIMEOUT = int(JobState.TIMEOUT)
 DONE = int(Ended.DONE)
 
 
@@ -120,18 +124,14 @@ def doubt(s: State, node: int, taken: int) -> None:
 
 
 @jit
-def next_pass_s(s: State, now_s: float) -> float:
-    """Return when a pass that is due may be made: at once, or at the end of the round."""
-    return now_s if s.gives.round_s == 0.0 else round_after(s.gives.round_s, now_s)
-
-
-@jit
 def over(s: State, job: int) -> None:
     """One job less is to come; wake who waits for it, or for the last of all."""
     s.face.n[LEFT] -= 1
     s.face.n[EVENTS] += 1
     if s.jobs.watched[job] or s.face.n[LEFT] == 0:
         s.face.n[AWAITED] = 1
+    if s.waits.need.size > 0:
+        note(s, job, s.jobs.end_s[job])
 
 
 @jit
@@ -151,6 +151,8 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     jobs.asof_s[job] = now_s
     if np.isnan(jobs.start_s[job]):
         jobs.start_s[job] = now_s
+        if s.waits.need.size > 0:
+            note(s, -1 - job, now_s)
     jobs.epoch[job] += 1
     jobs.expect_s[job] = now_s + lasts_s(s, job, kind)
     insert(s.running, jobs.expect_s, job)
@@ -158,6 +160,8 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
         use(s, job, 1, now_s)
     if s.gives.tail or s.gives.rebuild or s.moving.on:
         insert(s.ranked, jobs.key, job)
+    if s.limits.kills:
+        jobs.limit_s[job] = limit_s(s, jobs.expect_s[job])
     joined(s, job, now_s)
     book_end(s, job, now_s)
     if jobs.expect_s[job] > s.face.t[SHADOW]:
@@ -192,10 +196,14 @@ def stop(s: State, job: int, now_s: float, why: int, holds: bool = True) -> None
 
 @jit
 def finish(s: State, job: int, now_s: float) -> None:
-    """A job has done its work: it ends as its trace says."""
+    """A job has done its work: it ends as its trace says; or its time is up."""
+    late = outlived(s, job)
     stop(s, job, now_s, DONE)
-    s.jobs.left_s[job] = 0.0
-    s.jobs.state[job] = s.jobs.outcome[job]
+    if late:
+        s.jobs.state[job] = TIMEOUT
+    else:
+        s.jobs.left_s[job] = 0.0
+        s.jobs.state[job] = s.jobs.outcome[job]
     s.jobs.end_s[job] = now_s
     over(s, job)
 
@@ -213,7 +221,11 @@ def send_back(s: State, job: int, lost: float, now_s: float, why: int, holds: bo
     s.jobs.left_s[job] += lost
     s.jobs.lost_s[job] += lost
     s.jobs.restarts[job] += 1
-    enter(s, job)
+    if s.gives.requeue_s > 0.0:
+        s.jobs.state[job] = UNBORN
+        hold_back(s, job, now_s + s.gives.requeue_s)
+    else:
+        enter(s, job)
 
 
 @entry
@@ -226,9 +238,9 @@ def requeue(s: State, job: int, lost_s: float, now_s: float, why: int) -> None:
 @entry
 def give_up(s: State, job: int, now_s: float) -> bool:
     """A job that has not started by now is cancelled by its user; return whether it was."""
+    if not np.isnan(s.jobs.start_s[job]):
+        return False
     if s.jobs.state[job] == WAITING:
-        if not np.isnan(s.jobs.start_s[job]):
-            return False
         if s.quota.rule > 0 and s.quota.flavor[job] < 0:
             s.quota.n[0] -= 1  # it stays in its heap until it surfaces
         else:

@@ -5,30 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.ahead import gives_back, release
+from sim.kernel.calendar import bar_now, bound
 from sim.kernel.devices import as_free, whole
 from sim.kernel.jit import jit
-from sim.kernel.job import done_s, send_back, settle, start
+from sim.kernel.job import start
 from sim.kernel.order import remove
 from sim.kernel.pick import chosen
 from sim.kernel.spans import find
+from sim.kernel.victims import evict, first_to_go
 from sim.state.columns import TURN
 from sim.state.handle import State
-from sim.state.words import Ended
-
-PREEMPTED = int(Ended.PREEMPTED)
-
-
-@jit
-def evict(s: State, job: int, now_s: float, holds: bool) -> None:
-    """Send a running job back to the queue; what it did since its last checkpoint is lost.
-
-    `holds` says whether its nodes are still to be given back.
-    """
-    settle(s, job, now_s)
-    done, step_s, lost = done_s(s, job), s.gives.checkpoint_s, 0.0
-    if step_s > 0.0:
-        lost = done if step_s == np.inf else done % step_s
-    send_back(s, job, lost + s.gives.cost_s, now_s, PREEMPTED, holds)
 
 
 @jit
@@ -58,30 +44,56 @@ def goes_after(s: State, other: int, job: int) -> bool:
 
 
 @jit
-def make_way(s: State, job: int, now_s: float) -> int:
-    """Let running jobs from the end of the order give way to a blocked one, no more than it needs.
-
-    Return the kind of node it can now start on, -1 if all of them would not suffice: then they run
-    on, unless they give way in vain. What is found lies in `s.pick`.
-    """
-    ranked, n, kind = s.ranked, 0, -1
+def able_to_go(s: State, job: int, now_s: float) -> np.ndarray:
+    """Return the running jobs that may have to give way to a blocked one, the first first, (k,)."""
+    ranked, n = s.ranked, 0
     gone = np.empty(ranked.n[2], np.int64)
     place = ranked.n[0] - 1
-    while place >= 0 and kind < 0:
+    while place >= 0:
         block = ranked.line[place]
-        i = ranked.size[block] - 1
-        while i >= 0 and kind < 0:
+        for i in range(ranked.size[block] - 1, -1, -1):
             other = ranked.job[block, i]
-            i -= 1
             if not goes_after(s, other, job):
                 place = 0  # nor does any before it
                 break
             if not spared(s, other, now_s):
-                release(s, other, 1)
                 gone[n] = other
                 n += 1
-                kind = find(s, job, False)
         place -= 1
+    return first_to_go(s, gone[:n], now_s)
+
+
+@jit
+def make_way(s: State, job: int, now_s: float) -> int:
+    """Let running jobs behind a blocked one give way to it, no more than it needs.
+
+    One after another is taken until it fits. With `recheck` the last of these is put first and the
+    search made again, so often: what was taken before it may not have been needed.
+
+    Return the kind of node it can now start on, -1 if all of them would not suffice: then they run
+    on, unless they give way in vain. What is found lies in `s.pick`.
+
+    Source: Slurm 22.05, preempt.c and select/cons_tres/job_test.c, reorder_count.
+    """
+    gone, n, kind = able_to_go(s, job, now_s), 0, -1
+    while n < gone.size and kind < 0:
+        release(s, gone[n], 1)
+        n += 1
+        kind = find(s, job, False)
+    again = s.gives.recheck if kind >= 0 else 0
+    while again > 0 and n > 1:
+        again -= 1
+        for k in range(n - 1, -1, -1):
+            release(s, gone[k], -1)
+        last = gone[n - 1]
+        for k in range(n - 1, 0, -1):
+            gone[k] = gone[k - 1]
+        gone[0] = last
+        n, kind = 0, -1
+        while kind < 0:
+            release(s, gone[n], 1)
+            n += 1
+            kind = find(s, job, False)
     for k in range(n - 1, -1, -1):
         release(s, gone[k], -1)
     for k in range(n):
@@ -181,6 +193,8 @@ def rebuild(s: State, now_s: float) -> None:
     for k in range(v):
         release(s, victims[k], 1)
     for k in range(n):
+        if bound(s):
+            bar_now(s, chosen[k], now_s)
         kind = find(s, chosen[k], False)
         if kind >= 0:
             remove(s.queue, s.jobs.key, chosen[k])

@@ -6,11 +6,11 @@ import numpy as np
 
 from sim.kernel.jit import entry, jit
 from sim.kernel.order import insert, remove
-from sim.kernel.preempt import evict
 from sim.kernel.quota import before, charge, discharge, hold, let_go, take_first, use, wait
 from sim.kernel.quota_fair import fair, fairest
 from sim.kernel.quota_level import fits, level, needed, owed
 from sim.kernel.quota_reclaim import classic
+from sim.kernel.victims import evict
 from sim.state.arrays import B1, I8
 from sim.state.columns import PLENTY
 from sim.state.handle import State

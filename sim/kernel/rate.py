@@ -6,19 +6,11 @@ import numpy as np
 
 from sim.kernel.agenda import book
 from sim.kernel.jit import entry, jit
+from sim.kernel.limits import cut, round_after
 from sim.state.handle import State
 from sim.state.words import JobState
 
 RUNNING = int(JobState.RUNNING)
-
-
-@jit
-def round_after(round_s: float, at_s: float) -> float:
-    """Return the first end of a round at or after an instant: always k x round_s, rounded alike."""
-    k = np.floor(at_s / round_s + 0.5)
-    if k * round_s < at_s:
-        k += 1.0
-    return float(k * round_s)
 
 
 @jit
@@ -41,9 +33,13 @@ def settle(s: State, job: int, now_s: float) -> None:
 @jit
 def book_end(s: State, job: int, now_s: float) -> None:
     """Book the end of a job's work as it goes on now; in rounds, its GPUs are held until one."""
-    ends_s = now_s + s.jobs.left_s[job] / s.jobs.rate[job]
+    rate = s.jobs.rate[job]
+    ends_s = now_s + s.jobs.left_s[job] / rate if rate > 0.0 else np.inf
+    if s.limits.kills:
+        ends_s = cut(s, job, ends_s)
     held = s.gives.round_s > 0.0 and s.gives.hold
-    book(s, job, round_after(s.gives.round_s, ends_s) if held else ends_s)
+    if ends_s < np.inf:
+        book(s, job, round_after(s.gives.round_s, ends_s) if held else ends_s)
 
 
 @entry
@@ -55,8 +51,7 @@ def set_rate(s: State, job: int, rate: float, now_s: float) -> None:
     settle(s, job, now_s)
     s.jobs.rate[job] = rate
     s.jobs.epoch[job] += 1
-    if rate > 0.0:
-        book_end(s, job, now_s)
+    book_end(s, job, now_s)
 
 
 @entry

@@ -11,6 +11,7 @@ from sim.kernel.dispatch import idle
 from sim.kernel.gather import gather, give_back, lend, room_on, told_size
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import better, send_back, start, take
+from sim.kernel.limits import cut
 from sim.kernel.order import drop, insert, remove
 from sim.kernel.rate import pace, settle
 from sim.kernel.rows import close_row, open_row
@@ -239,7 +240,8 @@ def repace(s: State, rows: np.ndarray, speed: np.ndarray, cost_s: float, now_s: 
         jobs.expect_s[job] = now_s + cost_s + (jobs.expect_s[job] - now_s) * old / new
         insert(s.running, jobs.expect_s, job)
         jobs.epoch[job] += 1
-        book(s, job, now_s + jobs.left_s[job] / new)
+        ends_s = now_s + jobs.left_s[job] / new
+        book(s, job, cut(s, job, ends_s) if s.limits.kills else ends_s)
 
 
 @entry

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 SHOWN_TENANTS = 12
 WIDTHS = (figures.WIDE, figures.NARROW)
 LONG = 600
-LEFT = {"waiting": "waiting", "running": "running", "unborn": "not yet submitted"}
+LEFT = {"waiting": "waiting", "running": "running", "unborn": "not yet eligible"}
 OPEN = {"submitted", "unfit", *LEFT}
 FINE = {"completed", *OPEN}
 

@@ -15,8 +15,12 @@ from sim.results import store
 from sim.results.metrics import summary
 from sim.units import human_s
 
-LEFT = {"running": "still running", "waiting": "still waiting", "unborn": "not yet submitted"}
-ENDED = {"unfit": "can never fit", "timeout": "ended at their walltime"}
+LEFT = {"running": "still running", "waiting": "still waiting", "unborn": "not yet eligible"}
+ENDED = {
+    "unfit": "can never fit",
+    "timeout": "ended at their walltime",
+    "never": "waiting for what can no more come",
+}
 
 
 @dataclass(frozen=True)

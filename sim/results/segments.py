@@ -80,10 +80,13 @@ def waits(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
     """Return when jobs waited, each counting 1, and the job of each.
 
     From being eligible to the first start, or to giving up, or to the end of the run; and again
-    after each restart. Jobs that can never fit do not wait.
+    after each restart. Jobs that can never fit do not wait, nor do those that wait for other jobs,
+    for a place in their array, or for the delay after an eviction.
     """
     jobs = state.jobs
     came = (jobs.state != JobState.UNFIT) & (jobs.enter_s <= end_s)
+    if state.waits.need.size:
+        came &= state.waits.need <= 0  # the others never became eligible
     until = np.where(np.isnan(jobs.start_s), jobs.end_s, jobs.start_s)
     until = np.where(np.isnan(until), end_s, until)
     rows = np.flatnonzero(came & (until > jobs.enter_s))
@@ -97,6 +100,7 @@ def waits(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
         next_s[:-1][same] = run.begin_s[again][1:][same]
         last = np.append(~same, True)
         keep = ~last | (jobs.state[job] == JobState.WAITING)
+        left = np.minimum(left + state.gives.requeue_s, next_s)  # not eligible before
         begin.append(left[keep])
         end.append(next_s[keep])
         who.append(job[keep])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,6 +49,25 @@ class Yield(NamedTuple):
     turns: bool = False
     hold: bool = True  # a job that ends within a round keeps its GPUs until the round is over
     deals: bool = False  # each round the queue policy deals kinds of node anew
+    requeue_s: float = 0.0  # from leaving its nodes to being eligible again, failures too
+    cancels: bool = False  # who gives way is ended
+    suspends: bool = False  # who gives way goes on where it was, once there is room
+    # who gives way first: least sum of these times what they name; ties from the end of the order
+    youngest: float = 0.0  # - start of its run
+    least_lost: float = 0.0  # GPU-seconds of work that its eviction would lose
+    smallest: float = 0.0  # its GPUs
+    lowest: float = 0.0  # its priority
+    recheck: int = 0  # times the last who gave way is put first and the rest asked again
+
+
+class Limits(NamedTuple):
+    """What happens at a job's walltime, and to jobs that wait for what can no more come."""
+
+    kills: bool = False
+    over_s: float = 0.0  # so long beyond its walltime it is left alone
+    poll_s: float = 0.0  # limits are looked at only at multiples of this
+    wait_s: float = 0.0  # from being told to end to its end
+    invalid: bool = False  # who waits for what can no more come is cancelled
 
 
 class Taste(NamedTuple):
@@ -103,3 +122,6 @@ class Answers(NamedTuple):
     notes: int = 0  # numbers a job that a policy which deals kinds remembers
     quota: tuple[Quota, Caps] | None = None
     share: Share = ALONE
+    limits: Limits = Limits()
+    waits: Any = None  # state.waits.Edges; None where nobody waits for another job
+    windows: int = 0  # times in which nodes are set aside

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.errors import ScenarioError
 from sim.state.answers import Answers, Taste
 from sim.state.arrays import F8
+from sim.state.calendar import calendar_of
 from sim.state.columns import (
     APART,
     BLOCK,
@@ -19,12 +19,12 @@ from sim.state.columns import (
     PLAN,
     PLANNED,
     PLENTY,
+    RELEASE,
     SHADOW,
     SHADOW_KIND,
     SPARE,
     TURN,
     WHOLE,
-    WORD,
     Agenda,
     Elastic,
     Events,
@@ -38,6 +38,7 @@ from sim.state.columns import (
     Scratch,
 )
 from sim.state.devices import cache_of, devices_of
+from sim.state.due import due_of, held
 from sim.state.elastic import at_least, elastic_of
 from sim.state.fits import fits_never
 from sim.state.handle import State
@@ -47,6 +48,7 @@ from sim.state.mig import cuts, no_slices
 from sim.state.quota import no_caps, no_quota
 from sim.state.slices import Moving, Sharing, Slices, Spans
 from sim.state.spans import anywhere
+from sim.state.waits import Waits, waits_of
 from sim.state.words import Cause, JobState
 
 
@@ -116,75 +118,6 @@ def nodes_of(inventory: Inventory) -> tuple[Nodes, np.ndarray]:
     return nodes, column(range(len(pools)), np.int64)
 
 
-def speeds(
-    texts: Sequence[str], inventory: Inventory, allowed: np.ndarray | None = None
-) -> tuple[F8, np.ndarray]:
-    """Return (classes, kinds) speeds and the kinds fastest first, for each distinct `gpu_types`.
-
-    `allowed` (classes, kinds), where given, says on which kinds a class may run besides.
-
-    "" is any type at speed 1; "a|b:0.5" is a at 1 or b at 0.5. Ties go to the kind listed first.
-    """
-    kinds = inventory.kinds
-    speed = np.zeros((len(texts), len(kinds)))
-    faults = []
-    for i, text in enumerate(texts):
-        if not text.strip():
-            speed[i] = 1.0
-            continue
-        for part in text.split("|"):
-            name, _, number = part.partition(":")
-            try:
-                factor = float(number) if number else 1.0
-            except ValueError:
-                factor = -1.0
-            if not (0.0 < factor < np.inf) or not name.strip():
-                faults.append(f"gpu_types: is {text!r}; must read like 'h100' or 'h100:1|a100:0.5'")
-            for k, (gpu, _) in enumerate(kinds):
-                if gpu == name.strip():
-                    speed[i, k] = factor
-    if faults:
-        raise ScenarioError(sorted(set(faults)))
-    if allowed is not None:
-        speed[~allowed] = 0.0
-    return speed, fastest_first(speed)
-
-
-def fastest_first(speed: F8) -> np.ndarray:
-    """Return the kinds of each class, fastest first, (classes, kinds)."""
-    return np.argsort(-speed, axis=1, kind="stable").astype(np.int64)
-
-
-def kinds_of(inventory: Inventory, nodes: Nodes, speed: F8, order: np.ndarray) -> Kinds:
-    """Return the kinds with every node in the level of its free GPUs."""
-    size = np.array([gpus for _, gpus in inventory.kinds], np.int64)
-    words = (len(nodes.kind) + WORD - 1) // WORD
-    count = np.zeros((len(size), int(size.max()) + 1), np.int64)
-    level = np.zeros((*count.shape, words), np.int64)
-    np.add.at(count, (nodes.kind, nodes.free), 1)
-    word, bit = nodes.rank // WORD, np.int64(1) << (nodes.rank % WORD).astype(np.int64)
-    np.bitwise_or.at(level, (nodes.kind, nodes.free, word), bit)
-    some = np.zeros((*count.shape, (words + WORD - 1) // WORD), np.int64)
-    bit = np.int64(1) << (word % WORD).astype(np.int64)
-    np.bitwise_or.at(some, (nodes.kind, nodes.free, word // WORD), bit)
-    free = np.bincount(nodes.kind, nodes.free, len(size)).astype(np.int64)
-    return Kinds(
-        size, free, count, level, some, speed, order,
-        np.full(len(size), PLENTY, np.int64), np.zeros(len(size), np.int64),
-    )  # fmt: skip
-
-
-def dealt(kinds: Kinds) -> Kinds:
-    """Return the kinds with the speeds of each class on any kind, on each alone, and on none.
-
-    Rows of class c are c x (kinds + 2) and those that follow.
-    """
-    classes, many = kinds.speed.shape
-    masks = np.vstack([np.ones(many), np.eye(many), np.zeros(many)])
-    speed = (kinds.speed[:, None, :] * masks).reshape(classes * (many + 2), many)
-    return kinds._replace(speed=speed, order=fastest_first(speed))
-
-
 def ranked(nodes: Nodes, node_key: F8) -> Nodes:
     """Return the nodes in placement's own order: least key first, ties to the lower number."""
     by_rank = np.argsort(node_key, kind="stable").astype(np.int64)
@@ -207,10 +140,14 @@ def whole(rule: Any) -> Any:
     return type(rule)(*(type(plain[name])(getattr(rule, name)) for name in rule._fields))
 
 
-def events_of(jobs: Jobs) -> Events:
-    """Return what jobs will do by themselves, in order; jobs that can never fit do nothing."""
+def events_of(jobs: Jobs, waits: Waits) -> Events:
+    """Return what jobs will do by themselves, in order; jobs that can never fit do nothing.
+
+    Those that wait for others, or for a place in their array, are let in by `kernel.release`.
+    """
     alive = np.flatnonzero(jobs.state == JobState.UNBORN)
-    arrive = alive[np.argsort(jobs.enter_s[alive], kind="stable")]
+    comes = alive[~held(waits)[alive]] if waits.need.size else alive
+    arrive = comes[np.argsort(jobs.enter_s[comes], kind="stable")]
     quits = alive[np.isfinite(jobs.cancel_s[alive])]
     cancel = quits[np.argsort(jobs.cancel_s[quits], kind="stable")]
     return Events(arrive.astype(np.int64), cancel.astype(np.int64))
@@ -247,7 +184,7 @@ class Asks(NamedTuple):
 
 def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Asks) -> State:
     """Return a State at time 0: nodes empty, jobs unborn, those that can never fit set aside."""
-    rule, taste, gives, score, half_life_s, slows, notes, quota, share = answers
+    rule, taste, gives, score, half_life_s, slows, notes, quota, share = answers[:9]
     elastic = elastic_of(jobs) if asks.elastic is None else asks.elastic
     slices, spans = asks.slices or no_slices(), asks.spans or anywhere()
     least = at_least(jobs, elastic)
@@ -272,10 +209,16 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
         or gives.most_moved > 0
         or elastic.told.size > 0
         or quota is not None
+        or answers.windows > 0
     )
+    waits = waits_of(answers.waits, n, min(n, slots) if gives.suspends else 0)
+    due = due_of(jobs, waits, gives.requeue_s > 0.0)
+    calendar = calendar_of(answers.windows, m, int(jobs.tenant.max(initial=0)) + 1)
     times = np.zeros(8)
     times[PLANNED] = -np.inf
-    times[[SHADOW, PLAN, TURN]] = np.inf
+    times[[SHADOW, PLAN, TURN, RELEASE]] = np.inf
+    if waits.need.size:
+        times[RELEASE] = 0.0
     heap = min(n, slots) * 2 + 64
     agenda = Agenda(
         np.empty(heap), np.empty(heap, np.int64), np.empty(heap, np.int64), np.zeros(1, np.int64)
@@ -284,10 +227,11 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
     ledger = ledger_of(int(rows.sum()) + 2 * slots + 2 * m, devices.on, slices.taken.shape[1])
     return State(
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
-        ledger, events_of(jobs), whole(rule), whole(gives), taste, devices, score,
+        ledger, events_of(jobs, waits), whole(rule), whole(gives), taste, devices, score,
         cache_of(jobs, nodes, score, devices), usage_of(jobs, half_life_s),
         Paces(np.ones((len(Cause) if slows else 0, n))), elastic,
         notes_of(n, len(kinds.size), notes), *(quota or (no_quota(), no_caps())),
         slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
+        whole(answers.limits), waits, due, calendar,
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sim.state.answers import Rule, Score, Taste, Yield
+from sim.state.answers import Limits, Rule, Score, Taste, Yield
 from sim.state.arrays import B1, F8, I1, I2, I4, I8
+from sim.state.calendar import Calendar
 from sim.state.quota import Caps, Quota
 from sim.state.slices import Moving, Sharing, Slices, Spans
+from sim.state.waits import Waits
 
 BLOCK = 256
 """Rows a block of an `Order`: large enough to be searched rarely, small enough to be shifted."""
@@ -48,6 +50,7 @@ class Jobs(NamedTuple):
     start_s: F8  # first start; nan is never
     end_s: F8
     expect_s: F8  # end by walltime: what a reservation may count on
+    limit_s: F8  # when its present run is told to end; meant only where walltimes kill
     turn_s: F8  # when, if it runs on, its place in the order changes by itself
     epoch: I8  # counts reschedulings; an event of an older epoch is stale
     row0: I8  # its open rows of the ledger: row0 .. row0 + rows
@@ -210,7 +213,7 @@ class Face(NamedTuple):
     n: I8
 
 
-NOW, PLAN, SHADOW, PLANNED, TURN = 0, 1, 2, 3, 4
+NOW, PLAN, SHADOW, PLANNED, TURN, RELEASE = 0, 1, 2, 3, 4, 5
 (
     ARRIVED,  # jobs that have come, of `events.arrive`
     CANCELS,  # of `events.cancel`
@@ -259,6 +262,10 @@ TABLES: dict[str, Any] = {
     "sharing": Sharing,
     "spans": Spans,
     "moving": Moving,
+    "limits": Limits,
+    "waits": Waits,
+    "due": Agenda,
+    "calendar": Calendar,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,

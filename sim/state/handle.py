@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from sim.state.answers import Rule, Score, Taste, Yield
+from sim.state.answers import Limits, Rule, Score, Taste, Yield
 from sim.state.cache import folder
+from sim.state.calendar import Calendar
 from sim.state.columns import (
     TABLES,
     Agenda,
@@ -30,6 +31,7 @@ from sim.state.columns import (
 )
 from sim.state.quota import Caps, Quota
 from sim.state.slices import Moving, Sharing, Slices, Spans
+from sim.state.waits import Waits
 
 os.environ.setdefault("NUMBA_OPT", "2")  # a fifth off the first compile; runs are as fast
 os.environ.setdefault("NUMBA_LOOP_VECTORIZE", "0")
@@ -91,6 +93,10 @@ class State:
     sharing: Sharing
     spans: Spans
     moving: Moving
+    limits: Limits
+    waits: Waits
+    due: Agenda
+    calendar: Calendar
     pick: Scratch
     kept: Scratch
     ahead: Scratch

@@ -87,6 +87,7 @@ def jobs_of(
         start_s=nan(),
         end_s=nan(),
         expect_s=nan(),
+        limit_s=np.empty(n),
         turn_s=np.full(n, np.inf),
         epoch=zeros(),
         row0=zeros(np.int64),

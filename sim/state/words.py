@@ -30,6 +30,8 @@ class JobState(IntEnum):
     """Ran out of memory in the trace."""
     UNFIT = 10
     """Can never fit this cluster: reported, not waited for."""
+    NEVER = 11
+    """Waits for what can no more come, such as the success of a job that failed: reported."""
 
 
 class Term(IntEnum):
@@ -68,6 +70,19 @@ class Cause(IntEnum):
     """Its slowest node."""
 
 
+class After(IntEnum):
+    """What a job may wait for of another."""
+
+    START = 0
+    """That it has started, or was cancelled before."""
+    ANY = 1
+    """That it has ended."""
+    OK = 2
+    """That it has completed."""
+    NOT_OK = 3
+    """That it has ended, but not completed."""
+
+
 class Ended(IntEnum):
     """Why a row of the ledger ended."""
 
@@ -85,3 +100,5 @@ class Ended(IntEnum):
     """The run stopped here."""
     RESIZED = 6
     """The job went on with more GPUs or fewer."""
+    SUSPENDED = 7
+    """The job was suspended; it goes on where it was."""

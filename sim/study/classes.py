@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from sim import table
 from sim.errors import ScenarioError
-from sim.state import Inventory, build
+from sim.state import Inventory
 from sim.state.arrays import B1, F8, I8
 from sim.state.columns import Jobs, Kinds, Nodes
 from sim.state.fits import too_wide
+from sim.state.kinds import speeds
 from sim.state.mig import has_profile, layouts_of, milli_of, slices_of
 from sim.state.slices import Slices, Spans
 from sim.state.spans import spans_of
@@ -62,7 +63,7 @@ def classes_of(jobs: pa.Table, inventory: Inventory, spares: bool) -> Classes:
     except ScenarioError as error:
         faults += error.issues
     try:
-        speed, order = build.speeds(texts, inventory, allowed_of(profiles, inventory))
+        speed, order = speeds(texts, inventory, allowed_of(profiles, inventory))
     except ScenarioError as error:
         faults += error.issues
     if faults:

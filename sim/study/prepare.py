@@ -22,10 +22,12 @@ from sim.state.columns import Jobs, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
+from sim.state.kinds import dealt, fastest_first, kinds_of
 from sim.state.quota import Caps, Quota
 from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of
 from sim.study.classes import Classes, classes_of, narrowed
 from sim.study.scenario import Scenario
+from sim.workload.after import edges_of
 
 
 class Shares(NamedTuple):
@@ -74,7 +76,7 @@ def shares_of(
     user = table.codes(jobs, "user" if "user" in jobs.column_names else "tenant")[0]
     tenant, tenants = table.codes(jobs, "tenant")
     quota = quota_of(tree, queue_of(tree, tenants)[tenant], columns, masked, plain, user)
-    return Shares(tree, quota, speed, build.fastest_first(speed))
+    return Shares(tree, quota, speed, fastest_first(speed))
 
 
 def scored(placement: AbstractPlacement, asked: Asked, nodes: Nodes, inventory: Inventory) -> Score:
@@ -100,7 +102,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
     columns = jobs_of(numbers, classes.klass, tenant, draw)
     tree, quota, speed, order = shares_of(scenario, inventory, jobs, columns, classes)
-    kinds = build.kinds_of(inventory, nodes, speed, order)
+    kinds = kinds_of(inventory, nodes, speed, order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs)
     spans = narrowed(jobs, columns, kinds, nodes, inventory, taste.scatter, classes)
     notes = scenario.queue.remembers(many)
@@ -109,7 +111,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
             raise ScenarioError(
                 ["queue: deals kinds of node, and jobs ask for mig_profile: choose another queue"]
             )
-        kinds = build.dealt(kinds)
+        kinds = dealt(kinds)
         columns.klass[:] *= many + 2
     asked = Asked(columns, classes.texts, streams.stream("placement", 1))
     score = scored(scenario.placement, asked, nodes, inventory)
@@ -119,7 +121,8 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         unable(tree, quota[0], columns, kinds, nodes, taste.scatter)
     answers = Answers(
         scenario.backfill.rule(), taste, gives, score, scenario.queue.half_life_s, sized, notes,
-        quota, share,
+        quota, share, scenario.limits.rule(), edges_of(jobs),
+        sum(process.windows for process in scenario.processes),
     )  # fmt: skip
     elastic = elastic_of(columns, numbers) if sized else None
     asks = Asks(elastic, classes.slices, spans)

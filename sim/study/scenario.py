@@ -10,6 +10,7 @@ from sim.engine import AbstractProcess
 from sim.errors import ScenarioError
 from sim.policies.backfill import AbstractBackfill, Easy
 from sim.policies.elastic import AbstractElastic, NoElastic
+from sim.policies.limits import AbstractLimits, Walltime
 from sim.policies.placement import AbstractPlacement, Pack
 from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
@@ -106,6 +107,7 @@ class Scenario:
     elastic: AbstractElastic = field(default_factory=NoElastic)
     quota: AbstractQuota = field(default_factory=NoQuota)
     sharing: AbstractSharing = field(default_factory=NoInterference)
+    limits: AbstractLimits = field(default_factory=Walltime)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
@@ -160,6 +162,7 @@ class Scenario:
             ("elastic", AbstractElastic),
             ("quota", AbstractQuota),
             ("sharing", AbstractSharing),
+            ("limits", AbstractLimits),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):

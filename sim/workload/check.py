@@ -13,36 +13,13 @@ from numpy.typing import NDArray
 from sim.errors import TraceError
 from sim.state.spans import SPANS
 from sim.table import JOB_REQUEST, OUTCOMES, TRACE
+from sim.workload.after import MUST, wrong
+from sim.workload.bounds import BOUNDS
 from sim.workload.raw import Bool, Fault, Raw, error
 
 F8 = NDArray[np.float64]
 OnError = Literal["stop", "skip"]
 
-LATEST_S = 1e11  # some 3,000 years after 1970; above, it is milliseconds taken for seconds
-LONGEST_S = 1e10  # some 300 years
-MOST = 1e7
-MOST_JOBS = 200_000_000
-# column: least, most, whole
-BOUNDS: dict[str, tuple[float, float, bool]] = {
-    "submit_s": (0.0, LATEST_S, False),
-    "gpus": (0, MOST, True),
-    "work_s": (0.0, LONGEST_S, False),
-    "walltime_s": (0.0, LONGEST_S, False),
-    "nodes": (1, MOST, True),
-    "gpus_per_node": (0, MOST, True),
-    "gpu_milli": (1, 1000, True),
-    "cpus": (0.0, 1e9, False),
-    "mem_bytes": (0.0, 2.0**60, False),
-    "priority": (-1e300, 1e300, False),
-    "eligible_s": (0.0, LATEST_S, False),
-    "deadline_s": (0.0, LATEST_S, False),
-    "min_gpus": (0, MOST, True),
-    "max_gpus": (0, MOST, True),
-    "parallel_share": (0.0, 1.0, False),
-    "cancel_s": (0.0, LATEST_S, False),
-    "recorded_start_s": (-LATEST_S, LATEST_S, False),
-    "recorded_end_s": (-LATEST_S, LATEST_S, False),
-}
 # the recorded instants are shifted with the others, so they must be numbers too
 _CHECKED = (*JOB_REQUEST, *(column for column in TRACE if column.name in BOUNDS))
 _DTYPE = {column.name: column.dtype for column in _CHECKED}
@@ -106,7 +83,7 @@ class Checker:
             self.blame(empty, name, "must be a name")
         else:
             given = pc.if_else(pc.equal(given, ""), pa.scalar(None, pa.string()), given)
-        if name in ("state", "gpu_types", "mig_profile", "span"):
+        if name in ("state", "gpu_types", "mig_profile", "span", "after"):
             given = self.words(name, given)
         self.columns[name] = given
 
@@ -301,6 +278,8 @@ def _word_fault(name: str, word: str | None) -> str:
         return "" if word in SPANS else f"must be one of {', '.join(SPANS)}"
     if name == "state":
         return "" if word in ("", *OUTCOMES) else f"must be one of {', '.join(OUTCOMES)}"
+    if name == "after":
+        return MUST if wrong(word) else ""
     parts = word.split("|")
     types = [part.split(":")[0] for part in parts]
     fits = all(_TYPE.fullmatch(part) for part in parts) and len(set(types)) == len(types)

@@ -17,7 +17,7 @@ from sim.table import JOB_REQUEST, from_numpy
 from sim.workload import rules, throughput
 from sim.workload.arrivals import AbstractArrivals, Poisson
 from sim.workload.base import AbstractWorkload, Request
-from sim.workload.check import LONGEST_S, MOST_JOBS
+from sim.workload.bounds import LONGEST_S, MOST_JOBS
 from sim.workload.durations import AbstractDuration, Empirical, LogNormal
 from sim.workload.factors import AbstractFactor, Uniform
 from sim.workload.order import finished

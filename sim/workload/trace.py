@@ -13,6 +13,7 @@ from sim.errors import RackplanError, ScenarioError, TraceError
 from sim.files import find, sha256
 from sim.rng import Streams
 from sim.workload import rules, throughput
+from sim.workload.after import mended
 from sim.workload.base import AbstractWorkload, Request
 from sim.workload.check import OnError, checked
 from sim.workload.order import finished, from_zero, sorted_jobs
@@ -96,8 +97,9 @@ class Trace(AbstractWorkload):
         for i, transform in enumerate(self.transforms):
             jobs = sorted_jobs(transform.apply(jobs, streams.stream("transform", i), gpus))
         jobs = throughput.resolved(jobs, self.throughput)
+        jobs, dropped = mended(jobs) if self.transforms else (jobs, [])
         aside = rejected(str(self.path), [*faults, *raw.left_out])
-        notes = [*raw.notes, *([f"rows set aside: {aside.num_rows}"] if aside else [])]
+        notes = [*raw.notes, *dropped, *([f"rows set aside: {aside.num_rows}"] if aside else [])]
         return Request(
             finished(jobs, origin_s), aside, tuple(notes),
             {str(self.path): sha256(path)} | throughput.read_from(self.throughput),

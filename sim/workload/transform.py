@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sim.errors import ScenarioError
 from sim.table import to_numpy
 from sim.workload import rules
-from sim.workload.check import MOST_JOBS
+from sim.workload.after import copied
+from sim.workload.bounds import MOST_JOBS
 from sim.workload.order import INSTANTS, shifted
 
 F8 = NDArray[np.float64]
@@ -221,6 +222,7 @@ class BlockResample(AbstractTransform):
                 table = table.set_column(table.column_names.index(name), name, later)
         suffix = pa.array(place).cast(pa.string())
         ids = pc.binary_join_element_wise(table.column("job_id"), suffix, "~")
+        table = copied(table, place)
         return table.set_column(table.column_names.index("job_id"), "job_id", ids)
 
     def issues(self, path: str) -> list[str]:

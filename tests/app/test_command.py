@@ -140,7 +140,7 @@ def test_all_faults_are_told_beside_a_word_that_cannot_be_read(rackplan):
 def test_a_run_that_stops_at_its_horizon_says_what_was_left(rackplan):
     done = rackplan("report=false", "horizon_s=1h")
     assert "complete, up to the horizon" in done.stdout
-    assert re.search(r"the others +\d+ still running, 9,\d+ not yet submitted", done.stdout)
+    assert re.search(r"the others +\d+ still running, 9,\d+ not yet eligible", done.stdout)
 
 
 def test_a_policy_that_errs_is_named_by_its_class(rackplan, tmp_path):

@@ -63,6 +63,41 @@ def test_quantities_are_read_by_the_unit_in_the_knobs_name(tmp_path):
     assert question.processes[0].mtbf_s == 3.6e6
 
 
+def test_time_rules_are_read_and_their_faults_told():
+    made = config(
+        limits={"_target_": "sim.policies.limits.Walltime", "kill_at_walltime": True,
+                "poll_s": "30 s"},
+        reservations={"_target_": "sim.engine.Reservations",
+                      "entries": [{"nodes": 2, "start_s": "1 d", "duration_s": "2 h"}]},
+    )  # fmt: skip
+    found = scenario(made, [])
+    assert found.limits.rule().poll_s == 30.0
+    assert found.processes[-1].entries[0]["start_s"] == 86400.0
+    made["limits"] |= {"kill_wait_s": -1, "poll": 3}
+    made["reservations"]["entries"] = [{"nodes": 0, "start_s": 0, "tenants": "a", "node": 1}]
+    made["preemption"] = {"_target_": "sim.policies.preemption.Tail", "mode": "kill",
+                          "victims": "oldest", "requeue_delay_s": -1, "recheck": -2}  # fmt: skip
+    with pytest.raises(ScenarioError) as caught:
+        scenario(made, [])
+    told = caught.value.issues
+    for path, right in (
+        ("limits.kill_wait_s", "a time >= 0"),
+        ("limits.poll", "did you mean 'poll_s'?"),
+        ("preemption.mode", "one of requeue, cancel, suspend"),
+        ("preemption.victims", "one of tail, youngest, least_lost"),
+        ("preemption.requeue_delay_s", "a time >= 0"),
+        ("preemption.recheck", "a whole number >= 0"),
+        ("reservations.entries[0].nodes", "a whole number >= 1"),
+        ("reservations.entries[0].duration_s", "a time > 0 s"),
+        ("reservations.entries[0].tenants", "a list of names"),
+        ("reservations.entries[0].node", "valid are nodes, start_s"),
+    ):
+        lines = [line for line in told if line.startswith(f"{path}: ")]
+        assert len(lines) == 1, (path, told)
+        assert right in lines[0], lines
+    assert len(told) == 10, told
+
+
 def test_quantities_in_lists_of_mappings():
     pools = [{"name": "a", "nodes": 1, "gpus_per_node": 8, "mem_bytes": "1 TiB"}]
     made = scenario(config(cluster={"_target_": "sim.state.Pools", "pools": pools}), [])

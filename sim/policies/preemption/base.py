@@ -18,16 +18,20 @@ class AbstractPreemption(abc.ABC):
         """Return the rule; wrong knobs raise ScenarioError."""
 
 
-def refuse_wrong(rule: Any) -> None:
-    """Raise ScenarioError with every time that is below 0."""
-    found = [
+def wrong(rule: Any) -> list[str]:
+    """Return a fault for every time that is below 0."""
+    return [
         f"preemption.{knob.name}: is {getattr(rule, knob.name)!r}; must be a time >= 0, such as "
         "'30 s'"
         for knob in fields(rule)
         if knob.name.endswith("_s") and not getattr(rule, knob.name) >= 0.0
     ]
-    if found:
+
+
+def refuse_wrong(rule: Any) -> None:
+    """Raise ScenarioError with every time that is below 0."""
+    if found := wrong(rule):
         raise ScenarioError(found)
 
 
-__all__ = ["AbstractPreemption", "Yield", "refuse_wrong"]
+__all__ = ["AbstractPreemption", "Yield", "refuse_wrong", "wrong"]

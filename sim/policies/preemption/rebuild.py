@@ -26,6 +26,7 @@ class Rebuild(AbstractPreemption):
     cost_s: float = 0.0
     round_s: float = 0.0
     hold: bool = True
+    requeue_delay_s: float = 0.0
 
     def rule(self) -> Yield:
         """Return a rule by which the running set is made anew."""
@@ -33,4 +34,5 @@ class Rebuild(AbstractPreemption):
         return Yield(
             rebuild=True, min_run_s=self.min_run_s, checkpoint_s=self.checkpoint_s,
             cost_s=self.cost_s, round_s=self.round_s, hold=self.hold,
+            requeue_s=self.requeue_delay_s,
         )  # fmt: skip

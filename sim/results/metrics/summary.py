@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from sim import table
 from sim.results.metrics.elastic import elastic
+from sim.results.metrics.evictions import evictions
 from sim.results.metrics.jobs import F8, SIZES, Number, bounded_slowdown, jain, spread
 from sim.results.metrics.quota import quotas
 
@@ -155,6 +156,7 @@ def summary(result: Result) -> dict[str, Any]:
         **{name: everyone[name] for name in (*MEASURES, "waited_for")},
         **cluster(result, columns),
         **({} if resized is None else {"elastic": resized}),
+        "evictions": evictions(result),
         "jain_tenants": jain(slow),
         "worst_tenant_slowdown": float(slow.max()) if slow.size else None,
         "by_size": sizes,

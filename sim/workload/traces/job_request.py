@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.workload.check import BOUNDS
+from sim.workload.bounds import BOUNDS
 from sim.workload.raw import Raw
 from sim.workload.traces.base import Reading
 from sim.workload.traces.table import read_csv, read_parquet
