@@ -22,7 +22,7 @@ TEXTS = sorted(
     and p.parent.name not in {"__pycache__", ".ipynb_checkpoints"}
 ) + [p for p in ROOT.glob("*") if p.suffix in {".md", ".toml"} or p.name == "Makefile"]
 
-NOT_OURS = {"host", "hosts", "server", "servers", "machine", "machines", "pod", "pods", "trial"}
+NOT_OURS = {"host", "hosts", "server", "servers", "machine", "machines", "trial"}
 NOT_OURS |= {"deployment", "snapshot", "task", "tasks"}
 FOREIGN = {  # where another's word must be said: a trace's own, rich's, Hydra's
     "workload/traces": NOT_OURS,

@@ -14,7 +14,7 @@ from sim.errors import TraceError
 from sim.state.spans import SPANS
 from sim.table import JOB_REQUEST, OUTCOMES, TRACE
 from sim.workload.after import MUST, wrong
-from sim.workload.bounds import BOUNDS
+from sim.workload.bounds import BOUNDS, LATEST_S
 from sim.workload.raw import Bool, Fault, Raw, error
 
 F8 = NDArray[np.float64]
