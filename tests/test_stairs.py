@@ -24,6 +24,7 @@ LIBRARIES = {
         "results",
         "study/simulate.py",
         "study/classes.py",
+        "study/prepare.py",
         "report/allocation.py",
     },
     "matplotlib": {"report"},
