@@ -27,6 +27,8 @@ NOT_OURS |= {"deployment", "snapshot", "task", "tasks"}
 FOREIGN = {  # where another's word must be said: a trace's own, rich's, Hydra's
     "workload/traces": NOT_OURS,
     "app": {"task", "tasks"},
+    "state/inventory": {"pod", "pods"},  # of racks
+    "state/spans": {"pod", "pods"},
 }
 PURE = {  # knobs and columns without a dimension
     *(

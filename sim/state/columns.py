@@ -271,3 +271,6 @@ TABLES: dict[str, Any] = {
     "ahead": Scratch,
     "face": Face,
 }
+
+FORKS = ("devices", "slices", "sharing", "spans", "moving")
+"""Tables that are `on` or not, by which kernels are compiled apart."""

@@ -12,6 +12,7 @@ from sim.state.answers import Limits, Rule, Score, Taste, Yield
 from sim.state.cache import folder
 from sim.state.calendar import Calendar
 from sim.state.columns import (
+    FORKS,
     TABLES,
     Agenda,
     Cache,
@@ -180,8 +181,8 @@ if COMPILED:
                     words.append(int(value))
                 columns.append((field, kind))
             layout.append(tuple(columns))
-        on = [name for name, table in zip(TABLES, tables, strict=True) if getattr(table, "on", 0)]
-        known = tuple(layout), frozenset(on)
+        every = dict(zip(TABLES, tables, strict=True))
+        known = tuple(layout), frozenset(name for name in FORKS if every[name].on)
         if known not in _types:
             _types[known] = StateType(*known)
         return _types[known], np.array(words, np.int64)

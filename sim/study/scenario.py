@@ -69,7 +69,7 @@ def beside_quota(scenario: Scenario) -> list[str]:
     found = []
     if tree is None:
         return []
-    if gives.tail or gives.rebuild or gives.round_s > 0.0:
+    if gives.tail or gives.rebuild or gives.most_moved > 0 or gives.round_s > 0.0:
         found.append(
             f"preemption: is {scenario.preemption!r} beside a quota, which takes back by itself; "
             "must be none or reclaim"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +10,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sim.errors import TraceError
-from sim.state.spans import SPANS
-from sim.table import JOB_REQUEST, OUTCOMES, TRACE
-from sim.workload.after import MUST, wrong
+from sim.table import JOB_REQUEST, TRACE
 from sim.workload.bounds import BOUNDS, LATEST_S
 from sim.workload.raw import Bool, Fault, Raw, error
+from sim.workload.words import word_fault
 
 F8 = NDArray[np.float64]
 OnError = Literal["stop", "skip"]
@@ -24,9 +22,6 @@ OnError = Literal["stop", "skip"]
 _CHECKED = (*JOB_REQUEST, *(column for column in TRACE if column.name in BOUNDS))
 _DTYPE = {column.name: column.dtype for column in _CHECKED}
 _REQUIRED = tuple(column.name for column in JOB_REQUEST if column.required)
-_TYPE = re.compile(r"[^|:,\s]+(?::(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?", re.ASCII)
-
-_MIG = re.compile(r"[1-9]g\.[1-9]\d*gb(\+me)?", re.ASCII)
 
 
 class Checker:
@@ -92,7 +87,7 @@ class Checker:
         if name == "state":
             given = pc.utf8_lower(pc.utf8_trim_whitespace(given))
         coded = given.combine_chunks().dictionary_encode()
-        reasons = [_word_fault(name, word) for word in coded.dictionary.to_pylist()]
+        reasons = [word_fault(name, word) for word in coded.dictionary.to_pylist()]
         for reason in sorted({r for r in reasons if r}):
             hit = pa.array([r == reason for r in reasons] or [False], pa.bool_())
             self.blame(_true(hit.take(coded.indices)), name, reason)
@@ -267,23 +262,3 @@ def _packed(given: Any, values: F8, known: Bool, dtype: str) -> Any:
     with np.errstate(invalid="ignore"):
         fits = known & (abs(values) < 2**31)
         return pa.array(np.where(fits, values, 0).astype(np.int32), mask=~fits)
-
-
-def _word_fault(name: str, word: str | None) -> str:
-    if word is None:
-        return ""
-    if name == "mig_profile":
-        return "" if _MIG.fullmatch(word) else "must be a MIG profile, as `1g.10gb`"
-    if name == "span":
-        return "" if word in SPANS else f"must be one of {', '.join(SPANS)}"
-    if name == "state":
-        return "" if word in ("", *OUTCOMES) else f"must be one of {', '.join(OUTCOMES)}"
-    if name == "after":
-        return MUST if wrong(word) else ""
-    parts = word.split("|")
-    types = [part.split(":")[0] for part in parts]
-    fits = all(_TYPE.fullmatch(part) for part in parts) and len(set(types)) == len(types)
-    speeds = [float(part.split(":")[1]) for part in parts if fits and ":" in part]
-    if fits and all(0 < speed <= 1e6 for speed in speeds):
-        return ""
-    return "must be types with speeds above 0, each type once, as in `h100:1.0|a100:0.5`"
