@@ -46,7 +46,16 @@ PURE = {  # knobs and columns without a dimension
     ),
     *("priorities", "tenants", "weekly", "weights", "work_factors"),
     *("exponent", "job_classes", "throughput"),
-    *("age", "fair_share", "gpus", "qos", "size"),  # weights of factors
+    *(
+        "age",
+        "fair_share",
+        "gpus",
+        "memory",
+        "partition",
+        "partitions",
+        "qos",
+        "size",
+    ),  # weights of factors
     *("fairness", "gamma", "held_factor", "noise", "parallel_share", "speeds"),
 }
 

@@ -63,7 +63,7 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory, end_s: flo
         "lost_s": jobs.lost_s,
         **causes(state, end_s)._asdict(),
     }
-    for name in ("job_id", "tenant", "user", "priority", "eligible_s", "deadline_s", "cpus",
+    for name in ("job_id", "tenant", "user", "priority", "nice", "eligible_s", "deadline_s", "cpus",
                  "mem_bytes", "gpu_milli", "min_gpus", "max_gpus", "parallel_share",
                  "mig_profile", "span"):  # fmt: skip
         if name in request.column_names:

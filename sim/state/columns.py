@@ -40,6 +40,8 @@ class Jobs(NamedTuple):
     priority: F8  # greater goes first
     deadline_s: F8
     tenant: I8
+    partition: I8
+    nice: F8  # points off its multifactor priority
     outcome: I1  # the JobState its work ends in
     draw: F8  # placement's number in [0, 1); -1 takes the first in order
     key: F8  # queue order, least first

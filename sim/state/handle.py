@@ -103,6 +103,7 @@ class State:
     ahead: Scratch
     face: Face
     tenant_names: tuple[str, ...] = ()  # for Python only
+    partition_names: tuple[str, ...] = ()
     kind_names: tuple[str, ...] = ()  # the GPU type of each kind of node
 
     def __init__(self, *tables: Any) -> None:
@@ -117,6 +118,7 @@ class State:
         """Return a State with some tables replaced (a longer ledger)."""
         made = State(*(tables.get(name, getattr(self, name)) for name in TABLES))
         made.tenant_names, made.kind_names = self.tenant_names, self.kind_names
+        made.partition_names = self.partition_names
         return made
 
 

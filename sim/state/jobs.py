@@ -39,12 +39,16 @@ def shape_of(gpus: np.ndarray, columns: Mapping[str, np.ndarray]) -> tuple[np.nd
 
 
 def jobs_of(
-    columns: Mapping[str, np.ndarray], klass: np.ndarray, tenant: np.ndarray, draw: F8
+    columns: Mapping[str, np.ndarray],
+    klass: np.ndarray,
+    tenant: np.ndarray,
+    partition: np.ndarray,
+    draw: F8,
 ) -> Jobs:
     """Return the jobs, none of them born yet.
 
     `columns` are those of `job_request` as numbers, nan where nothing is known; `klass` is the row
-    of the speed table, `tenant` a code, `outcome` a JobState.
+    of the speed table, `tenant` and `partition` codes, `outcome` a JobState.
     """
     n = len(columns["submit_s"])
     submit_s = np.ascontiguousarray(columns["submit_s"], np.float64)
@@ -77,6 +81,8 @@ def jobs_of(
         priority=filled(columns, "priority", 0.0),
         deadline_s=filled(columns, "deadline_s", np.inf),
         tenant=tenant.astype(np.int64),
+        partition=partition.astype(np.int64),
+        nice=filled(columns, "nice", 0.0),
         outcome=np.asarray(columns["outcome"]).astype(np.int8),
         draw=draw,
         key=zeros(np.float64),

@@ -99,8 +99,9 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     share = scenario.sharing.rule()
     classes, numbers = classes_of(jobs, inventory, share.spares), numbers_of(jobs)
     tenant, tenants = table.codes(jobs, "tenant")
+    partition, partitions = table.codes(jobs, "partition")
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
-    columns = jobs_of(numbers, classes.klass, tenant, draw)
+    columns = jobs_of(numbers, classes.klass, tenant, partition, draw)
     tree, quota, speed, order = shares_of(scenario, inventory, jobs, columns, classes)
     kinds = kinds_of(inventory, nodes, speed, order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs)
@@ -128,6 +129,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     asks = Asks(elastic, classes.slices, spans)
     made = build.assemble(columns, nodes, kinds, answers, asks)
     made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)
+    made.partition_names = tuple(partitions)
     everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
     if np.isnan(made.jobs.key).any():

@@ -18,6 +18,7 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "cpus": (0.0, 1e9, False),
     "mem_bytes": (0.0, 2.0**60, False),
     "priority": (-1e300, 1e300, False),
+    "nice": (-1e300, 1e300, False),
     "array_most": (1, MOST, True),
     "eligible_s": (0.0, LATEST_S, False),
     "deadline_s": (0.0, LATEST_S, False),

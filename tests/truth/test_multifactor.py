@@ -10,7 +10,7 @@ import pytest
 
 from sim.policies.queue import Multifactor
 from sim.policies.queue.fair_tree import OWN, fair_tree
-from tests.conftest import shared
+from tests.conftest import run, shared
 
 
 def sshare():
@@ -75,3 +75,23 @@ def test_the_priority_of_a_job_from_what_it_asks_for():
         assert int(1000 * waited_s / 3600) == 2
         points = policy.points(waited_s / 3600, 0.8, size, 16 / 32, 100 / 100)
         assert int(points) + 500 == 11252  # 500: the partition's
+
+
+def test_partition_and_nice_are_in_the_sum():
+    """Job 14 of the record: its partition has 10 of at most 20, so 500 of the weight of 1000.
+
+    The partitions' factors are those of fx/slurm.conf; nice as in `sbatch --nice=300`.
+    """
+    seen = {}
+
+    class Watch(Multifactor):
+        def key(self, jobs, now_s):
+            seen["key"] = super().key(jobs, now_s)
+            return seen["key"]
+
+    weights = {"age": 0, "fair_share": 0, "size": 0, "gpus": 0, "qos": 0, "partition": 1000}
+    run({
+        "submit_s": [0.0, 0.0, 0.0], "gpus": [1, 1, 1], "work_s": [1.0, 1.0, 1.0],
+        "partition": ["gpu", "urgent", None], "nice": [0.0, 300.0, -7.0],
+    }, queue=Watch(**weights, partitions={"gpu": 10, "urgent": 20}))  # fmt: skip
+    assert list(seen["key"]) == [-500.0, -1000.0 + 300.0, -7.0]

@@ -25,6 +25,7 @@ class Jobs:
         self._kinds, self._notes = state.kinds, state.notes
         self.round_s = state.gives.round_s
         self.tenant_names, self.kind_names = state.tenant_names, state.kind_names
+        self.partition_names = state.partition_names
         self.total_gpus = int(state.nodes.gpus.sum())
 
     def __getattr__(self, name: str) -> np.ndarray:
