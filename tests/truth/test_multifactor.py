@@ -92,6 +92,6 @@ def test_partition_and_nice_are_in_the_sum():
     weights = {"age": 0, "fair_share": 0, "size": 0, "gpus": 0, "qos": 0, "partition": 1000}
     run({
         "submit_s": [0.0, 0.0, 0.0], "gpus": [1, 1, 1], "work_s": [1.0, 1.0, 1.0],
-        "partition": ["gpu", "urgent", None], "nice": [0.0, 300.0, -7.0],
-    }, queue=Watch(**weights, partitions={"gpu": 10, "urgent": 20}))  # fmt: skip
+        "partition": ["gpu", "debug", None], "nice": [0.0, 300.0, -7.0],
+    }, queue=Watch(**weights, partitions={"gpu": 10, "debug": 20}))  # fmt: skip
     assert list(seen["key"]) == [-500.0, -1000.0 + 300.0, -7.0]
