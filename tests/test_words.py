@@ -87,7 +87,7 @@ def test_no_name_begins_with_my_or_ends_in_2():
 
 
 SCHEMAS = ("JOB_REQUEST", "JOBS", "LEDGER", "NODES", "TIMELINE", "REJECTED")
-BARE = {"fragmentation", "priority"}
+BARE = {"fragmentation", "nice", "priority"}
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
