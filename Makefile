@@ -22,10 +22,10 @@ demo: .venv/base   ## Simulate a real trace, print a summary, write report.html
 	@cp runs/demo/report.html report.html && echo "report.html is the report of this run"
 
 test: .venv/dev    ## All tests but the slow ones, on all cores
-	$(BIN)/python -m pytest -n auto --nbmake -m "not slow" tests notebooks
+	$(BIN)/python -m pytest -n auto --dist loadfile --nbmake -m "not slow and not rare" tests notebooks
 
-truth: .venv/dev   ## The slow tests: every published run of OpenB, some minutes
-	$(BIN)/python -m pytest -n auto -m slow tests
+truth: .venv/dev   ## The slow tests: every published run of OpenB, rare rules compiled; many minutes
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or rare" tests
 
 check: .venv/dev lint types test   ## Everything that a change must pass
 

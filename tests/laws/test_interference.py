@@ -19,6 +19,8 @@ from sim.workload import Given
 from tests.conftest import run
 from tests.plain.test_same import workload
 
+pytestmark = pytest.mark.rare
+
 
 def shares_of(seed, jobs, load, pools):
     """Return a workload of shares, gangs of shares and whole GPUs."""

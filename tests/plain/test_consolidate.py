@@ -20,6 +20,8 @@ from tests.plain.plain import Node
 from tests.plain.test_preemption import Preempting
 from tests.plain.test_same import plain_jobs, workload
 
+pytestmark = pytest.mark.rare
+
 RULES = {
     "none": (NoBackfill(), {"depth": 0, "reserves": 0}),
     "skip": (Skip(depth=None), {"depth": 10**9, "reserves": 0}),

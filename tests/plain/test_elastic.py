@@ -14,6 +14,8 @@ from tests.conftest import gantt
 from tests.plain.plain import INF, Node, Plain
 from tests.plain.test_same import MIXED, RULES, SMALL, plain_jobs, workload
 
+pytestmark = pytest.mark.rare
+
 P = 0.9
 
 

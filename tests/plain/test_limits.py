@@ -16,6 +16,8 @@ from tests.conftest import gantt, run, starts
 from tests.plain.plain import INF, Node, Plain
 from tests.plain.test_same import SMALL, plain_jobs
 
+pytestmark = pytest.mark.rare
+
 RULES = {
     "none": (NoBackfill(), {"depth": 0, "reserves": 0}),
     "skip": (Skip(depth=None), {"depth": 10**9, "reserves": 0}),

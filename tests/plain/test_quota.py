@@ -18,6 +18,8 @@ from tests.plain.plain import INF, Node
 from tests.plain.quota import Book, Quotas
 from tests.plain.test_same import plain_jobs
 
+pytestmark = pytest.mark.rare
+
 POOLS = (Pool("x", 3, 4, "a"), Pool("y", 3, 4, "b"))
 WITHIN = {"Never": "never", "LowerPriority": "lower", "LowerOrNewerEqualPriority": "newer"}
 RECLAIM = {"Never": "never", "LowerPriority": "lower", "Any": "any"}

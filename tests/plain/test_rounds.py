@@ -12,6 +12,8 @@ from sim.policies.queue import GavelIsolated
 from sim.state import Inventory, Pool
 from tests.conftest import run
 
+pytestmark = pytest.mark.rare
+
 ROUND_S = 8.0
 KINDS = {"a": 3, "b": 5}
 

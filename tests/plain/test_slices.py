@@ -20,6 +20,8 @@ from tests.plain.plain import INF, Node
 from tests.plain.shares import Look, Shares
 from tests.plain.test_same import PLACES, RULES, plain_jobs, workload
 
+pytestmark = pytest.mark.rare
+
 # nvidia-smi mig -lgipp: profile, {first slices}:size. Most instances: the MIG User Guide's tables.
 A100_40 = {
     "1g.5gb": ("{0,1,2,3,4,5,6}:1", 7),

@@ -14,6 +14,8 @@ from tests.conftest import gantt, run
 from tests.plain.plain import Node, Plain
 from tests.plain.test_same import PLACES, RULES, plain_jobs, workload
 
+pytestmark = pytest.mark.rare
+
 RACKS = (
     Pool("a", 7, 4, "a", nodes_per_rack=3, racks_per_pod=2),
     Pool("b", 6, 4, "b", nodes_per_rack=2, racks_per_pod=2),

@@ -19,6 +19,8 @@ from tests.plain.plain import Node, Plain
 from tests.plain.test_preemption import Preempting
 from tests.plain.test_same import MIXED, SMALL, plain_jobs, workload
 
+pytestmark = pytest.mark.rare
+
 OVER, WAIT = 5.0, 2.0
 
 
