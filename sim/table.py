@@ -125,6 +125,7 @@ JOBS: Final[Columns] = (
     _f8("gpu_s", "GPU s", "GPU time held, of all its runs", required=True),
     _i4("restarts", "times it went back to the queue after a start", required=True),
     _f8("lost_s", "s", "work done and lost through restarts", required=True),
+    _f8("waiting_s", "s", "waited in all, after restarts too; null: never eligible, or unfit"),
     _f8("for_gpus_s", "s", "waited while fewer GPUs were free than it asks for; null: not told"),
     _f8("scattered_s", "s", "waited while enough were free, but not side by side as it needs them"),
     _f8("held_back_s", "s", "waited while they lay ready: order, a reservation, cores or memory"),

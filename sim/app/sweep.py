@@ -25,8 +25,8 @@ NO_DESIGN = ("seed", "overwrite", "report")
 """What a run is told beside its design."""
 
 HEADLINE = {
-    "wait_mean_s": ("wait_s", "mean"),
-    "wait_p95_s": ("wait_s", "p95"),
+    "wait_mean_s": ("waiting_s", "mean"),
+    "wait_p95_s": ("waiting_s", "p95"),
     "jct_mean_s": ("jct_s", "mean"),
     "bounded_slowdown_mean": ("bounded_slowdown", "mean"),
     "occupancy_frac": ("occupancy",),
@@ -35,11 +35,11 @@ HEADLINE = {
     "for_gpus_mean_s": ("waited_for", "for_gpus_s"),
     "scattered_mean_s": ("waited_for", "scattered_s"),
     "held_back_mean_s": ("waited_for", "held_back_s"),
-    "wait_1_s": ("by_size", "1", "wait_s", "mean"),
-    "wait_2_7_s": ("by_size", "2-7", "wait_s", "mean"),
-    "wait_8_s": ("by_size", "8", "wait_s", "mean"),
-    "wait_9_64_s": ("by_size", "9-64", "wait_s", "mean"),
-    "wait_65_s": ("by_size", ">64", "wait_s", "mean"),
+    "wait_1_s": ("by_size", "1", "waiting_s", "mean"),
+    "wait_2_7_s": ("by_size", "2-7", "waiting_s", "mean"),
+    "wait_8_s": ("by_size", "8", "waiting_s", "mean"),
+    "wait_9_64_s": ("by_size", "9-64", "waiting_s", "mean"),
+    "wait_65_s": ("by_size", ">64", "waiting_s", "mean"),
     "fragmentation_frac": ("fragmentation",),
     "restarts": ("restarts",),
     "lost_gpu_s": ("lost_gpu_s",),

@@ -103,6 +103,11 @@ class AbstractProcess(abc.ABC):
         """Return how many windows it needs in which nodes are set aside."""
         return 0
 
+    def issues(self, nodes: int) -> list[str]:
+        """Return what it cannot do on a cluster of so many nodes."""
+        del nodes
+        return []
+
     @abc.abstractmethod
     def begin(self, clock: Clock, cluster: Cluster, streams: Streams) -> None:
         """Start its SimPy processes on the clock."""

@@ -38,8 +38,12 @@ def faults_of(entry: Any, path: str) -> list[str]:
 
     if type(given["nodes"]) is not int or given["nodes"] < 1:
         found.append(f"{path}.nodes: is {given['nodes']!r}; must be a whole number >= 1")
-    if number("announced_s", 0.0) and number("start_s", 0.0):
-        number("start_s", given["announced_s"])
+    known = [number(name, 0.0) for name in ("announced_s", "start_s")]
+    if all(known) and given["start_s"] < given["announced_s"]:
+        found.append(
+            f"{path}.start_s: is {given['start_s']:g} s; must not lie before it is announced, "
+            f"{given['announced_s']:g} s ahead: set {path}.announced_s"
+        )
     if number("duration_s", 0.0, ">") and given["every_s"] is not None:
         number("every_s", given["duration_s"])
     if type(given["tenants"]) not in (list, tuple):
@@ -96,6 +100,15 @@ class Reservations(AbstractProcess):
             found += faults_of(entry, f"reservations.entries[{i}]")
         if found:
             raise ScenarioError(found)
+
+    def issues(self, nodes: int) -> list[str]:
+        """Return which entries set more nodes aside than there are."""
+        return [
+            f"reservations.entries[{i}].nodes: is {entry['nodes']}; must be at most {nodes}, the "
+            "nodes of the cluster"
+            for i, entry in enumerate(self.entries)
+            if entry.get("nodes", 0) > nodes
+        ]
 
     @property
     def windows(self) -> int:

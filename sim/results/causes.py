@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.results.segments import F8, Segments, held, outages, waits
-from sim.state import State
+from sim.state import JobState, State
 from sim.state.columns import WHOLE
 
 MOST = 48
@@ -15,8 +15,9 @@ MOST = 48
 
 
 class Causes(NamedTuple):
-    """The time each job waited, after restarts too, by cause: (jobs,) seconds each."""
+    """The time each job waited, after restarts too, and by cause: (jobs,) seconds each."""
 
+    waiting_s: F8  # in all; nan of those that never waited for their turn
     for_gpus_s: F8  # fewer GPUs were free than it asks for
     scattered_s: F8  # enough were free, but not side by side as it needs them
     held_back_s: F8  # they lay ready: order, a reservation, cores or memory kept it waiting
@@ -117,10 +118,12 @@ def causes(state: State, end_s: float) -> Causes:
     """
     jobs = state.jobs
     segments, who = waits(state, end_s)
-    made = Causes(*(np.zeros(len(jobs.gpus)) for _ in Causes._fields))
+    waited_s = segments.end_s - segments.begin_s
+    came = (jobs.state != JobState.UNFIT) & (jobs.enter_s <= end_s)
+    total_s = np.where(came, np.bincount(who, waited_s, len(jobs.gpus)), np.nan)
+    made = Causes(total_s, *(np.zeros(len(jobs.gpus)) for _ in Causes._fields[1:]))
     if not len(who):
         return made
-    waited_s = segments.end_s - segments.begin_s
     steps = steps_of(state, end_s)
     if not len(steps.time_s):  # nothing ever ran
         made.held_back_s[:] = np.bincount(who, waited_s, len(jobs.gpus))
@@ -136,7 +139,7 @@ def causes(state: State, end_s: float) -> Causes:
     for n, k in enumerate(heavy):
         rows = order[cut[k] : cut[k + 1]]
         if n >= MOST:
-            for column in made:
+            for column in made[1:]:
                 column[who[rows]] = np.nan
             continue
         enough = np.zeros(len(steps.time_s), np.bool_)
@@ -148,6 +151,6 @@ def causes(state: State, end_s: float) -> Causes:
         own = Segments(*(column[rows] for column in segments))
         free_s, ready_s = (lasting(own, steps, holds, end_s) for holds in (enough, ready))
         parts = (waited_s[rows] - free_s, free_s - ready_s, ready_s)
-        for column, part_s in zip(made, parts, strict=True):
+        for column, part_s in zip(made[1:], parts, strict=True):
             np.add.at(column, who[rows], np.maximum(part_s, 0.0))
     return made

@@ -122,7 +122,12 @@ def devices_of(
             f"backfill: counts whole GPUs, but {less.sum()} jobs ask for shares "
             "(gpu_milli, mig_profile); must be none, skip, slurm, or easy with reservation=nodes"
         )
-    if shared and gives.rebuild:
+    if shared and gives.deals:
+        faults.append(
+            f"queue: deals kinds of node by whole GPUs, but {less.sum()} jobs ask for shares "
+            "(gpu_milli, mig_profile); must be one that only orders jobs"
+        )
+    elif shared and gives.rebuild:
         faults.append(
             f"preemption: rebuild counts whole GPUs, but {less.sum()} jobs ask for "
             "shares (gpu_milli, mig_profile); must be none or tail"

@@ -16,79 +16,9 @@ from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
 from sim.policies.quota import AbstractQuota, NoQuota
 from sim.policies.sharing import AbstractSharing, NoInterference
-from sim.state import AbstractCluster, Homogeneous, Inventory
-from sim.state.mig import faults_of
-from sim.state.quota import LIMITS
+from sim.state import AbstractCluster, Homogeneous
+from sim.study.clashes import beside_quota, misfits, of_cluster
 from sim.workload import AbstractWorkload, Synthetic
-
-MOST_NODES, MOST_GPUS = 10_000_000, 10_000
-"""Nodes in all, and GPUs on one, for which there is memory: beyond it something was mistyped."""
-
-
-def too_large(inventory: Inventory) -> list[str]:
-    """Return the faults of a cluster for which no memory would do."""
-    found, single = [], len(inventory.pools) == 1
-    for i, pool in enumerate(inventory.pools):
-        path = "cluster" if single else f"cluster.pools[{i}]"
-        if pool.nodes > MOST_NODES:
-            found.append(f"{path}.nodes: is {pool.nodes}; must be at most {MOST_NODES:,}")
-        if pool.gpus_per_node > MOST_GPUS:
-            found.append(
-                f"{path}.gpus_per_node: is {pool.gpus_per_node}; must be at most {MOST_GPUS:,}"
-            )
-    return found
-
-
-def misfits(scenario: Scenario) -> list[str]:
-    """Return with which other choices jobs cannot be resized."""
-    found, resized = [], getattr(scenario.elastic, "refresh_s", np.inf) < np.inf
-    scores = getattr(type(scenario.placement), "scoring", None) is not AbstractPlacement.scoring
-    if resized and scores:
-        found.append(
-            f"placement: is {type(scenario.placement).__name__}, which scores nodes for jobs whose "
-            "size stays; beside elastic it must be one that does not, such as pack"
-        )
-    if resized and scenario.rounds():
-        found.append(
-            "preemption.round_s: is set beside elastic, which says by elastic.refresh_s when jobs "
-            "are sized: set preemption.round_s=0"
-        )
-    return found
-
-
-def beside_quota(scenario: Scenario) -> list[str]:
-    """Return with which other choices there can be no quota."""
-    try:
-        gives, rule, tree = (
-            scenario.preemption.rule(),
-            scenario.backfill.rule(),
-            scenario.quota.tree(),
-        )
-    except (ScenarioError, AttributeError):
-        return []  # told elsewhere
-    found = []
-    if tree is None:
-        return []
-    if gives.tail or gives.rebuild or gives.most_moved > 0 or gives.round_s > 0.0:
-        found.append(
-            f"preemption: is {scenario.preemption!r} beside a quota, which takes back by itself; "
-            "must be none or reclaim"
-        )
-    if scenario.queue.remembers(1) > 0:
-        found.append(
-            f"queue: is {type(scenario.queue).__name__}, which deals kinds of node itself beside a "
-            "quota, which gives a flavor; must be one that only orders jobs, or quota=none"
-        )
-    if tree.rule == LIMITS and (rule.reserves > 1 or (rule.reserves and not rule.by_nodes)):
-        found.append(
-            f"backfill: is {scenario.backfill!r}, which plans for jobs that limits may block; "
-            "beside slurm_limits it must be none, skip, or easy with reservation=nodes"
-        )
-    if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
-        found.append("quota: is set beside elastic, but counts sizes that stay: set one of them")
-    if scenario.queue.remembers(1) > 0:
-        found.append("quota: is set beside a queue that deals kinds of node: set one of them")
-    return found
 
 
 @dataclass(frozen=True)
@@ -169,12 +99,7 @@ class Scenario:
                 found.append(f"{path}: is {value!r}; must be an {kind.__name__}")
         if isinstance(self.queue, AbstractQueuePolicy):
             found += self.queue_issues()
-        if isinstance(self.cluster, AbstractCluster):
-            try:
-                found += too_large(self.cluster.inventory())
-                found += faults_of(self.cluster.inventory())
-            except ScenarioError as error:
-                found += error.issues
+        found += of_cluster(self)
         if isinstance(self.workload, AbstractWorkload):
             found += self.workload.issues()
         if self.clashes():

@@ -184,3 +184,15 @@ def test_faults_of_elastic_jobs_are_told_with_the_others():
     assert [text.split(":")[0] for text in told] == [
         "elastic.speedup._target_", "elastic.fairness", "elastic.cost_s"
     ]  # fmt: skip
+
+
+def test_a_reservation_of_more_nodes_than_there_are():
+    made = config()
+    made["cluster"]["nodes"] = 16
+    entry = {"nodes": 99, "start_s": "5 d", "duration_s": "4 h"}
+    made["reservations"] = {"_target_": "sim.engine.Reservations", "entries": [entry]}
+    with pytest.raises(ScenarioError) as caught:
+        scenario(made, [])
+    assert caught.value.issues == [
+        "reservations.entries[0].nodes: is 99; must be at most 16, the nodes of the cluster"
+    ]

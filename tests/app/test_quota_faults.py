@@ -77,7 +77,7 @@ def test_a_quota_takes_back_by_itself():
         preemption={"_target_": "sim.policies.preemption.Tail"},
     )
     assert len(found) == 1
-    assert found[0].startswith("preemption: is Tail(")
+    assert found[0].startswith("preemption: is Tail beside a quota")
     assert "must be none or reclaim" in found[0]
 
 

@@ -20,7 +20,7 @@ TENANTS = 50
 WHOLE = 1000.0
 """Thousandths of a whole GPU."""
 OTHERS = "(others)"
-MEASURES = ("wait_s", "jct_s", "bounded_slowdown")
+MEASURES = ("wait_s", "waiting_s", "jct_s", "bounded_slowdown")
 CAUSES = ("for_gpus_s", "scattered_s", "held_back_s")
 
 
@@ -137,7 +137,7 @@ def summary(result: Result) -> dict[str, Any]:
     never happened: a job that never started has no wait.
     """
     names = ("submit_s", "start_s", "end_s", "wait_s", "jct_s", "work_s", "gpus", "gpu_s",
-             "restarts", "lost_s", *CAUSES)  # fmt: skip
+             "restarts", "lost_s", "waiting_s", *CAUSES)  # fmt: skip
     columns = {name: table.to_numpy(result.jobs, name) for name in names}
     columns["lost_gpu_s"] = lost_gpu_s(columns)
     columns["bounded_slowdown"] = bounded_slowdown(columns["jct_s"], columns["work_s"])

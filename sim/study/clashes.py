@@ -1,0 +1,101 @@
+"""Which choices of a scenario do not go together, and what no cluster can be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.errors import ScenarioError
+from sim.policies.placement import AbstractPlacement
+from sim.state import AbstractCluster, Inventory
+from sim.state.mig import faults_of
+from sim.state.quota import LIMITS
+
+if TYPE_CHECKING:
+    from sim.study.scenario import Scenario
+
+MOST_NODES, MOST_GPUS = 10_000_000, 10_000
+"""Nodes in all, and GPUs on one, for which there is memory: beyond it something was mistyped."""
+
+
+def too_large(inventory: Inventory) -> list[str]:
+    """Return the faults of a cluster for which no memory would do."""
+    found, single = [], len(inventory.pools) == 1
+    for i, pool in enumerate(inventory.pools):
+        path = "cluster" if single else f"cluster.pools[{i}]"
+        if pool.nodes > MOST_NODES:
+            found.append(f"{path}.nodes: is {pool.nodes}; must be at most {MOST_NODES:,}")
+        if pool.gpus_per_node > MOST_GPUS:
+            found.append(
+                f"{path}.gpus_per_node: is {pool.gpus_per_node}; must be at most {MOST_GPUS:,}"
+            )
+    return found
+
+
+def misfits(scenario: Scenario) -> list[str]:
+    """Return with which other choices jobs cannot be resized."""
+    found, resized = [], getattr(scenario.elastic, "refresh_s", np.inf) < np.inf
+    scores = getattr(type(scenario.placement), "scoring", None) is not AbstractPlacement.scoring
+    if resized and scores:
+        found.append(
+            f"placement: is {type(scenario.placement).__name__}, which scores nodes for jobs whose "
+            "size stays; beside elastic it must be one that does not, such as pack"
+        )
+    if resized and scenario.rounds():
+        found.append(
+            "preemption.round_s: is set beside elastic, which says by elastic.refresh_s when jobs "
+            "are sized: set preemption.round_s=0"
+        )
+    return found
+
+
+def beside_quota(scenario: Scenario) -> list[str]:
+    """Return with which other choices there can be no quota."""
+    try:
+        gives, rule, tree = (
+            scenario.preemption.rule(),
+            scenario.backfill.rule(),
+            scenario.quota.tree(),
+        )
+    except (ScenarioError, AttributeError):
+        return []  # told elsewhere
+    found = []
+    if tree is None:
+        return []
+    if gives.tail or gives.rebuild or gives.most_moved > 0 or gives.round_s > 0.0:
+        why = (
+            "who is over a limit waits, nobody gives way"
+            if tree.rule == LIMITS
+            else ("which takes back by itself")
+        )
+        found.append(
+            f"preemption: is {type(scenario.preemption).__name__} beside a quota ({why}); "
+            "must be none or reclaim"
+        )
+    if scenario.queue.remembers(1) > 0:
+        found.append(
+            f"queue: is {type(scenario.queue).__name__}, which deals kinds of node itself beside a "
+            "quota, which gives a flavor; must be one that only orders jobs, or quota=none"
+        )
+    if tree.rule == LIMITS and (rule.reserves > 1 or (rule.reserves and not rule.by_nodes)):
+        found.append(
+            f"backfill: is {type(scenario.backfill).__name__}, which plans for jobs that limits "
+            "may block; beside slurm_limits it must be none, skip, or easy with reservation=nodes"
+        )
+    if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
+        found.append("quota: is set beside elastic, but counts sizes that stay: set one of them")
+    return found
+
+
+def of_cluster(scenario: Scenario) -> list[str]:
+    """Return the faults of the cluster, and what the processes cannot do on it."""
+    if not isinstance(scenario.cluster, AbstractCluster):
+        return []  # told elsewhere
+    try:
+        inventory = scenario.cluster.inventory()
+    except ScenarioError as error:
+        return list(error.issues)
+    nodes = sum(pool.nodes for pool in inventory.pools)
+    found = too_large(inventory) + faults_of(inventory)
+    return found + [text for process in scenario.processes for text in process.issues(nodes)]
