@@ -1,0 +1,1 @@
+"""Serving: continuous batching with runs of equal steps taken in one go."""

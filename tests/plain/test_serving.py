@@ -1,0 +1,48 @@
+"""Runs of equal steps in one go end where single steps end, to the last tick."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime
+from tests.plain.serving import slow
+
+STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    route=st.sampled_from(ROUTES),
+    chunked=st.booleans(),
+    grow=st.booleans(),
+    batch=st.integers(1, 6),
+    replicas=st.integers(1, 4),
+    tight=st.booleans(),
+)
+def test_same_to_the_last_tick(seed, route, chunked, grow, batch, replicas, tight):
+    draws = np.random.default_rng(seed)
+    n = 40
+    arrival = np.cumsum(draws.exponential(draws.choice([0.02, 0.3, 2.0]), n))
+    prompt, output = draws.integers(1, 300, n), draws.integers(1, 60, n)
+    draw = draws.integers(0, 2**62, n)
+    spec = ServiceSpec(
+        STEP, replicas, batch, chunked, chunk_tokens=64, prompt_tokens=400, grow=grow, route=route,
+        kv_tokens=400 if tight else 10**6,
+    )  # fmt: skip
+    run = Run(spec, arrival, prompt, output, draw)
+    run.accepts[:] = 1
+    for at in np.sort(draws.uniform(0, 20, 3)):  # stops on the way change nothing
+        run.advance(at)
+    run.advance()
+    q = run.service.requests
+    first, end, where, preempted = slow(
+        spec, run.service.rules, q.arrival.tolist(), prompt.tolist(), output.tolist(), draw.tolist()
+    )
+    assert q.first.tolist() == [first[i] for i in range(n)]
+    assert q.end.tolist() == [end[i] for i in range(n)]
+    assert q.replica.tolist() == where
+    assert q.preempted.tolist() == preempted
+    t = run.service.replicas
+    for column in (t.kv, t.open, t.tokens, t.context, t.seats, t.partly):
+        assert not column.any()
