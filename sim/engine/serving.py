@@ -16,13 +16,18 @@ from numpy.typing import NDArray
 from sim.errors import ScenarioError
 from sim.kernel.serving.advance import advance
 from sim.state.serving import (
-    LEAVES,
     NEVER,
+    Q_ARRIVAL,
+    Q_DRAW,
+    Q_END,
+    Q_FIRST,
+    Q_OUTPUT,
+    Q_PREEMPTED,
+    Q_PROMPT,
+    Q_REPLICA,
+    R_ACCEPTS,
     TICKS_PER_S,
-    Replicas,
-    Requests,
-    Service,
-    replicas_of,
+    service_of,
 )
 
 ROUTES = ("round_robin", "least_requests", "least_tokens", "two_choices", "affinity")
@@ -73,9 +78,7 @@ def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[
         if getattr(spec, name) < 1:
             found.append(f"service.{name}: is {getattr(spec, name)}; must be at least 1")
     if not 0 <= spec.prefix_hit_rate < 1:
-        found.append(
-            f"service.prefix_hit_rate: is {spec.prefix_hit_rate}; must be in 0 to below 1"
-        )
+        found.append(f"service.prefix_hit_rate: is {spec.prefix_hit_rate}; must be in 0 to below 1")
     if min(*spec.step.decode_s, *spec.step.mixed_s) < 0 or spec.step.decode_s[0] <= 0:
         found.append("service.step: is negative or zero; must be positive, slopes at least 0")
     if not len(arrival_s) == len(prompt) == len(output):
@@ -114,14 +117,9 @@ class Run:
             raise ScenarioError("\n".join(found))
         n = len(prompt)
         computed = np.maximum(1, np.rint(prompt * (1 - spec.prefix_hit_rate)).astype(np.int64))
-        requests = Requests(
-            ticks(arrival_s), computed, output.copy(), np.asarray(draw, np.int64),
-            *(np.full(n, -1, np.int64) for _ in range(3)),
-            np.zeros(n, np.int64), np.full(n, -1, np.int64),
-        )  # fmt: skip
-        replicas: Replicas = replicas_of(spec.replicas, spec.batch)
-        clock = np.zeros(8, np.int64)
-        clock[LEAVES] = replicas.tree.size // 2
+        q = np.full((n, 9), -1, np.int64)
+        q[:, Q_ARRIVAL], q[:, Q_PROMPT], q[:, Q_OUTPUT] = ticks(arrival_s), computed, output
+        q[:, Q_DRAW], q[:, Q_PREEMPTED] = np.asarray(draw, np.int64), 0
         rules = np.concatenate(
             [
                 ticks(spec.step.decode_s + spec.step.mixed_s),
@@ -129,8 +127,8 @@ class Run:
                 [spec.chunked, spec.grow, ROUTES.index(spec.route)],
             ]
         ).astype(np.int64)
-        self.service = Service(requests, replicas, rules, clock)
-        self.accepts = replicas.accepts
+        self.service = service_of(q, spec.replicas, spec.batch, rules)
+        self.accepts = self.service.t[:, R_ACCEPTS]
 
     def advance(self, until_s: float | None = None) -> None:
         """Take all replicas up to that instant, or to the end."""
@@ -153,14 +151,15 @@ def serve(
         run.advance(at)
         run.accepts[replica] = accepts
     run.advance()
-    q = run.service.requests
-    first = np.where(q.first < 0, np.nan, (q.first - q.arrival) / TICKS_PER_S)
-    end = np.where(q.end < 0, np.nan, (q.end - q.arrival) / TICKS_PER_S)
+    q = run.service.q
+    arrival = q[:, Q_ARRIVAL]
+    first = np.where(q[:, Q_FIRST] < 0, np.nan, (q[:, Q_FIRST] - arrival) / TICKS_PER_S)
+    end = np.where(q[:, Q_END] < 0, np.nan, (q[:, Q_END] - arrival) / TICKS_PER_S)
     later = np.maximum(np.asarray(output) - 1, 1)
     return {
         "ttft_s": first,
         "tpot_s": (end - first) / later,
         "e2e_s": end,
-        "replica": q.replica,
-        "preemptions": q.preempted,
+        "replica": q[:, Q_REPLICA],
+        "preemptions": q[:, Q_PREEMPTED],
     }

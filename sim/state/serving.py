@@ -22,74 +22,57 @@ ROUND_ROBIN, LEAST_REQUESTS, LEAST_TOKENS, TWO_CHOICES, AFFINITY = range(5)
 NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES = range(6)
 
 
-class Requests(NamedTuple):
-    """Columns by request, in order of arrival; ticks are picoseconds, -1 is not yet."""
-
-    arrival: NDArray[np.int64]
-    prompt: NDArray[np.int64]  # tokens to compute; grows by what a preemption throws away
-    output: NDArray[np.int64]  # tokens still to come
-    draw: NDArray[np.int64]  # two draws in one for routing, or a hash of the prefix
-    first: NDArray[np.int64]
-    end: NDArray[np.int64]
-    replica: NDArray[np.int64]
-    preempted: NDArray[np.int64]
-    after: NDArray[np.int64]  # next in the queue of its replica
-
-
-class Replicas(NamedTuple):
-    """Columns by replica; heap_* and ready have one row a replica and one column a seat."""
-
-    head: NDArray[np.int64]
-    tail: NDArray[np.int64]
-    seats: NDArray[np.int64]  # sequences that decode
-    virtual: NDArray[np.int64]  # decode steps done so far
-    kind: NDArray[np.int64]
-    steps: NDArray[np.int64]  # of the run under way
-    start: NDArray[np.int64]
-    due: NDArray[np.int64]
-    context: NDArray[np.int64]  # tokens of context over the decoding sequences
-    kv: NDArray[np.int64]  # tokens of KV memory held
-    partly: NDArray[np.int64]  # tokens of the head's prompt that are computed
-    filled: NDArray[np.int64]  # prompts that end with this step
-    open: NDArray[np.int64]  # requests outstanding
-    tokens: NDArray[np.int64]  # tokens outstanding
-    heap_key: NDArray[np.int64]  # (replicas, batch): virtual step at which it ends
-    heap_id: NDArray[np.int64]
-    heap_size: NDArray[np.int64]  # (replicas, batch): when it joined, as a counter
-    ready: NDArray[np.int64]  # (replicas, batch)
-    queue: NDArray[np.int64]  # replicas as a heap by due
-    place: NDArray[np.int64]
-    active: NDArray[np.int64]  # those that take requests, the first clock[ACTIVE]
-    tree: NDArray[np.int64]  # tournament of active ones for the least loaded
-    accepts: NDArray[np.int64]
+# columns of a request
+(
+    Q_ARRIVAL, Q_PROMPT, Q_OUTPUT, Q_DRAW, Q_FIRST, Q_END, Q_REPLICA, Q_PREEMPTED, Q_AFTER,
+) = range(9)  # fmt: skip
+# columns of a replica
+(
+    R_HEAD, R_TAIL, R_SEATS, R_VIRTUAL, R_KIND, R_STEPS, R_START, R_DUE, R_CONTEXT, R_KV, R_PARTLY,
+    R_FILLED, R_OPEN, R_TOKENS, R_ACCEPTS,
+) = range(15)  # fmt: skip
 
 
 class Service(NamedTuple):
-    """All tables of one service; `rules` and `clock` are rows named above."""
+    """All tables of one service; few wide ones, for each array handed on costs time.
 
-    requests: Requests
-    replicas: Replicas
+    q, requests in order of arrival: ticks of arrival, first token and end (-1 is not yet), tokens
+    of prompt (grows by what a preemption throws away) and output still to come, two draws in one
+    for routing or a hash of the prefix, replica, preemptions, the next in its queue.
+    t, replicas: queue's head and tail, sequences that decode, decode steps done so far, kind of
+    the run under way with its steps, start and end, context tokens over the decoding sequences,
+    KV tokens held, computed tokens of the head's prompt, prompts that end with this step, requests
+    and tokens outstanding, whether it accepts.
+    """
+
+    q: NDArray[np.int64]  # (requests, 9)
+    t: NDArray[np.int64]  # (replicas, 15)
+    heap_key: NDArray[np.int64]  # (replicas, batch): virtual step at which it ends
+    heap_id: NDArray[np.int64]  # (replicas, batch)
+    heap_size: NDArray[np.int64]  # (replicas, batch): when it joined, as a counter
+    ready: NDArray[np.int64]  # (replicas, batch): prompts that end with this step
+    queue: NDArray[np.int64]  # replicas as a heap by due
+    place: NDArray[np.int64]
+    active: NDArray[np.int64]  # those that accept, the first clock[ACTIVE]
+    tree: NDArray[np.int64]  # tournament of those for the least loaded
     rules: NDArray[np.int64]
     clock: NDArray[np.int64]
 
 
-def replicas_of(count: int, batch: int) -> Replicas:
-    """Return idle replicas, none of which takes requests yet."""
-
-    def zeros() -> NDArray[np.int64]:
-        return np.zeros(count, np.int64)
-
-    def wide() -> NDArray[np.int64]:
-        return np.zeros((count, batch), np.int64)
-
+def service_of(
+    requests: NDArray[np.int64], count: int, batch: int, rules: NDArray[np.int64]
+) -> Service:
+    """Return a service of idle replicas, none of which accepts yet."""
+    t = np.zeros((count, 15), np.int64)
+    t[:, [R_HEAD, R_TAIL]] = -1
+    t[:, R_DUE] = NEVER
     leaves = 1
     while leaves < count:
         leaves *= 2
-    tree = np.full(2 * leaves, -1, np.int64)
-    return Replicas(
-        head=zeros() - 1, tail=zeros() - 1, seats=zeros(), virtual=zeros(), kind=zeros(),
-        steps=zeros(), start=zeros(), due=zeros() + NEVER, context=zeros(), kv=zeros(),
-        partly=zeros(), filled=zeros(), open=zeros(), tokens=zeros(), heap_key=wide(),
-        heap_id=wide(), heap_size=wide(), ready=wide(), queue=np.arange(count), place=np.arange(count),
-        active=zeros(), tree=tree, accepts=zeros(),
+    clock = np.zeros(8, np.int64)
+    clock[LEAVES] = leaves
+    wide = [np.zeros((count, batch), np.int64) for _ in range(4)]
+    return Service(
+        requests, t, *wide, np.arange(count), np.arange(count), np.zeros(count, np.int64),
+        np.full(2 * leaves, -1, np.int64), rules, clock,
     )  # fmt: skip

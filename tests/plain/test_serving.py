@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime
+from sim.state.serving import R_CONTEXT, R_KV, R_OPEN, R_PARTLY, R_SEATS, R_TOKENS
 from tests.plain.serving import slow
 
 STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
@@ -35,14 +36,14 @@ def test_same_to_the_last_tick(seed, route, chunked, grow, batch, replicas, tigh
     for at in np.sort(draws.uniform(0, 20, 3)):  # stops on the way change nothing
         run.advance(at)
     run.advance()
-    q = run.service.requests
+    q = run.service.q
     first, end, where, preempted = slow(
-        spec, run.service.rules, q.arrival.tolist(), prompt.tolist(), output.tolist(), draw.tolist()
+        spec, run.service.rules, q[:, 0].tolist(), prompt.tolist(), output.tolist(), draw.tolist()
     )
-    assert q.first.tolist() == [first[i] for i in range(n)]
-    assert q.end.tolist() == [end[i] for i in range(n)]
-    assert q.replica.tolist() == where
-    assert q.preempted.tolist() == preempted
-    t = run.service.replicas
-    for column in (t.kv, t.open, t.tokens, t.context, t.seats, t.partly):
-        assert not column.any()
+    assert q[:, 4].tolist() == [first[i] for i in range(n)]
+    assert q[:, 5].tolist() == [end[i] for i in range(n)]
+    assert q[:, 6].tolist() == where
+    assert q[:, 7].tolist() == preempted
+    t = run.service.t
+    for column in (R_KV, R_OPEN, R_TOKENS, R_CONTEXT, R_SEATS, R_PARTLY):
+        assert not t[:, column].any()

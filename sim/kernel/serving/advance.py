@@ -6,36 +6,72 @@ from sim.kernel.jit import entry, jit
 from sim.kernel.serving.batch import begin, boundary, span
 from sim.kernel.serving.heaps import enlist, requeue, rise, sit, weigh
 from sim.state.serving import (
-    ACTIVE, AFFINITY, BATCH, CHUNKED, DECODE, EVENTS, GROW, IDLE, LEAST_REQUESTS, LEAST_TOKENS,
-    NEVER, NEXT, PREFILL, ROUND_ROBIN, ROUTE, STEPS, TURN, Service,
+    ACTIVE,
+    AFFINITY,
+    BATCH,
+    CHUNKED,
+    DECODE,
+    EVENTS,
+    GROW,
+    IDLE,
+    LEAST_REQUESTS,
+    LEAST_TOKENS,
+    NEVER,
+    NEXT,
+    PREFILL,
+    Q_AFTER,
+    Q_ARRIVAL,
+    Q_DRAW,
+    Q_END,
+    Q_FIRST,
+    Q_OUTPUT,
+    Q_PROMPT,
+    Q_REPLICA,
+    R_CONTEXT,
+    R_DUE,
+    R_FILLED,
+    R_HEAD,
+    R_KIND,
+    R_KV,
+    R_OPEN,
+    R_SEATS,
+    R_START,
+    R_STEPS,
+    R_TAIL,
+    R_TOKENS,
+    R_VIRTUAL,
+    ROUND_ROBIN,
+    ROUTE,
+    STEPS,
+    TURN,
+    Service,
 )  # fmt: skip
 
 
 @jit
 def route(s: Service, i: int) -> int:
     """Return the replica that takes request i."""
-    t, rule, n = s.replicas, s.rules[ROUTE], s.clock[ACTIVE]
+    rule, n = s.rules[ROUTE], s.clock[ACTIVE]
     if rule == ROUND_ROBIN:
         s.clock[TURN] += 1
-        return t.active[(s.clock[TURN] - 1) % n]
+        return s.active[(s.clock[TURN] - 1) % n]
     if rule == LEAST_REQUESTS or rule == LEAST_TOKENS:
-        return t.tree[1]
-    draw = s.requests.draw[i]
+        return s.tree[1]
+    draw = s.q[i, Q_DRAW]
     if rule == AFFINITY:
-        return t.active[draw % n]
-    a, b = t.active[(draw >> 31) % n], t.active[(draw & 0x7FFFFFFF) % n]
-    return b if t.open[b] < t.open[a] else a
+        return s.active[draw % n]
+    a, b = s.active[(draw >> 31) % n], s.active[(draw & 0x7FFFFFFF) % n]
+    return b if s.t[b, R_OPEN] < s.t[a, R_OPEN] else a
 
 
 @jit
 def leave(s: Service, r: int, i: int, now: int) -> None:
     """End request i."""
-    t, q = s.replicas, s.requests
-    size = q.prompt[i] + q.output[i]
-    q.end[i] = now
-    t.open[r] -= 1
-    t.tokens[r] -= size
-    t.kv[r] -= size
+    size = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
+    s.q[i, Q_END] = now
+    s.t[r, R_OPEN] -= 1
+    s.t[r, R_TOKENS] -= size
+    s.t[r, R_KV] -= size
     if s.rules[ROUTE] == LEAST_REQUESTS or s.rules[ROUTE] == LEAST_TOKENS:
         weigh(s, r)
 
@@ -43,71 +79,70 @@ def leave(s: Service, r: int, i: int, now: int) -> None:
 @jit
 def arrive(s: Service, i: int) -> None:
     """Queue request i; a decode run it may enter ends at the next step's end."""
-    t, q, now = s.replicas, s.requests, s.requests.arrival[i]
+    now = s.q[i, Q_ARRIVAL]
     r = route(s, i)
-    q.replica[i] = r
-    t.open[r] += 1
-    t.tokens[r] += q.prompt[i] + q.output[i]
+    s.q[i, Q_REPLICA] = r
+    s.t[r, R_OPEN] += 1
+    s.t[r, R_TOKENS] += s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
     if s.rules[ROUTE] == LEAST_REQUESTS or s.rules[ROUTE] == LEAST_TOKENS:
         weigh(s, r)
-    alone = t.head[r] < 0
+    alone = s.t[r, R_HEAD] < 0
     if alone:
-        t.head[r] = i
+        s.t[r, R_HEAD] = i
     else:
-        q.after[t.tail[r]] = i
-    t.tail[r] = i
-    if t.kind[r] == IDLE:
-        t.due[r] = now
-        requeue(t, r)
-    elif t.kind[r] == DECODE and alone and t.seats[r] < s.rules[BATCH]:
-        j = boundary(s, r, now - t.start[r])
-        if j < t.steps[r]:
-            t.steps[r] = j
-            t.due[r] = t.start[r] + span(s, r, j)
-            requeue(t, r)
+        s.q[s.t[r, R_TAIL], Q_AFTER] = i
+    s.t[r, R_TAIL] = i
+    if s.t[r, R_KIND] == IDLE:
+        s.t[r, R_DUE] = now
+        requeue(s, r)
+    elif s.t[r, R_KIND] == DECODE and alone and s.t[r, R_SEATS] < s.rules[BATCH]:
+        j = boundary(s, r, now - s.t[r, R_START])
+        if j < s.t[r, R_STEPS]:
+            s.t[r, R_STEPS] = j
+            s.t[r, R_DUE] = s.t[r, R_START] + span(s, r, j)
+            requeue(s, r)
 
 
 @jit
 def finish(s: Service, r: int, now: int) -> None:
     """Book the run of replica r that ends now: tokens, first tokens, ends."""
-    t, q = s.replicas, s.requests
-    j = t.steps[r]
-    if t.kind[r] == DECODE or (t.kind[r] == PREFILL and s.rules[CHUNKED]):
-        t.virtual[r] += j
-        t.context[r] += j * t.seats[r]
+    j = s.t[r, R_STEPS]
+    if s.t[r, R_KIND] == DECODE or (s.t[r, R_KIND] == PREFILL and s.rules[CHUNKED]):
+        s.t[r, R_VIRTUAL] += j
+        s.t[r, R_CONTEXT] += j * s.t[r, R_SEATS]
         if s.rules[GROW]:
-            t.kv[r] += j * t.seats[r]
-    if t.kind[r] != IDLE:
+            s.t[r, R_KV] += j * s.t[r, R_SEATS]
+    if s.t[r, R_KIND] != IDLE:
         s.clock[STEPS] += j
-    while t.seats[r] > 0 and t.heap_key[r, 0] <= t.virtual[r]:
-        i = t.heap_id[r, 0]
-        rise(t, r, 0)
-        t.context[r] -= q.prompt[i] + q.output[i]
+    while s.t[r, R_SEATS] > 0 and s.heap_key[r, 0] <= s.t[r, R_VIRTUAL]:
+        i = s.heap_id[r, 0]
+        rise(s, r, 0)
+        s.t[r, R_CONTEXT] -= s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
         leave(s, r, i, now)
-    if t.kind[r] == PREFILL:
-        for x in range(t.filled[r]):
-            i = t.ready[r, x]
-            if q.first[i] < 0:
-                q.first[i] = now
-            if q.output[i] == 1:
+    if s.t[r, R_KIND] == PREFILL:
+        for x in range(s.t[r, R_FILLED]):
+            i = s.ready[r, x]
+            if s.q[i, Q_FIRST] < 0:
+                s.q[i, Q_FIRST] = now
+            if s.q[i, Q_OUTPUT] == 1:
                 leave(s, r, i, now)
             else:
-                t.context[r] += q.prompt[i] + 1
-                sit(t, r, t.virtual[r] + q.output[i] - 1, i, s.clock[EVENTS] * 4096 + x)
+                s.t[r, R_CONTEXT] += s.q[i, Q_PROMPT] + 1
+                sit(s, r, s.t[r, R_VIRTUAL] + s.q[i, Q_OUTPUT] - 1, i, s.clock[EVENTS] * 4096 + x)
 
 
 @entry
 def advance(s: Service, until: int) -> None:
     """Take the service up to `until` ticks, that instant left out; arrivals go first at a tie."""
-    t, q, c = s.replicas, s.requests, s.clock
+    c = s.clock
     enlist(s)
-    n = q.arrival.size
+    n = s.q.shape[0]
     while True:
-        r = t.queue[0]
-        due = t.due[r]
+        r = s.queue[0]
+        due = s.t[r, R_DUE]
         came = NEVER
         if c[NEXT] < n and c[ACTIVE] > 0:
-            came = max(q.arrival[c[NEXT]], 0)
+            came = max(s.q[c[NEXT], Q_ARRIVAL], 0)
         if min(due, came) >= until:
             return
         c[EVENTS] += 1
@@ -117,4 +152,4 @@ def advance(s: Service, until: int) -> None:
         else:
             finish(s, r, due)
             begin(s, r, due)
-            requeue(t, r)
+            requeue(s, r)

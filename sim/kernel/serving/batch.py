@@ -5,31 +5,64 @@ from __future__ import annotations
 from sim.kernel.jit import jit
 from sim.kernel.serving.heaps import rise
 from sim.state.serving import (
-    BATCH, CHUNK, CHUNKED, DECODE, DECODE_0, DECODE_C, DECODE_D, GROW, IDLE, KV_CAP, MIXED_0,
-    MIXED_C, MIXED_D, MIXED_P, MIXED_S, NEVER, PREFILL, PROMPT_CAP, Service,
+    BATCH,
+    CHUNK,
+    CHUNKED,
+    DECODE,
+    DECODE_0,
+    DECODE_C,
+    DECODE_D,
+    GROW,
+    IDLE,
+    KV_CAP,
+    MIXED_0,
+    MIXED_C,
+    MIXED_D,
+    MIXED_P,
+    MIXED_S,
+    NEVER,
+    PREFILL,
+    PROMPT_CAP,
+    Q_AFTER,
+    Q_OUTPUT,
+    Q_PREEMPTED,
+    Q_PROMPT,
+    R_CONTEXT,
+    R_DUE,
+    R_FILLED,
+    R_HEAD,
+    R_KIND,
+    R_KV,
+    R_PARTLY,
+    R_SEATS,
+    R_START,
+    R_STEPS,
+    R_TAIL,
+    R_VIRTUAL,
+    Service,
 )  # fmt: skip
 
 
 @jit
 def need(s: Service, i: int) -> int:
     """Return the tokens of KV memory that request i must find to be let in."""
-    more = 1 if s.rules[GROW] else s.requests.output[i]
-    return s.requests.prompt[i] + more
+    more = 1 if s.rules[GROW] else s.q[i, Q_OUTPUT]
+    return s.q[i, Q_PROMPT] + more
 
 
 @jit
 def span(s: Service, r: int, j: int) -> int:
     """Return the ticks of j decode steps: sum over i < j of d0 + dD D + dC (C + i D)."""
-    t, w = s.replicas, s.rules
-    d = t.seats[r]
-    base = w[DECODE_0] + w[DECODE_D] * d + w[DECODE_C] * t.context[r]
+    w = s.rules
+    d = s.t[r, R_SEATS]
+    base = w[DECODE_0] + w[DECODE_D] * d + w[DECODE_C] * s.t[r, R_CONTEXT]
     return j * base + w[DECODE_C] * d * (j * (j - 1) // 2)
 
 
 @jit
 def boundary(s: Service, r: int, ticks: int) -> int:
     """Return the least j >= 1 whose steps last at least that long, at most those of the run."""
-    low, high = 1, s.replicas.steps[r]
+    low, high = 1, s.t[r, R_STEPS]
     while low < high:
         mid = (low + high) // 2
         if span(s, r, mid) >= ticks:
@@ -45,42 +78,40 @@ def evict(s: Service, r: int) -> None:
 
     Source: vLLM V0, preemption by recompute: what was generated becomes prompt.
     """
-    t, q = s.replicas, s.requests
     at = 0
-    for x in range(1, t.seats[r]):
-        if t.heap_size[r, x] > t.heap_size[r, at]:
+    for x in range(1, s.t[r, R_SEATS]):
+        if s.heap_size[r, x] > s.heap_size[r, at]:
             at = x
-    i = t.heap_id[r, at]
-    left = t.heap_key[r, at] - t.virtual[r]
-    held = q.prompt[i] + q.output[i] - left
-    rise(t, r, at)
-    t.context[r] -= held
-    t.kv[r] -= held
-    q.prompt[i], q.output[i] = held, left
-    q.preempted[i] += 1
-    if t.partly[r] > 0:  # behind the prompt that is half computed
-        h = t.head[r]
-        q.after[i] = q.after[h]
-        q.after[h] = i
-        if t.tail[r] == h:
-            t.tail[r] = i
+    i = s.heap_id[r, at]
+    left = s.heap_key[r, at] - s.t[r, R_VIRTUAL]
+    held = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT] - left
+    rise(s, r, at)
+    s.t[r, R_CONTEXT] -= held
+    s.t[r, R_KV] -= held
+    s.q[i, Q_PROMPT], s.q[i, Q_OUTPUT] = held, left
+    s.q[i, Q_PREEMPTED] += 1
+    if s.t[r, R_PARTLY] > 0:  # behind the prompt that is half computed
+        h = s.t[r, R_HEAD]
+        s.q[i, Q_AFTER] = s.q[h, Q_AFTER]
+        s.q[h, Q_AFTER] = i
+        if s.t[r, R_TAIL] == h:
+            s.t[r, R_TAIL] = i
     else:
-        q.after[i] = t.head[r]
-        t.head[r] = i
-        if t.tail[r] < 0:
-            t.tail[r] = i
+        s.q[i, Q_AFTER] = s.t[r, R_HEAD]
+        s.t[r, R_HEAD] = i
+        if s.t[r, R_TAIL] < 0:
+            s.t[r, R_TAIL] = i
 
 
 @jit
 def shift(s: Service, r: int) -> None:
     """Take the head of the queue, whose prompt ends with this step."""
-    t, q = s.replicas, s.requests
-    i = t.head[r]
-    t.ready[r, t.filled[r]] = i
-    t.filled[r] += 1
-    t.head[r] = q.after[i]
-    if t.head[r] < 0:
-        t.tail[r] = -1
+    i = s.t[r, R_HEAD]
+    s.ready[r, s.t[r, R_FILLED]] = i
+    s.t[r, R_FILLED] += 1
+    s.t[r, R_HEAD] = s.q[i, Q_AFTER]
+    if s.t[r, R_HEAD] < 0:
+        s.t[r, R_TAIL] = -1
 
 
 @jit
@@ -89,24 +120,24 @@ def whole(s: Service, r: int, now: int) -> bool:
 
     Source: vLLM V0, prefill first.
     """
-    t, q, w = s.replicas, s.requests, s.rules
+    w = s.rules
     total, square = 0, 0
-    while t.head[r] >= 0 and t.seats[r] + t.filled[r] < w[BATCH]:
-        i = t.head[r]
-        p = q.prompt[i]
-        if t.filled[r] > 0 and total + p > w[PROMPT_CAP]:
+    while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] + s.t[r, R_FILLED] < w[BATCH]:
+        i = s.t[r, R_HEAD]
+        p = s.q[i, Q_PROMPT]
+        if s.t[r, R_FILLED] > 0 and total + p > w[PROMPT_CAP]:
             break
-        growing = w[GROW] * (t.seats[r] + t.filled[r])
-        if t.kv[r] + need(s, i) + growing > w[KV_CAP]:
+        growing = w[GROW] * (s.t[r, R_SEATS] + s.t[r, R_FILLED])
+        if s.t[r, R_KV] + need(s, i) + growing > w[KV_CAP]:
             break
-        t.kv[r] += need(s, i)
+        s.t[r, R_KV] += need(s, i)
         total += p
         square += p * p
         shift(s, r)
-    if t.filled[r] == 0:
+    if s.t[r, R_FILLED] == 0:
         return False
-    t.kind[r], t.steps[r], t.start[r] = PREFILL, 1, now
-    t.due[r] = now + w[MIXED_0] + w[MIXED_P] * total + w[MIXED_S] * square
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, 1, now
+    s.t[r, R_DUE] = now + w[MIXED_0] + w[MIXED_P] * total + w[MIXED_S] * square
     return True
 
 
@@ -116,28 +147,30 @@ def chunks(s: Service, r: int, now: int) -> bool:
 
     Source: Sarathi-Serve (OSDI 2024): decoders first, the rest of the budget to prompts.
     """
-    t, q, w = s.replicas, s.requests, s.rules
-    d = t.seats[r]
-    i = t.head[r]
+    w = s.rules
+    d = s.t[r, R_SEATS]
+    i = s.t[r, R_HEAD]
     budget = w[CHUNK] - d
     if i < 0 or budget < 1:
         return False
-    if t.partly[r] == 0 and (d >= w[BATCH] or t.kv[r] + need(s, i) + w[GROW] * d > w[KV_CAP]):
+    if s.t[r, R_PARTLY] == 0 and (
+        d >= w[BATCH] or s.t[r, R_KV] + need(s, i) + w[GROW] * d > w[KV_CAP]
+    ):
         return False
-    if t.partly[r] == 0:
-        t.kv[r] += need(s, i)
-    k = (q.prompt[i] - t.partly[r]) // budget
+    if s.t[r, R_PARTLY] == 0:
+        s.t[r, R_KV] += need(s, i)
+    k = (s.q[i, Q_PROMPT] - s.t[r, R_PARTLY]) // budget
     total, square = 0, 0
     if k >= 1:
         if d > 0:
-            k = min(k, t.heap_key[r, 0] - t.virtual[r])
+            k = min(k, s.heap_key[r, 0] - s.t[r, R_VIRTUAL])
             if w[GROW]:
-                k = min(k, (w[KV_CAP] - t.kv[r]) // d)
+                k = min(k, (w[KV_CAP] - s.t[r, R_KV]) // d)
         total = k * budget
-        square = (t.partly[r] + total) ** 2 - t.partly[r] ** 2
-        t.partly[r] += total
-        if t.partly[r] == q.prompt[i]:
-            t.partly[r] = 0
+        square = (s.t[r, R_PARTLY] + total) ** 2 - s.t[r, R_PARTLY] ** 2
+        s.t[r, R_PARTLY] += total
+        if s.t[r, R_PARTLY] == s.q[i, Q_PROMPT]:
+            s.t[r, R_PARTLY] = 0
             shift(s, r)
     else:
         k = 1
@@ -145,48 +178,48 @@ def chunks(s: Service, r: int, now: int) -> bool:
         begun = True
         while i >= 0 and room > 0:
             if not begun:
-                if d + t.filled[r] >= w[BATCH]:
+                if d + s.t[r, R_FILLED] >= w[BATCH]:
                     break
-                if t.kv[r] + need(s, i) + w[GROW] * d > w[KV_CAP]:
+                if s.t[r, R_KV] + need(s, i) + w[GROW] * d > w[KV_CAP]:
                     break
-                t.kv[r] += need(s, i)
-            part = min(room, q.prompt[i] - t.partly[r])
-            square += (t.partly[r] + part) ** 2 - t.partly[r] ** 2
+                s.t[r, R_KV] += need(s, i)
+            part = min(room, s.q[i, Q_PROMPT] - s.t[r, R_PARTLY])
+            square += (s.t[r, R_PARTLY] + part) ** 2 - s.t[r, R_PARTLY] ** 2
             total += part
             room -= part
-            t.partly[r] += part
-            if t.partly[r] < q.prompt[i]:
+            s.t[r, R_PARTLY] += part
+            if s.t[r, R_PARTLY] < s.q[i, Q_PROMPT]:
                 break
-            t.partly[r] = 0
+            s.t[r, R_PARTLY] = 0
             shift(s, r)
-            i = t.head[r]
+            i = s.t[r, R_HEAD]
             begun = False
-    t.kind[r], t.steps[r], t.start[r] = PREFILL, k, now
-    each = w[MIXED_0] + w[MIXED_D] * d + w[MIXED_C] * t.context[r]
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, k, now
+    each = w[MIXED_0] + w[MIXED_D] * d + w[MIXED_C] * s.t[r, R_CONTEXT]
     grown = w[MIXED_C] * d * (k * (k - 1) // 2)
-    t.due[r] = now + k * each + grown + w[MIXED_P] * total + w[MIXED_S] * square
+    s.t[r, R_DUE] = now + k * each + grown + w[MIXED_P] * total + w[MIXED_S] * square
     return True
 
 
 @jit
 def begin(s: Service, r: int, now: int) -> None:
     """Start what replica r does next, or leave it idle."""
-    t, w = s.replicas, s.rules
-    t.filled[r] = 0
+    w = s.rules
+    s.t[r, R_FILLED] = 0
     if w[GROW]:
-        while t.seats[r] > 0 and t.kv[r] + t.seats[r] > w[KV_CAP]:
+        while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > w[KV_CAP]:
             evict(s, r)
     if w[CHUNKED]:
         if chunks(s, r, now):
             return
     elif whole(s, r, now):
         return
-    if t.seats[r] == 0:
-        t.kind[r] = IDLE
-        t.due[r] = NEVER
+    if s.t[r, R_SEATS] == 0:
+        s.t[r, R_KIND] = IDLE
+        s.t[r, R_DUE] = NEVER
         return
-    j = t.heap_key[r, 0] - t.virtual[r]
+    j = s.heap_key[r, 0] - s.t[r, R_VIRTUAL]
     if w[GROW]:
-        j = min(j, (w[KV_CAP] - t.kv[r]) // t.seats[r])
-    t.kind[r], t.steps[r], t.start[r] = DECODE, j, now
-    t.due[r] = now + span(s, r, j)
+        j = min(j, (w[KV_CAP] - s.t[r, R_KV]) // s.t[r, R_SEATS])
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = DECODE, j, now
+    s.t[r, R_DUE] = now + span(s, r, j)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from sim.kernel.jit import jit
-from sim.state.serving import ACTIVE, LEAST_TOKENS, LEAVES, ROUTE, Replicas, Service
+from sim.state.serving import (
+    ACTIVE,
+    LEAST_TOKENS,
+    LEAVES,
+    R_ACCEPTS,
+    R_DUE,
+    R_OPEN,
+    R_SEATS,
+    R_TOKENS,
+    ROUTE,
+    Service,
+)
 
 
 @jit
-def sit(t: Replicas, r: int, key: int, i: int, stamp: int) -> None:
+def sit(s: Service, r: int, key: int, i: int, stamp: int) -> None:
     """Seat request i on replica r until virtual step `key`."""
-    keys, ids, stamps = t.heap_key[r], t.heap_id[r], t.heap_size[r]
-    c = t.seats[r]
-    t.seats[r] += 1
+    keys, ids, stamps = s.heap_key[r], s.heap_id[r], s.heap_size[r]
+    c = s.t[r, R_SEATS]
+    s.t[r, R_SEATS] += 1
     while c > 0 and keys[(c - 1) >> 1] > key:
         up = (c - 1) >> 1
         keys[c], ids[c], stamps[c] = keys[up], ids[up], stamps[up]
@@ -20,11 +31,11 @@ def sit(t: Replicas, r: int, key: int, i: int, stamp: int) -> None:
 
 
 @jit
-def rise(t: Replicas, r: int, at: int) -> None:
+def rise(s: Service, r: int, at: int) -> None:
     """Free seat `at` of replica r, keeping the heap."""
-    keys, ids, stamps = t.heap_key[r], t.heap_id[r], t.heap_size[r]
-    n = t.seats[r] - 1
-    t.seats[r] = n
+    keys, ids, stamps = s.heap_key[r], s.heap_id[r], s.heap_size[r]
+    n = s.t[r, R_SEATS] - 1
+    s.t[r, R_SEATS] = n
     if at == n:
         return
     key, i, stamp = keys[n], ids[n], stamps[n]
@@ -45,13 +56,13 @@ def rise(t: Replicas, r: int, at: int) -> None:
 
 
 @jit
-def requeue(t: Replicas, r: int) -> None:
+def requeue(s: Service, r: int) -> None:
     """Put replica r back into its place by due, ties by its number."""
-    q, place, due = t.queue, t.place, t.due
-    n, c, mine = q.size, place[r], due[r]
+    q, place = s.queue, s.place
+    n, c, mine = q.size, place[r], s.t[r, R_DUE]
     while c > 0:
         o = q[(c - 1) >> 1]
-        if due[o] < mine or (due[o] == mine and o < r):
+        if s.t[o, R_DUE] < mine or (s.t[o, R_DUE] == mine and o < r):
             break
         q[c] = o
         place[o] = c
@@ -61,9 +72,9 @@ def requeue(t: Replicas, r: int) -> None:
         o = q[low]
         if low + 1 < n:
             w = q[low + 1]
-            if due[w] < due[o] or (due[w] == due[o] and w < o):
+            if s.t[w, R_DUE] < s.t[o, R_DUE] or (s.t[w, R_DUE] == s.t[o, R_DUE] and w < o):
                 low, o = low + 1, w
-        if due[o] > mine or (due[o] == mine and o > r):
+        if s.t[o, R_DUE] > mine or (s.t[o, R_DUE] == mine and o > r):
             break
         q[c] = o
         place[o] = c
@@ -75,15 +86,14 @@ def requeue(t: Replicas, r: int) -> None:
 @jit
 def weigh(s: Service, r: int) -> None:
     """Play replica r's matches anew; the least loaded that accepts stands in tree[1]."""
-    t = s.replicas
-    tree = t.tree
-    load = t.tokens if s.rules[ROUTE] == LEAST_TOKENS else t.open
+    tree = s.tree
+    load = R_TOKENS if s.rules[ROUTE] == LEAST_TOKENS else R_OPEN
     c = s.clock[LEAVES] + r
-    tree[c] = r if t.accepts[r] else -1
+    tree[c] = r if s.t[r, R_ACCEPTS] else -1
     c >>= 1
     while c > 0:
         a, b = tree[2 * c], tree[2 * c + 1]
-        if a < 0 or (b >= 0 and load[b] < load[a]):
+        if a < 0 or (b >= 0 and s.t[b, load] < s.t[a, load]):
             a = b
         tree[c] = a
         c >>= 1
@@ -92,11 +102,10 @@ def weigh(s: Service, r: int) -> None:
 @jit
 def enlist(s: Service) -> None:
     """List those that accept, in order, and play all matches."""
-    t = s.replicas
     n = 0
-    for r in range(t.accepts.size):
-        if t.accepts[r]:
-            t.active[n] = r
+    for r in range(s.active.size):
+        if s.t[r, R_ACCEPTS]:
+            s.active[n] = r
             n += 1
         weigh(s, r)
     s.clock[ACTIVE] = n
