@@ -21,7 +21,7 @@ def slow(spec, rules, arrival, prompt, output, draw):
     def used(r):
         # a reserved request holds all it will ever need; a growing one what it has
         total = 0
-        for i, context, left in r.seats:
+        for _, context, left in r.seats:
             total += context if spec.grow else context + left
         for _, p, left, done in r.wait:
             if done:
@@ -44,9 +44,9 @@ def slow(spec, rules, arrival, prompt, output, draw):
             room = spec.chunk_tokens - d
             while r.wait and room > 0:
                 i, p, left, done = r.wait[0]
-                if not done:
-                    if d + len(joins) >= spec.batch or not fits(r, p, left, taken, d):
-                        break
+                full = d + len(joins) >= spec.batch or not fits(r, p, left, taken, d)
+                if not done and full:
+                    break
                 n = min(room, p - done)
                 P, S, room = P + n, S + n * (n + 2 * done), room - n
                 if done + n < p:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.kernel.jit import entry, jit
+from sim.kernel.jit import entry, inlined
 from sim.kernel.serving.batch import begin, boundary, span
 from sim.kernel.serving.heaps import enlist, requeue, rise, sit, weigh
 from sim.state.serving import (
@@ -48,14 +48,14 @@ from sim.state.serving import (
 )  # fmt: skip
 
 
-@jit
+@inlined
 def route(s: Service, i: int) -> int:
     """Return the replica that takes request i."""
     rule, n = s.rules[ROUTE], s.clock[ACTIVE]
     if rule == ROUND_ROBIN:
         s.clock[TURN] += 1
         return s.active[(s.clock[TURN] - 1) % n]
-    if rule == LEAST_REQUESTS or rule == LEAST_TOKENS:
+    if rule in (LEAST_REQUESTS, LEAST_TOKENS):
         return s.tree[1]
     draw = s.q[i, Q_DRAW]
     if rule == AFFINITY:
@@ -64,7 +64,7 @@ def route(s: Service, i: int) -> int:
     return b if s.t[b, R_OPEN] < s.t[a, R_OPEN] else a
 
 
-@jit
+@inlined
 def leave(s: Service, r: int, i: int, now: int) -> None:
     """End request i."""
     size = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
@@ -76,7 +76,7 @@ def leave(s: Service, r: int, i: int, now: int) -> None:
         weigh(s, r)
 
 
-@jit
+@inlined
 def arrive(s: Service, i: int) -> None:
     """Queue request i; a decode run it may enter ends at the next step's end."""
     now = s.q[i, Q_ARRIVAL]
@@ -103,7 +103,7 @@ def arrive(s: Service, i: int) -> None:
             requeue(s, r)
 
 
-@jit
+@inlined
 def finish(s: Service, r: int, now: int) -> None:
     """Book the run of replica r that ends now: tokens, first tokens, ends."""
     j = s.t[r, R_STEPS]

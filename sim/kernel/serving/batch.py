@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.kernel.jit import jit
+from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.heaps import rise
 from sim.state.serving import (
     BATCH,
@@ -43,14 +43,14 @@ from sim.state.serving import (
 )  # fmt: skip
 
 
-@jit
+@inlined
 def need(s: Service, i: int) -> int:
     """Return the tokens of KV memory that request i must find to be let in."""
     more = 1 if s.rules[GROW] else s.q[i, Q_OUTPUT]
     return s.q[i, Q_PROMPT] + more
 
 
-@jit
+@inlined
 def span(s: Service, r: int, j: int) -> int:
     """Return the ticks of j decode steps: sum over i < j of d0 + dD D + dC (C + i D)."""
     w = s.rules
@@ -59,7 +59,7 @@ def span(s: Service, r: int, j: int) -> int:
     return j * base + w[DECODE_C] * d * (j * (j - 1) // 2)
 
 
-@jit
+@inlined
 def boundary(s: Service, r: int, ticks: int) -> int:
     """Return the least j >= 1 whose steps last at least that long, at most those of the run."""
     low, high = 1, s.t[r, R_STEPS]
@@ -103,7 +103,7 @@ def evict(s: Service, r: int) -> None:
             s.t[r, R_TAIL] = i
 
 
-@jit
+@inlined
 def shift(s: Service, r: int) -> None:
     """Take the head of the queue, whose prompt ends with this step."""
     i = s.t[r, R_HEAD]
@@ -114,7 +114,7 @@ def shift(s: Service, r: int) -> None:
         s.t[r, R_TAIL] = -1
 
 
-@jit
+@inlined
 def whole(s: Service, r: int, now: int) -> bool:
     """Start a step of whole prompts, decoders waiting; return if there is one.
 
@@ -141,7 +141,7 @@ def whole(s: Service, r: int, now: int) -> bool:
     return True
 
 
-@jit
+@inlined
 def chunks(s: Service, r: int, now: int) -> bool:
     """Start equal chunks of the head's prompt, or a step that packs tails; return if there is one.
 
@@ -201,7 +201,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
     return True
 
 
-@jit
+@inlined
 def begin(s: Service, r: int, now: int) -> None:
     """Start what replica r does next, or leave it idle."""
     w = s.rules

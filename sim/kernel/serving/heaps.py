@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.kernel.jit import jit
+from sim.kernel.jit import inlined
 from sim.state.serving import (
     ACTIVE,
     LEAST_TOKENS,
@@ -17,7 +17,7 @@ from sim.state.serving import (
 )
 
 
-@jit
+@inlined
 def sit(s: Service, r: int, key: int, i: int, stamp: int) -> None:
     """Seat request i on replica r until virtual step `key`."""
     keys, ids, stamps = s.heap_key[r], s.heap_id[r], s.heap_size[r]
@@ -30,7 +30,7 @@ def sit(s: Service, r: int, key: int, i: int, stamp: int) -> None:
     keys[c], ids[c], stamps[c] = key, i, stamp
 
 
-@jit
+@inlined
 def rise(s: Service, r: int, at: int) -> None:
     """Free seat `at` of replica r, keeping the heap."""
     keys, ids, stamps = s.heap_key[r], s.heap_id[r], s.heap_size[r]
@@ -55,7 +55,7 @@ def rise(s: Service, r: int, at: int) -> None:
     keys[c], ids[c], stamps[c] = key, i, stamp
 
 
-@jit
+@inlined
 def requeue(s: Service, r: int) -> None:
     """Put replica r back into its place by due, ties by its number."""
     q, place = s.queue, s.place
@@ -83,7 +83,7 @@ def requeue(s: Service, r: int) -> None:
     place[r] = c
 
 
-@jit
+@inlined
 def weigh(s: Service, r: int) -> None:
     """Play replica r's matches anew; the least loaded that accepts stands in tree[1]."""
     tree = s.tree
@@ -99,7 +99,7 @@ def weigh(s: Service, r: int) -> None:
         c >>= 1
 
 
-@jit
+@inlined
 def enlist(s: Service) -> None:
     """List those that accept, in order, and play all matches."""
     n = 0
