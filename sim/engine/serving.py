@@ -74,13 +74,24 @@ def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[
     found = []
     if spec.route not in ROUTES:
         found.append(f"service.route: is {spec.route!r}; must be one of {', '.join(ROUTES)}")
-    for name in ("replicas", "batch", "chunk_tokens", "prompt_tokens", "kv_tokens"):
-        if getattr(spec, name) < 1:
-            found.append(f"service.{name}: is {getattr(spec, name)}; must be at least 1")
+    found += [
+        f"service.{name}: is {getattr(spec, name)}; must be at least 1"
+        for name in ("replicas", "batch", "chunk_tokens", "prompt_tokens", "kv_tokens")
+        if getattr(spec, name) < 1
+    ]
     if not 0 <= spec.prefix_hit_rate < 1:
         found.append(f"service.prefix_hit_rate: is {spec.prefix_hit_rate}; must be in 0 to below 1")
     if min(*spec.step.decode_s, *spec.step.mixed_s) < 0 or spec.step.decode_s[0] <= 0:
         found.append("service.step: is negative or zero; must be positive, slopes at least 0")
+    for at, replica, _ in spec.changes:
+        if not 0 <= replica < spec.replicas or not 0 <= at <= 4e6:
+            found.append(f"service.changes: is ({at}, {replica}); must be a time and a replica")
+    return found + request_faults(spec, arrival_s, prompt, output)
+
+
+def request_faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:
+    """Return what is wrong with the requests."""
+    found = []
     if not len(arrival_s) == len(prompt) == len(output):
         found.append("requests: columns differ in length; must be one value a request")
     elif len(prompt):
@@ -93,9 +104,6 @@ def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[
                 f"service.kv_tokens: is {spec.kv_tokens}; must be at least "
                 f"{int((prompt + output).max())}, the largest request"
             )
-    for at, replica, _ in spec.changes:
-        if not 0 <= replica < spec.replicas or not 0 <= at <= 4e6:
-            found.append(f"service.changes: is ({at}, {replica}); must be a time and a replica")
     return found
 
 

@@ -53,10 +53,9 @@ def need(s: Service, i: int) -> int:
 @inlined
 def span(s: Service, r: int, j: int) -> int:
     """Return the ticks of j decode steps: sum over i < j of d0 + dD D + dC (C + i D)."""
-    w = s.rules
     d = s.t[r, R_SEATS]
-    base = w[DECODE_0] + w[DECODE_D] * d + w[DECODE_C] * s.t[r, R_CONTEXT]
-    return j * base + w[DECODE_C] * d * (j * (j - 1) // 2)
+    base = s.rules[DECODE_0] + s.rules[DECODE_D] * d + s.rules[DECODE_C] * s.t[r, R_CONTEXT]
+    return j * base + s.rules[DECODE_C] * d * (j * (j - 1) // 2)
 
 
 @inlined
@@ -120,15 +119,14 @@ def whole(s: Service, r: int, now: int) -> bool:
 
     Source: vLLM V0, prefill first.
     """
-    w = s.rules
     total, square = 0, 0
-    while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] + s.t[r, R_FILLED] < w[BATCH]:
+    while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] + s.t[r, R_FILLED] < s.rules[BATCH]:
         i = s.t[r, R_HEAD]
         p = s.q[i, Q_PROMPT]
-        if s.t[r, R_FILLED] > 0 and total + p > w[PROMPT_CAP]:
+        if s.t[r, R_FILLED] > 0 and total + p > s.rules[PROMPT_CAP]:
             break
-        growing = w[GROW] * (s.t[r, R_SEATS] + s.t[r, R_FILLED])
-        if s.t[r, R_KV] + need(s, i) + growing > w[KV_CAP]:
+        growing = s.rules[GROW] * (s.t[r, R_SEATS] + s.t[r, R_FILLED])
+        if s.t[r, R_KV] + need(s, i) + growing > s.rules[KV_CAP]:
             break
         s.t[r, R_KV] += need(s, i)
         total += p
@@ -137,7 +135,7 @@ def whole(s: Service, r: int, now: int) -> bool:
     if s.t[r, R_FILLED] == 0:
         return False
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, 1, now
-    s.t[r, R_DUE] = now + w[MIXED_0] + w[MIXED_P] * total + w[MIXED_S] * square
+    s.t[r, R_DUE] = now + s.rules[MIXED_0] + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
     return True
 
 
@@ -147,14 +145,13 @@ def chunks(s: Service, r: int, now: int) -> bool:
 
     Source: Sarathi-Serve (OSDI 2024): decoders first, the rest of the budget to prompts.
     """
-    w = s.rules
     d = s.t[r, R_SEATS]
     i = s.t[r, R_HEAD]
-    budget = w[CHUNK] - d
+    budget = s.rules[CHUNK] - d
     if i < 0 or budget < 1:
         return False
     if s.t[r, R_PARTLY] == 0 and (
-        d >= w[BATCH] or s.t[r, R_KV] + need(s, i) + w[GROW] * d > w[KV_CAP]
+        d >= s.rules[BATCH] or s.t[r, R_KV] + need(s, i) + s.rules[GROW] * d > s.rules[KV_CAP]
     ):
         return False
     if s.t[r, R_PARTLY] == 0:
@@ -164,8 +161,8 @@ def chunks(s: Service, r: int, now: int) -> bool:
     if k >= 1:
         if d > 0:
             k = min(k, s.heap_key[r, 0] - s.t[r, R_VIRTUAL])
-            if w[GROW]:
-                k = min(k, (w[KV_CAP] - s.t[r, R_KV]) // d)
+            if s.rules[GROW]:
+                k = min(k, (s.rules[KV_CAP] - s.t[r, R_KV]) // d)
         total = k * budget
         square = (s.t[r, R_PARTLY] + total) ** 2 - s.t[r, R_PARTLY] ** 2
         s.t[r, R_PARTLY] += total
@@ -178,9 +175,9 @@ def chunks(s: Service, r: int, now: int) -> bool:
         begun = True
         while i >= 0 and room > 0:
             if not begun:
-                if d + s.t[r, R_FILLED] >= w[BATCH]:
+                if d + s.t[r, R_FILLED] >= s.rules[BATCH]:
                     break
-                if s.t[r, R_KV] + need(s, i) + w[GROW] * d > w[KV_CAP]:
+                if s.t[r, R_KV] + need(s, i) + s.rules[GROW] * d > s.rules[KV_CAP]:
                     break
                 s.t[r, R_KV] += need(s, i)
             part = min(room, s.q[i, Q_PROMPT] - s.t[r, R_PARTLY])
@@ -195,21 +192,20 @@ def chunks(s: Service, r: int, now: int) -> bool:
             i = s.t[r, R_HEAD]
             begun = False
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, k, now
-    each = w[MIXED_0] + w[MIXED_D] * d + w[MIXED_C] * s.t[r, R_CONTEXT]
-    grown = w[MIXED_C] * d * (k * (k - 1) // 2)
-    s.t[r, R_DUE] = now + k * each + grown + w[MIXED_P] * total + w[MIXED_S] * square
+    each = s.rules[MIXED_0] + s.rules[MIXED_D] * d + s.rules[MIXED_C] * s.t[r, R_CONTEXT]
+    grown = s.rules[MIXED_C] * d * (k * (k - 1) // 2)
+    s.t[r, R_DUE] = now + k * each + grown + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
     return True
 
 
 @inlined
 def begin(s: Service, r: int, now: int) -> None:
     """Start what replica r does next, or leave it idle."""
-    w = s.rules
     s.t[r, R_FILLED] = 0
-    if w[GROW]:
-        while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > w[KV_CAP]:
+    if s.rules[GROW]:
+        while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > s.rules[KV_CAP]:
             evict(s, r)
-    if w[CHUNKED]:
+    if s.rules[CHUNKED]:
         if chunks(s, r, now):
             return
     elif whole(s, r, now):
@@ -219,7 +215,7 @@ def begin(s: Service, r: int, now: int) -> None:
         s.t[r, R_DUE] = NEVER
         return
     j = s.heap_key[r, 0] - s.t[r, R_VIRTUAL]
-    if w[GROW]:
-        j = min(j, (w[KV_CAP] - s.t[r, R_KV]) // s.t[r, R_SEATS])
+    if s.rules[GROW]:
+        j = min(j, (s.rules[KV_CAP] - s.t[r, R_KV]) // s.t[r, R_SEATS])
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = DECODE, j, now
     s.t[r, R_DUE] = now + span(s, r, j)

@@ -20,82 +20,90 @@ from sim.state.serving import (
 @inlined
 def sit(s: Service, r: int, key: int, i: int, stamp: int) -> None:
     """Seat request i on replica r until virtual step `key`."""
-    keys, ids, stamps = s.heap_key[r], s.heap_id[r], s.heap_size[r]
     c = s.t[r, R_SEATS]
     s.t[r, R_SEATS] += 1
-    while c > 0 and keys[(c - 1) >> 1] > key:
+    while c > 0 and s.heap_key[r, (c - 1) >> 1] > key:
         up = (c - 1) >> 1
-        keys[c], ids[c], stamps[c] = keys[up], ids[up], stamps[up]
+        s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = (
+            s.heap_key[r, up],
+            s.heap_id[r, up],
+            s.heap_size[r, up],
+        )
         c = up
-    keys[c], ids[c], stamps[c] = key, i, stamp
+    s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = key, i, stamp
 
 
 @inlined
 def rise(s: Service, r: int, at: int) -> None:
     """Free seat `at` of replica r, keeping the heap."""
-    keys, ids, stamps = s.heap_key[r], s.heap_id[r], s.heap_size[r]
     n = s.t[r, R_SEATS] - 1
     s.t[r, R_SEATS] = n
     if at == n:
         return
-    key, i, stamp = keys[n], ids[n], stamps[n]
+    key, i, stamp = s.heap_key[r, n], s.heap_id[r, n], s.heap_size[r, n]
     c = at
-    while c > 0 and keys[(c - 1) >> 1] > key:
+    while c > 0 and s.heap_key[r, (c - 1) >> 1] > key:
         up = (c - 1) >> 1
-        keys[c], ids[c], stamps[c] = keys[up], ids[up], stamps[up]
+        s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = (
+            s.heap_key[r, up],
+            s.heap_id[r, up],
+            s.heap_size[r, up],
+        )
         c = up
     while 2 * c + 1 < n:
         low = 2 * c + 1
-        if low + 1 < n and keys[low + 1] < keys[low]:
+        if low + 1 < n and s.heap_key[r, low + 1] < s.heap_key[r, low]:
             low += 1
-        if keys[low] >= key:
+        if s.heap_key[r, low] >= key:
             break
-        keys[c], ids[c], stamps[c] = keys[low], ids[low], stamps[low]
+        s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = (
+            s.heap_key[r, low],
+            s.heap_id[r, low],
+            s.heap_size[r, low],
+        )
         c = low
-    keys[c], ids[c], stamps[c] = key, i, stamp
+    s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = key, i, stamp
 
 
 @inlined
 def requeue(s: Service, r: int) -> None:
     """Put replica r back into its place by due, ties by its number."""
-    q, place = s.queue, s.place
-    n, c, mine = q.size, place[r], s.t[r, R_DUE]
+    n, c, mine = s.queue.size, s.place[r], s.t[r, R_DUE]
     while c > 0:
-        o = q[(c - 1) >> 1]
+        o = s.queue[(c - 1) >> 1]
         if s.t[o, R_DUE] < mine or (s.t[o, R_DUE] == mine and o < r):
             break
-        q[c] = o
-        place[o] = c
+        s.queue[c] = o
+        s.place[o] = c
         c = (c - 1) >> 1
     while 2 * c + 1 < n:
         low = 2 * c + 1
-        o = q[low]
+        o = s.queue[low]
         if low + 1 < n:
-            w = q[low + 1]
+            w = s.queue[low + 1]
             if s.t[w, R_DUE] < s.t[o, R_DUE] or (s.t[w, R_DUE] == s.t[o, R_DUE] and w < o):
                 low, o = low + 1, w
         if s.t[o, R_DUE] > mine or (s.t[o, R_DUE] == mine and o > r):
             break
-        q[c] = o
-        place[o] = c
+        s.queue[c] = o
+        s.place[o] = c
         c = low
-    q[c] = r
-    place[r] = c
+    s.queue[c] = r
+    s.place[r] = c
 
 
 @inlined
 def weigh(s: Service, r: int) -> None:
-    """Play replica r's matches anew; the least loaded that accepts stands in tree[1]."""
-    tree = s.tree
+    """Play replica r's matches anew; the least loaded that accepts stands in s.tree[1]."""
     load = R_TOKENS if s.rules[ROUTE] == LEAST_TOKENS else R_OPEN
     c = s.clock[LEAVES] + r
-    tree[c] = r if s.t[r, R_ACCEPTS] else -1
+    s.tree[c] = r if s.t[r, R_ACCEPTS] else -1
     c >>= 1
     while c > 0:
-        a, b = tree[2 * c], tree[2 * c + 1]
+        a, b = s.tree[2 * c], s.tree[2 * c + 1]
         if a < 0 or (b >= 0 and s.t[b, load] < s.t[a, load]):
             a = b
-        tree[c] = a
+        s.tree[c] = a
         c >>= 1
 
 
