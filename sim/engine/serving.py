@@ -79,6 +79,8 @@ def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[
         for name in ("replicas", "batch", "chunk_tokens", "prompt_tokens", "kv_tokens")
         if getattr(spec, name) < 1
     ]
+    if spec.batch > 4096:
+        found.append(f"service.batch: is {spec.batch}; must be at most 4096")
     if not 0 <= spec.prefix_hit_rate < 1:
         found.append(f"service.prefix_hit_rate: is {spec.prefix_hit_rate}; must be in 0 to below 1")
     if min(*spec.step.decode_s, *spec.step.mixed_s) < 0 or spec.step.decode_s[0] <= 0:

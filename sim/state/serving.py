@@ -71,8 +71,8 @@ def service_of(
         leaves *= 2
     clock = np.zeros(8, np.int64)
     clock[LEAVES] = leaves
-    wide = [np.zeros((count, batch), np.int64) for _ in range(4)]
+    key, ids, size, ready = (np.zeros((count, batch), np.int64) for _ in range(4))
     return Service(
-        requests, t, *wide, np.arange(count), np.arange(count), np.zeros(count, np.int64),
+        requests, t, key, ids, size, ready, np.arange(count), np.arange(count), np.zeros(count, np.int64),
         np.full(2 * leaves, -1, np.int64), rules, clock,
     )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime
+from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime, serve
 from sim.state.serving import R_CONTEXT, R_KV, R_OPEN, R_PARTLY, R_SEATS, R_TOKENS
 from tests.plain.serving import slow
 
@@ -47,3 +47,13 @@ def test_same_to_the_last_tick(seed, route, chunked, grow, batch, replicas, tigh
     t = run.service.t
     for column in (R_KV, R_OPEN, R_TOKENS, R_CONTEXT, R_SEATS, R_PARTLY):
         assert not t[:, column].any()
+
+
+def test_a_cold_start_takes_nothing_before_and_a_drain_loses_nothing():
+    n = 60
+    arrival = np.arange(n) * 0.5
+    changes = [(0.0, 0, True), (10.0, 1, True), (20.0, 0, False)]
+    got = serve(ServiceSpec(STEP, 2, changes=changes), arrival, np.full(n, 100), np.full(n, 50))
+    assert (got["replica"][arrival < 10] == 0).all()
+    assert (got["replica"][arrival >= 20] == 1).all()
+    assert np.isfinite(got["e2e_s"]).all()

@@ -142,7 +142,7 @@ def advance(s: Service, until: int) -> None:
         due = s.t[r, R_DUE]
         came = NEVER
         if c[NEXT] < n and c[ACTIVE] > 0:
-            came = max(s.q[c[NEXT], Q_ARRIVAL], 0)
+            came = s.q[c[NEXT], Q_ARRIVAL]
         if min(due, came) >= until:
             return
         c[EVENTS] += 1
