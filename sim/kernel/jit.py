@@ -47,6 +47,16 @@ def jit(function: F) -> F:
     return cast(F, _once(made(function)))
 
 
+def inlined(function: F) -> F:
+    """Return the function compiled into each of its callers, where the call itself is the cost."""
+    if numba is None:
+        return function
+    made = numba.njit(
+        cache=True, nogil=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )
+    return cast(F, _once(made(function)))
+
+
 def entry(function: F) -> F:
     """Return the function compiled and cached, with a door for Python."""
     if numba is None:

@@ -1,0 +1,175 @@
+"""The face of the serving core: requests and a service in, one row a request out.
+
+An autoscaler plugs in between two calls of `Run.advance`: it reads `Run.service`, changes
+`Run.accepts`, and goes on. What has stopped accepting drains; it loses no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.errors import ScenarioError
+from sim.kernel.serving.advance import advance
+from sim.state.serving import (
+    NEVER,
+    Q_ARRIVAL,
+    Q_DRAW,
+    Q_END,
+    Q_FIRST,
+    Q_OUTPUT,
+    Q_PREEMPTED,
+    Q_PROMPT,
+    Q_REPLICA,
+    R_ACCEPTS,
+    TICKS_PER_S,
+    service_of,
+)
+
+ROUTES = ("round_robin", "least_requests", "least_tokens", "two_choices", "affinity")
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """Linear step time in seconds: decode d0 + dD D + dC C; else p0 + pP P + pS S + pD D + pC C.
+
+    D decoding sequences, C their context tokens, P prompt tokens of the step, S the sum of
+    n (n + 2 done) over its chunks of n tokens.
+    Neglects: whatever is not linear in these.
+    """
+
+    decode_s: tuple[float, float, float]
+    mixed_s: tuple[float, float, float, float, float]
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """A service: its step time, its limits, how requests find a replica.
+
+    `chunked` is Sarathi's rule with a budget of `chunk_tokens`, else prompts go first and whole, up
+    to `prompt_tokens` a step. `grow` takes KV memory token by token and preempts the last that
+    joined, else all is reserved at the start. `changes` are (time_s, replica, accepts): a cold
+    start ends or a drain begins. Without changes all accept from the start.
+    """
+
+    step: StepTime
+    replicas: int
+    batch: int = 128
+    chunked: bool = True
+    chunk_tokens: int = 512
+    prompt_tokens: int = 4096
+    kv_tokens: int = 10**9
+    grow: bool = False
+    route: str = "round_robin"
+    prefix_hit_rate: float = 0.0
+    changes: Sequence[tuple[float, int, bool]] = ()
+
+
+def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:
+    """Return what is wrong, each as `path: is …; must be …`."""
+    found = []
+    if spec.route not in ROUTES:
+        found.append(f"service.route: is {spec.route!r}; must be one of {', '.join(ROUTES)}")
+    found += [
+        f"service.{name}: is {getattr(spec, name)}; must be at least 1"
+        for name in ("replicas", "batch", "chunk_tokens", "prompt_tokens", "kv_tokens")
+        if getattr(spec, name) < 1
+    ]
+    if spec.batch > 4096:
+        found.append(f"service.batch: is {spec.batch}; must be at most 4096")
+    if not 0 <= spec.prefix_hit_rate < 1:
+        found.append(f"service.prefix_hit_rate: is {spec.prefix_hit_rate}; must be in 0 to below 1")
+    if min(*spec.step.decode_s, *spec.step.mixed_s) < 0 or spec.step.decode_s[0] <= 0:
+        found.append("service.step: is negative or zero; must be positive, slopes at least 0")
+    for at, replica, _ in spec.changes:
+        if not 0 <= replica < spec.replicas or not 0 <= at <= 4e6:
+            found.append(f"service.changes: is ({at}, {replica}); must be a time and a replica")
+    return found + request_faults(spec, arrival_s, prompt, output)
+
+
+def request_faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:
+    """Return what is wrong with the requests."""
+    found = []
+    if not len(arrival_s) == len(prompt) == len(output):
+        found.append("requests: columns differ in length; must be one value a request")
+    elif len(prompt):
+        if min(prompt.min(), output.min()) < 1:
+            found.append("requests: a token count is below 1; must be at least 1")
+        if (np.diff(arrival_s) < 0).any() or arrival_s[0] < 0 or arrival_s[-1] > 4e6:
+            found.append("requests.arrival_s: must rise from 0 to at most 4e6 s")
+        if int((prompt + output).max()) > spec.kv_tokens:
+            found.append(
+                f"service.kv_tokens: is {spec.kv_tokens}; must be at least "
+                f"{int((prompt + output).max())}, the largest request"
+            )
+    return found
+
+
+def ticks(value_s: Any) -> NDArray[np.int64]:
+    """Return seconds as whole picoseconds."""
+    return np.rint(np.asarray(value_s, np.float64) * TICKS_PER_S).astype(np.int64)
+
+
+class Run:
+    """A service under way."""
+
+    def __init__(
+        self, spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: Any
+    ) -> None:
+        """Take the requests in order of arrival; `draw` in 0 to 2^62 routes them."""
+        prompt, output = np.asarray(prompt, np.int64), np.asarray(output, np.int64)
+        found = faults(spec, np.asarray(arrival_s), prompt, output)
+        if found:
+            raise ScenarioError("\n".join(found))
+        n = len(prompt)
+        computed = np.maximum(1, np.rint(prompt * (1 - spec.prefix_hit_rate)).astype(np.int64))
+        q = np.full((n, 9), -1, np.int64)
+        q[:, Q_ARRIVAL], q[:, Q_PROMPT], q[:, Q_OUTPUT] = ticks(arrival_s), computed, output
+        q[:, Q_DRAW], q[:, Q_PREEMPTED] = np.asarray(draw, np.int64), 0
+        rules = np.concatenate(
+            [
+                ticks(spec.step.decode_s + spec.step.mixed_s),
+                [spec.batch, spec.chunk_tokens, spec.prompt_tokens, spec.kv_tokens],
+                [spec.chunked, spec.grow, ROUTES.index(spec.route)],
+            ]
+        ).astype(np.int64)
+        self.service = service_of(q, spec.replicas, spec.batch, rules)
+        self.accepts = self.service.t[:, R_ACCEPTS]
+
+    def advance(self, until_s: float | None = None) -> None:
+        """Take all replicas up to that instant, or to the end."""
+        advance(self.service, int(NEVER if until_s is None else ticks(until_s)))
+
+
+def serve(
+    spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: Any | None = None
+) -> dict[str, NDArray[Any]]:
+    """Return columns by request: ttft_s, tpot_s, e2e_s, replica, preemptions; NaN if never served.
+
+    tpot_s is (e2e - ttft) / (output - 1), 0 for a single token. A prefix cache hit takes its tokens
+    from the prompt. Neglects: that cached tokens still are context and hold KV memory.
+    """
+    n = len(prompt)
+    run = Run(spec, arrival_s, prompt, output, np.zeros(n, np.int64) if draw is None else draw)
+    if not spec.changes:
+        run.accepts[:] = 1
+    for at, replica, accepts in sorted(spec.changes):
+        run.advance(at)
+        run.accepts[replica] = accepts
+    run.advance()
+    q = run.service.q
+    arrival = q[:, Q_ARRIVAL]
+    first = np.where(q[:, Q_FIRST] < 0, np.nan, (q[:, Q_FIRST] - arrival) / TICKS_PER_S)
+    end = np.where(q[:, Q_END] < 0, np.nan, (q[:, Q_END] - arrival) / TICKS_PER_S)
+    later = np.maximum(np.asarray(output) - 1, 1)
+    return {
+        "ttft_s": first,
+        "tpot_s": (end - first) / later,
+        "e2e_s": end,
+        "replica": q[:, Q_REPLICA],
+        "preemptions": q[:, Q_PREEMPTED],
+    }

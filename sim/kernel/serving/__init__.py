@@ -1,0 +1,7 @@
+"""Serving: continuous batching with runs of equal steps taken in one go.
+
+Enters: a Service (sim/state/serving.py) and an instant.   Leaves: the same Service, taken there.
+May import: jit, state.   Must not know: the other kernels, policies, engine, SimPy.
+To add a routing rule: a number in sim/state/serving.py, a branch in advance.route, its plain twin.
+Begin with: advance.py; then batch.py, what a replica does next.
+"""

@@ -1,0 +1,155 @@
+"""Takes all replicas of a service up to an instant; then Python may change who accepts."""
+
+from __future__ import annotations
+
+from sim.kernel.jit import entry, inlined
+from sim.kernel.serving.batch import begin, boundary, span
+from sim.kernel.serving.heaps import enlist, requeue, rise, sit, weigh
+from sim.state.serving import (
+    ACTIVE,
+    AFFINITY,
+    BATCH,
+    CHUNKED,
+    DECODE,
+    EVENTS,
+    GROW,
+    IDLE,
+    LEAST_REQUESTS,
+    LEAST_TOKENS,
+    NEVER,
+    NEXT,
+    PREFILL,
+    Q_AFTER,
+    Q_ARRIVAL,
+    Q_DRAW,
+    Q_END,
+    Q_FIRST,
+    Q_OUTPUT,
+    Q_PROMPT,
+    Q_REPLICA,
+    R_CONTEXT,
+    R_DUE,
+    R_FILLED,
+    R_HEAD,
+    R_KIND,
+    R_KV,
+    R_OPEN,
+    R_SEATS,
+    R_START,
+    R_STEPS,
+    R_TAIL,
+    R_TOKENS,
+    R_VIRTUAL,
+    ROUND_ROBIN,
+    ROUTE,
+    STEPS,
+    TURN,
+    Service,
+)  # fmt: skip
+
+
+@inlined
+def route(s: Service, i: int) -> int:
+    """Return the replica that takes request i."""
+    rule, n = s.rules[ROUTE], s.clock[ACTIVE]
+    if rule == ROUND_ROBIN:
+        s.clock[TURN] += 1
+        return s.active[(s.clock[TURN] - 1) % n]
+    if rule in (LEAST_REQUESTS, LEAST_TOKENS):
+        return s.tree[1]
+    draw = s.q[i, Q_DRAW]
+    if rule == AFFINITY:
+        return s.active[draw % n]
+    a, b = s.active[(draw >> 31) % n], s.active[(draw & 0x7FFFFFFF) % n]
+    return b if s.t[b, R_OPEN] < s.t[a, R_OPEN] else a
+
+
+@inlined
+def leave(s: Service, r: int, i: int, now: int) -> None:
+    """End request i."""
+    size = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
+    s.q[i, Q_END] = now
+    s.t[r, R_OPEN] -= 1
+    s.t[r, R_TOKENS] -= size
+    s.t[r, R_KV] -= size
+    if s.rules[ROUTE] == LEAST_REQUESTS or s.rules[ROUTE] == LEAST_TOKENS:
+        weigh(s, r)
+
+
+@inlined
+def arrive(s: Service, i: int) -> None:
+    """Queue request i; a decode run it may enter ends at the next step's end."""
+    now = s.q[i, Q_ARRIVAL]
+    r = route(s, i)
+    s.q[i, Q_REPLICA] = r
+    s.t[r, R_OPEN] += 1
+    s.t[r, R_TOKENS] += s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
+    if s.rules[ROUTE] == LEAST_REQUESTS or s.rules[ROUTE] == LEAST_TOKENS:
+        weigh(s, r)
+    alone = s.t[r, R_HEAD] < 0
+    if alone:
+        s.t[r, R_HEAD] = i
+    else:
+        s.q[s.t[r, R_TAIL], Q_AFTER] = i
+    s.t[r, R_TAIL] = i
+    if s.t[r, R_KIND] == IDLE:
+        s.t[r, R_DUE] = now
+        requeue(s, r)
+    elif s.t[r, R_KIND] == DECODE and alone and s.t[r, R_SEATS] < s.rules[BATCH]:
+        j = boundary(s, r, now - s.t[r, R_START])
+        if j < s.t[r, R_STEPS]:
+            s.t[r, R_STEPS] = j
+            s.t[r, R_DUE] = s.t[r, R_START] + span(s, r, j)
+            requeue(s, r)
+
+
+@inlined
+def finish(s: Service, r: int, now: int) -> None:
+    """Book the run of replica r that ends now: tokens, first tokens, ends."""
+    j = s.t[r, R_STEPS]
+    if s.t[r, R_KIND] == DECODE or (s.t[r, R_KIND] == PREFILL and s.rules[CHUNKED]):
+        s.t[r, R_VIRTUAL] += j
+        s.t[r, R_CONTEXT] += j * s.t[r, R_SEATS]
+        if s.rules[GROW]:
+            s.t[r, R_KV] += j * s.t[r, R_SEATS]
+    if s.t[r, R_KIND] != IDLE:
+        s.clock[STEPS] += j
+    while s.t[r, R_SEATS] > 0 and s.heap_key[r, 0] <= s.t[r, R_VIRTUAL]:
+        i = s.heap_id[r, 0]
+        rise(s, r, 0)
+        s.t[r, R_CONTEXT] -= s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
+        leave(s, r, i, now)
+    if s.t[r, R_KIND] == PREFILL:
+        for x in range(s.t[r, R_FILLED]):
+            i = s.ready[r, x]
+            if s.q[i, Q_FIRST] < 0:
+                s.q[i, Q_FIRST] = now
+            if s.q[i, Q_OUTPUT] == 1:
+                leave(s, r, i, now)
+            else:
+                s.t[r, R_CONTEXT] += s.q[i, Q_PROMPT] + 1
+                sit(s, r, s.t[r, R_VIRTUAL] + s.q[i, Q_OUTPUT] - 1, i, s.clock[EVENTS] * 4096 + x)
+
+
+@entry
+def advance(s: Service, until: int) -> None:
+    """Take the service up to `until` ticks, that instant left out; arrivals go first at a tie."""
+    c = s.clock
+    enlist(s)
+    n = s.q.shape[0]
+    while True:
+        r = s.queue[0]
+        due = s.t[r, R_DUE]
+        came = NEVER
+        if c[NEXT] < n and c[ACTIVE] > 0:
+            came = s.q[c[NEXT], Q_ARRIVAL]
+        if min(due, came) >= until:
+            return
+        c[EVENTS] += 1
+        if came <= due:
+            arrive(s, c[NEXT])
+            c[NEXT] += 1
+        else:
+            finish(s, r, due)
+            begin(s, r, due)
+            requeue(s, r)

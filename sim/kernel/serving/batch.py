@@ -1,0 +1,221 @@
+"""What a replica does next: prompts, chunks, or a run of decode steps; all in whole ticks."""
+
+from __future__ import annotations
+
+from sim.kernel.jit import inlined, jit
+from sim.kernel.serving.heaps import rise
+from sim.state.serving import (
+    BATCH,
+    CHUNK,
+    CHUNKED,
+    DECODE,
+    DECODE_0,
+    DECODE_C,
+    DECODE_D,
+    GROW,
+    IDLE,
+    KV_CAP,
+    MIXED_0,
+    MIXED_C,
+    MIXED_D,
+    MIXED_P,
+    MIXED_S,
+    NEVER,
+    PREFILL,
+    PROMPT_CAP,
+    Q_AFTER,
+    Q_OUTPUT,
+    Q_PREEMPTED,
+    Q_PROMPT,
+    R_CONTEXT,
+    R_DUE,
+    R_FILLED,
+    R_HEAD,
+    R_KIND,
+    R_KV,
+    R_PARTLY,
+    R_SEATS,
+    R_START,
+    R_STEPS,
+    R_TAIL,
+    R_VIRTUAL,
+    Service,
+)  # fmt: skip
+
+
+@inlined
+def need(s: Service, i: int) -> int:
+    """Return the tokens of KV memory that request i must find to be let in."""
+    more = 1 if s.rules[GROW] else s.q[i, Q_OUTPUT]
+    return s.q[i, Q_PROMPT] + more
+
+
+@inlined
+def span(s: Service, r: int, j: int) -> int:
+    """Return the ticks of j decode steps: sum over i < j of d0 + dD D + dC (C + i D)."""
+    d = s.t[r, R_SEATS]
+    base = s.rules[DECODE_0] + s.rules[DECODE_D] * d + s.rules[DECODE_C] * s.t[r, R_CONTEXT]
+    return j * base + s.rules[DECODE_C] * d * (j * (j - 1) // 2)
+
+
+@inlined
+def boundary(s: Service, r: int, ticks: int) -> int:
+    """Return the least j >= 1 whose steps last at least that long, at most those of the run."""
+    low, high = 1, s.t[r, R_STEPS]
+    while low < high:
+        mid = (low + high) // 2
+        if span(s, r, mid) >= ticks:
+            high = mid
+        else:
+            low = mid + 1
+    return low
+
+
+@jit
+def evict(s: Service, r: int) -> None:
+    """Send the last that joined back to the queue's head, to be computed anew.
+
+    Source: vLLM V0, preemption by recompute: what was generated becomes prompt.
+    """
+    at = 0
+    for x in range(1, s.t[r, R_SEATS]):
+        if s.heap_size[r, x] > s.heap_size[r, at]:
+            at = x
+    i = s.heap_id[r, at]
+    left = s.heap_key[r, at] - s.t[r, R_VIRTUAL]
+    held = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT] - left
+    rise(s, r, at)
+    s.t[r, R_CONTEXT] -= held
+    s.t[r, R_KV] -= held
+    s.q[i, Q_PROMPT], s.q[i, Q_OUTPUT] = held, left
+    s.q[i, Q_PREEMPTED] += 1
+    if s.t[r, R_PARTLY] > 0:  # behind the prompt that is half computed
+        h = s.t[r, R_HEAD]
+        s.q[i, Q_AFTER] = s.q[h, Q_AFTER]
+        s.q[h, Q_AFTER] = i
+        if s.t[r, R_TAIL] == h:
+            s.t[r, R_TAIL] = i
+    else:
+        s.q[i, Q_AFTER] = s.t[r, R_HEAD]
+        s.t[r, R_HEAD] = i
+        if s.t[r, R_TAIL] < 0:
+            s.t[r, R_TAIL] = i
+
+
+@inlined
+def shift(s: Service, r: int) -> None:
+    """Take the head of the queue, whose prompt ends with this step."""
+    i = s.t[r, R_HEAD]
+    s.ready[r, s.t[r, R_FILLED]] = i
+    s.t[r, R_FILLED] += 1
+    s.t[r, R_HEAD] = s.q[i, Q_AFTER]
+    if s.t[r, R_HEAD] < 0:
+        s.t[r, R_TAIL] = -1
+
+
+@inlined
+def whole(s: Service, r: int, now: int) -> bool:
+    """Start a step of whole prompts, decoders waiting; return if there is one.
+
+    Source: vLLM V0, prefill first.
+    """
+    total, square = 0, 0
+    while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] + s.t[r, R_FILLED] < s.rules[BATCH]:
+        i = s.t[r, R_HEAD]
+        p = s.q[i, Q_PROMPT]
+        if s.t[r, R_FILLED] > 0 and total + p > s.rules[PROMPT_CAP]:
+            break
+        growing = s.rules[GROW] * (s.t[r, R_SEATS] + s.t[r, R_FILLED])
+        if s.t[r, R_KV] + need(s, i) + growing > s.rules[KV_CAP]:
+            break
+        s.t[r, R_KV] += need(s, i)
+        total += p
+        square += p * p
+        shift(s, r)
+    if s.t[r, R_FILLED] == 0:
+        return False
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, 1, now
+    s.t[r, R_DUE] = now + s.rules[MIXED_0] + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
+    return True
+
+
+@inlined
+def chunks(s: Service, r: int, now: int) -> bool:
+    """Start equal chunks of the head's prompt, or a step that packs tails; return if there is one.
+
+    Source: Sarathi-Serve (OSDI 2024): decoders first, the rest of the budget to prompts.
+    """
+    d = s.t[r, R_SEATS]
+    i = s.t[r, R_HEAD]
+    budget = s.rules[CHUNK] - d
+    if i < 0 or budget < 1:
+        return False
+    if s.t[r, R_PARTLY] == 0 and (
+        d >= s.rules[BATCH] or s.t[r, R_KV] + need(s, i) + s.rules[GROW] * d > s.rules[KV_CAP]
+    ):
+        return False
+    if s.t[r, R_PARTLY] == 0:
+        s.t[r, R_KV] += need(s, i)
+    k = (s.q[i, Q_PROMPT] - s.t[r, R_PARTLY]) // budget
+    total, square = 0, 0
+    if k >= 1:
+        if d > 0:
+            k = min(k, s.heap_key[r, 0] - s.t[r, R_VIRTUAL])
+            if s.rules[GROW]:
+                k = min(k, (s.rules[KV_CAP] - s.t[r, R_KV]) // d)
+        total = k * budget
+        square = (s.t[r, R_PARTLY] + total) ** 2 - s.t[r, R_PARTLY] ** 2
+        s.t[r, R_PARTLY] += total
+        if s.t[r, R_PARTLY] == s.q[i, Q_PROMPT]:
+            s.t[r, R_PARTLY] = 0
+            shift(s, r)
+    else:
+        k = 1
+        room = budget
+        begun = True
+        while i >= 0 and room > 0:
+            if not begun:
+                if d + s.t[r, R_FILLED] >= s.rules[BATCH]:
+                    break
+                if s.t[r, R_KV] + need(s, i) + s.rules[GROW] * d > s.rules[KV_CAP]:
+                    break
+                s.t[r, R_KV] += need(s, i)
+            part = min(room, s.q[i, Q_PROMPT] - s.t[r, R_PARTLY])
+            square += (s.t[r, R_PARTLY] + part) ** 2 - s.t[r, R_PARTLY] ** 2
+            total += part
+            room -= part
+            s.t[r, R_PARTLY] += part
+            if s.t[r, R_PARTLY] < s.q[i, Q_PROMPT]:
+                break
+            s.t[r, R_PARTLY] = 0
+            shift(s, r)
+            i = s.t[r, R_HEAD]
+            begun = False
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, k, now
+    each = s.rules[MIXED_0] + s.rules[MIXED_D] * d + s.rules[MIXED_C] * s.t[r, R_CONTEXT]
+    grown = s.rules[MIXED_C] * d * (k * (k - 1) // 2)
+    s.t[r, R_DUE] = now + k * each + grown + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
+    return True
+
+
+@inlined
+def begin(s: Service, r: int, now: int) -> None:
+    """Start what replica r does next, or leave it idle."""
+    s.t[r, R_FILLED] = 0
+    if s.rules[GROW]:
+        while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > s.rules[KV_CAP]:
+            evict(s, r)
+    if s.rules[CHUNKED]:
+        if chunks(s, r, now):
+            return
+    elif whole(s, r, now):
+        return
+    if s.t[r, R_SEATS] == 0:
+        s.t[r, R_KIND] = IDLE
+        s.t[r, R_DUE] = NEVER
+        return
+    j = s.heap_key[r, 0] - s.t[r, R_VIRTUAL]
+    if s.rules[GROW]:
+        j = min(j, (s.rules[KV_CAP] - s.t[r, R_KV]) // s.t[r, R_SEATS])
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = DECODE, j, now
+    s.t[r, R_DUE] = now + span(s, r, j)

@@ -1,0 +1,78 @@
+"""Tables of a service that answers requests: its requests, its replicas, its rules.
+
+Clock: whole picoseconds, so that a run of equal steps sums to the same bits in one go or step by
+step. An int64 of them lasts 106 days.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+TICKS_PER_S = 10**12
+NEVER = np.int64(2**62)
+IDLE, DECODE, PREFILL = 0, 1, 2
+# what a Rules row holds
+DECODE_0, DECODE_D, DECODE_C, MIXED_0, MIXED_P, MIXED_S, MIXED_D, MIXED_C = range(8)
+BATCH, CHUNK, PROMPT_CAP, KV_CAP, CHUNKED, GROW, ROUTE = range(8, 15)
+ROUND_ROBIN, LEAST_REQUESTS, LEAST_TOKENS, TWO_CHOICES, AFFINITY = range(5)
+# what the Clock row holds
+NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES = range(6)
+
+
+# columns of a request
+(
+    Q_ARRIVAL, Q_PROMPT, Q_OUTPUT, Q_DRAW, Q_FIRST, Q_END, Q_REPLICA, Q_PREEMPTED, Q_AFTER,
+) = range(9)  # fmt: skip
+# columns of a replica
+(
+    R_HEAD, R_TAIL, R_SEATS, R_VIRTUAL, R_KIND, R_STEPS, R_START, R_DUE, R_CONTEXT, R_KV, R_PARTLY,
+    R_FILLED, R_OPEN, R_TOKENS, R_ACCEPTS,
+) = range(15)  # fmt: skip
+
+
+class Service(NamedTuple):
+    """All tables of one service; few wide ones, for each array handed on costs time.
+
+    q, requests in order of arrival: ticks of arrival, first token and end (-1 is not yet), tokens
+    of prompt (grows by what a preemption throws away) and output still to come, two draws in one
+    for routing or a hash of the prefix, replica, preemptions, the next in its queue.
+    t, replicas: queue's head and tail, sequences that decode, decode steps done so far, kind of
+    the run under way with its steps, start and end, context tokens over the decoding sequences,
+    KV tokens held, computed tokens of the head's prompt, prompts that end with this step, requests
+    and tokens outstanding, whether it accepts.
+    """
+
+    q: NDArray[np.int64]  # (requests, 9)
+    t: NDArray[np.int64]  # (replicas, 15)
+    heap_key: NDArray[np.int64]  # (replicas, batch): virtual step at which it ends
+    heap_id: NDArray[np.int64]  # (replicas, batch)
+    heap_size: NDArray[np.int64]  # (replicas, batch): when it joined, as a counter
+    ready: NDArray[np.int64]  # (replicas, batch): prompts that end with this step
+    queue: NDArray[np.int64]  # replicas as a heap by due
+    place: NDArray[np.int64]
+    active: NDArray[np.int64]  # those that accept, the first clock[ACTIVE]
+    tree: NDArray[np.int64]  # tournament of those for the least loaded
+    rules: NDArray[np.int64]
+    clock: NDArray[np.int64]
+
+
+def service_of(
+    requests: NDArray[np.int64], count: int, batch: int, rules: NDArray[np.int64]
+) -> Service:
+    """Return a service of idle replicas, none of which accepts yet."""
+    t = np.zeros((count, 15), np.int64)
+    t[:, [R_HEAD, R_TAIL]] = -1
+    t[:, R_DUE] = NEVER
+    leaves = 1
+    while leaves < count:
+        leaves *= 2
+    clock = np.zeros(8, np.int64)
+    clock[LEAVES] = leaves
+    key, ids, size, ready = (np.zeros((count, batch), np.int64) for _ in range(4))
+    return Service(
+        requests, t, key, ids, size, ready, np.arange(count), np.arange(count), np.zeros(count, np.int64),
+        np.full(2 * leaves, -1, np.int64), rules, clock,
+    )  # fmt: skip
