@@ -73,6 +73,7 @@ def service_of(
     clock[LEAVES] = leaves
     key, ids, size, ready = (np.zeros((count, batch), np.int64) for _ in range(4))
     return Service(
-        requests, t, key, ids, size, ready, np.arange(count), np.arange(count), np.zeros(count, np.int64),
+        requests, t, key, ids, size, ready, np.arange(count), np.arange(count), np.zeros(count,
+        np.int64),
         np.full(2 * leaves, -1, np.int64), rules, clock,
     )  # fmt: skip
