@@ -10,10 +10,11 @@ import csv
 import numpy as np
 import pytest
 
+from experiments.validation.schedulers import PREEMPTIVE
 from sim.policies.backfill import Conservative, Easy, NoBackfill, Skip
 from sim.policies.placement import FirstFit
 from sim.policies.preemption import Rebuild, Tail
-from sim.policies.queue import Fifo, Las, Sjf, Smallest, Srtf, Tiresias
+from sim.policies.queue import Fifo, Las, Sjf, Srtf, Tiresias
 from tests.conftest import DATA, run, shared, starts
 
 GPUS = {"synth480": 64, "philly_103959": 24, "ef06": 128, "ef01": 64}
@@ -105,15 +106,6 @@ def agree_to_the_end(trace, peer, file, shape, start="start_s", **choices):
     assert len(jobs) == len(truth)
     assert not wrong, f"{len(wrong)} of {len(truth)} differ, first {wrong[:3]}"
     return sum(r["restarts"] for r in jobs)
-
-
-PREEMPTIVE = {
-    "shortest": Srtf(),
-    "shortest-gpu": Srtf(by_gpus=True),
-    "sjf": Smallest(),
-    "dlas": Tiresias(by_gpus=False),
-    "dlas-gpu": Tiresias(late_timer=True),
-}
 
 
 @pytest.mark.parametrize("trace", ["synth480", "philly_103959", "ef06"])

@@ -12,17 +12,12 @@ import csv
 import numpy as np
 import pytest
 
+from experiments.validation.schedulers import TESTBED
 from sim.policies.backfill import Skip
 from sim.policies.preemption import Rebuild
-from sim.policies.queue import Srtf, Themis, Tiresias
 from tests.conftest import run, shared
 
-QUEUES = {
-    "SRSF": Srtf(by_gpus=True),
-    "SRTF": Srtf(),
-    "tiresias": Tiresias(),
-    "themis": Themis(refresh_s=0.0),
-}
+QUEUES = TESTBED
 
 
 def rows(name):
