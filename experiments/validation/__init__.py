@@ -8,6 +8,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
+
 from sim import Scenario, simulate
 from sim.policies.backfill import NoBackfill
 from sim.policies.placement import FirstFit
@@ -37,8 +39,24 @@ def rows(*parts: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def run(jobs: dict[str, object], nodes: int, gpus: int, **choices: object) -> Result:
+def jobs_of(*parts: str) -> dict[str, object]:
+    """Return the jobs of a neutral trace."""
+    told = rows(*parts)
+    work = "duration_s"
+    return {
+        "job_id": [r["job_id"] for r in told],
+        "submit_s": np.array([float(r["submit_s"]) for r in told]),
+        "gpus": np.array([int(r["gpus"]) for r in told], np.int32),
+        "work_s": np.array([float(r[work]) for r in told]),
+    }
+
+
+def run(jobs: dict[str, object], nodes: int = 1, gpus: int = 1, **choices: object) -> Result:
     """Return a run on nodes alike; strict FIFO and first fit unless chosen otherwise."""
-    chosen = {"queue": Fifo(), "backfill": NoBackfill(), "placement": FirstFit()} | choices
-    cluster = Inventory((Pool("n", nodes, gpus, "gpu", None, None),))
-    return simulate(Scenario(cluster=cluster, workload=Given(jobs), **chosen), 1)
+    chosen = {
+        "cluster": Inventory((Pool("n", nodes, gpus, "gpu", None, None),)),
+        "queue": Fifo(),
+        "backfill": NoBackfill(),
+        "placement": FirstFit(),
+    } | choices
+    return simulate(Scenario(workload=Given(jobs), **chosen), 1)

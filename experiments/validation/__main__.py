@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.validation import AbsentError, openb, schedulers
+from experiments.validation import AbsentError, openb, rounds, schedulers
 from sim.files import write
 from sim.report.figures import BLUE, GRID, INK, MARKS, ORANGE, canvas, svg
 
@@ -23,10 +23,15 @@ def fgd() -> Iterator[schedulers.Row]:
         yield f"OpenB: {policy.split('-')[1]}", "GPUs given away, %", theirs, ours
 
 
+SOURCES = (
+    schedulers.peers, schedulers.slurm, rounds.gavel, schedulers.testbed, rounds.shockwave, fgd,
+)  # fmt: skip
+
+
 def main() -> None:
     """Compare all that is here; say what is not."""
     found: list[schedulers.Row] = []
-    for source in (schedulers.peers, schedulers.slurm, schedulers.testbed, fgd):
+    for source in SOURCES:
         try:
             for row in source():
                 found.append(row)

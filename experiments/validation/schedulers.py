@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.validation import rows, run
+from experiments.validation import jobs_of, rows, run
 from sim.policies.backfill import Conservative, Easy, NoBackfill, Skip, Slurm
 from sim.policies.placement import Consecutive
 from sim.policies.preemption import Rebuild, Tail
@@ -37,18 +37,6 @@ SLURMS = {
 }
 Row = tuple[str, str, float, float]
 """Who, which measure, theirs, ours."""
-
-
-def jobs_of(*parts: str) -> dict[str, object]:
-    """Return the jobs of a neutral trace."""
-    told = rows(*parts)
-    work = "duration_s"
-    return {
-        "job_id": [r["job_id"] for r in told],
-        "submit_s": np.array([float(r["submit_s"]) for r in told]),
-        "gpus": np.array([int(r["gpus"]) for r in told], np.int32),
-        "work_s": np.array([float(r[work]) for r in told]),
-    }
 
 
 def mean_jct(told: list[dict[str, str]]) -> float:
@@ -111,15 +99,22 @@ def slurm() -> Iterator[Row]:
         yield f"Slurm: W1, {column.replace('_', ', ')}", "mean wait, s", theirs, ours
 
 
+def on_testbed(name: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return mean completion and makespan of 400 jobs, ours and those of Muri's 64 V100."""
+    result = run(
+        jobs_of("peers", "muri", "trace_testbed400.csv"), 8, 8, queue=TESTBED[name], backfill=ANY,
+        preemption=Rebuild(round_s=360.0, cost_s=30.0),
+    )  # fmt: skip
+    told = rows("peers", "muri", f"testbed64V100__{name}.csv")
+    ours = float(np.mean(result.jobs.column("jct_s").to_pylist()))
+    theirs = float(np.mean([float(r["jct_s"]) for r in told]))
+    last = max(float(r["finish_s"]) for r in told)
+    return (ours, float(result.manifest["end_s"])), (theirs, last)
+
+
 def testbed() -> Iterator[Row]:
     """Give mean completion and makespan of Muri's 64 V100 (SIGCOMM 2022)."""
-    jobs = jobs_of("peers", "muri", "trace_testbed400.csv")
-    for name, queue in TESTBED.items():
-        rule = Rebuild(round_s=360.0, cost_s=30.0)
-        result = run(jobs, 8, 8, queue=queue, backfill=ANY, preemption=rule)
-        told = rows("peers", "muri", f"testbed64V100__{name}.csv")
-        ours = float(np.mean(result.jobs.column("jct_s").to_pylist()))
-        theirs = float(np.mean([float(r["jct_s"]) for r in told]))
-        yield f"testbed: {name}", "mean completion, s", theirs, ours
-        last = max(float(r["finish_s"]) for r in told)
-        yield f"testbed: {name}", "makespan, s", last, float(result.manifest["end_s"])
+    for name in TESTBED:
+        ours, theirs = on_testbed(name)
+        for what, i in (("mean completion, s", 0), ("makespan, s", 1)):
+            yield f"testbed: {name}", what, theirs[i], ours[i]

@@ -55,6 +55,15 @@ def reached(metrics: dict[str, Any], path: tuple[str, ...]) -> float | None:
     return None if found is None else float(found)
 
 
+def tenants_of(metrics: dict[str, Any]) -> dict[str, float]:
+    """Return the mean slowdown of each tenant of whom a job has ended."""
+    found = {
+        name: reached(row, ("bounded_slowdown", "mean"))
+        for name, row in metrics.get("by_tenant", {}).items()
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def design_of(overrides: list[str]) -> dict[str, str]:
     """Return what a run chose, without its seed and without where and how it is written."""
     pairs = dict(o.lstrip("+").split("=", 1) for o in overrides if "=" in o)
@@ -101,6 +110,7 @@ def rows_of(places: Iterable[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                     "seed": manifest["seed"],
                     "run": place.name,
                     "metrics": {name: reached(metrics, path) for name, path in HEADLINE.items()},
+                    "tenants": tenants_of(metrics),
                 }
             )
     varied = {k for row in rows for k in row["design"]}

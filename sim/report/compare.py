@@ -41,7 +41,8 @@ class Difference:
     Parameters
     ----------
     mean : over the seeds that both have.
-    half : half-width of the 95 % interval; None with fewer than two such seeds.
+    half : half-width of the 95 % interval; None with fewer than two such seeds, or where they
+        change nothing.
     seeds : how many they are.
     """
 
@@ -57,13 +58,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Design:
-    """One column of choices, over all its seeds; `values` are by metric and seed."""
+    """One column of choices, over all its seeds; `values` are by metric and seed.
+
+    `tenants` is the mean slowdown of each tenant's jobs, a mean over the seeds.
+    """
 
     name: str
     seeds: tuple[int, ...]
     values: Mapping[str, Mapping[int, float]]
     means: Mapping[str, float | None]
     against_first: Mapping[str, Difference | None]
+    tenants: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,9 @@ def paired(mine: Mapping[int, float], first: Mapping[int, float]) -> Difference 
 
         half = t(0.975, n - 1) s / sqrt(n)           None with fewer than 2 common seeds
 
+    None too where the seeds change nothing on either side: a trace replayed draws nothing, and no
+    spread says nothing of what another week would bring.
+
     Source: paired t-interval; common random numbers as in Law and Kelton, ch. 11.
     Neglects: that differences of heavy-tailed waits are far from normal for few seeds.
     """
@@ -145,7 +153,7 @@ def paired(mine: Mapping[int, float], first: Mapping[int, float]) -> Difference 
     if not seeds:
         return None
     change = np.array([mine[seed] - first[seed] for seed in seeds])
-    if len(seeds) < 2:
+    if len({(mine[seed], first[seed]) for seed in seeds}) < 2:
         return Difference(float(change.mean()), None, len(seeds))
     from scipy.stats import t
 
@@ -161,12 +169,15 @@ def name_of(design: Mapping[str, str]) -> str:
 def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
     """Return the comparison of runs.
 
-    A row is `{"design": {knob: value}, "seed": int, "metrics": {name: number or None}}`. Runs of
-    one design and seed count once, the last of them.
+    A row is `{"design": {knob: value}, "seed": int, "metrics": {name: number or None}}`, and where
+    tenants are told `"tenants": {name: mean slowdown}`. Runs of one design and seed count once, the
+    last of them.
     """
     runs: dict[str, dict[int, Mapping[str, float | None]]] = {}
+    tenants: dict[str, dict[int, Mapping[str, float]]] = {}
     for row in rows:
         runs.setdefault(name_of(row["design"]), {})[int(row["seed"])] = row["metrics"]
+        tenants.setdefault(name_of(row["design"]), {})[int(row["seed"])] = row.get("tenants", {})
 
     def known(own: Mapping[int, Mapping[str, float | None]], name: str) -> dict[int, float]:
         values = {seed: own[seed].get(name) for seed in sorted(own)}
@@ -183,9 +194,16 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
                 seen,
                 {m: float(np.mean(list(v.values()))) if v else None for m, v in seen.items()},
                 {m: paired(v, known(first, m)) for m, v in seen.items()},
+                means_of(list(tenants[name].values())),
             )
         )
     return Comparison(tuple(designs))
+
+
+def means_of(told: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each name over the mappings that have it, names in order."""
+    names = sorted({name for one in told for name in one})
+    return {n: float(np.mean([one[n] for one in told if n in one])) for n in names}
 
 
 def best_of(made: Comparison) -> Design | None:
@@ -204,7 +222,9 @@ def answer(made: Comparison) -> str:
     if best is first or change is None:
         return f"{text}, over {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}."
     text = f"{text}, {difference('wait_mean_s', change)} against {first.name}"
-    if change.half is None:
+    if change.half is None and change.seeds > 1:
+        text = f"{text}. No seed changes it, nothing is drawn: resample the trace to see chance."
+    elif change.half is None:
         text = f"{text}. One common seed says nothing of chance: ask with more."
     elif not change.clear:
         return f"{text}; that may be chance."
@@ -235,6 +255,8 @@ def page(made: Comparison) -> str:
     drawn = made.designs[:DRAWN]
     names = [design.name for design in drawn]
     shown = {"wait_mean_s": "Mean wait", "jct_mean_s": "Mean completion time"}
+    fair = [d.tenants for d in drawn]
+    widths = (figures.BROAD, figures.NARROW)
     text: str = environment().get_template("compare.html.j2").render(
         designs=made.designs,
         labels=made.labels(),
@@ -250,10 +272,12 @@ def page(made: Comparison) -> str:
         figures={
             label: [
                 dots.dots(names, [d.values[name] for d in drawn], label, width)
-                for width in (figures.BROAD, figures.NARROW)
+                for width in widths
             ]
             for name, label in shown.items()
         },
+        tenants=[dots.dots(names, fair, "mean slowdown of a tenant's jobs", width, "tenant")
+                 for width in widths] if any(len(one) > 1 for one in fair) else [],
     )  # fmt: skip
     return text
 

@@ -1,4 +1,4 @@
-"""Runs of a sweep as dots: a line a design."""
+"""Runs, or tenants, of a sweep as dots: a line a design."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ TOLD = 600
 """Dots up to which each one says its seed."""
 
 
-def scale(axis: Any, values: Sequence[float], label: str, most: int) -> tuple[float, float]:
-    """Set the x axis up for times; return the unit they are drawn in, and the least that is shown.
+def scale(
+    axis: Any, values: Sequence[float], label: str, most: int, *, times: bool
+) -> tuple[float, float]:
+    """Set the x axis up; return the unit that values are drawn in, and the least that is shown.
 
     Numbers far apart go on a logarithmic axis, so that one design does not hide the others.
     """
@@ -30,13 +32,16 @@ def scale(axis: Any, values: Sequence[float], label: str, most: int) -> tuple[fl
     if known and longest / shortest > APART:
         left = shortest / (3.0 if len(known) < len(values) else 1.4)
         axis.set_xscale("log")
-        figures.moments(axis, left, longest, most)
+        if times:
+            figures.moments(axis, left, longest, most)
+        else:
+            axis.xaxis.set_major_formatter("{x:,g}")
         axis.set_xlim(left, longest * 1.4)
         axis.set_xlabel(f"{label}, on a logarithmic scale")
         return 1.0, left
-    size, unit = figures.unit_of(longest)
+    size, unit = figures.unit_of(longest) if times else (1.0, "")
     axis.set_xlim(0.0, 1.04 * longest / size or 1.0)
-    axis.set_xlabel(f"{label}, {unit}")
+    axis.set_xlabel(f"{label}, {unit}" if unit else label)
     return size, 0.0
 
 
@@ -51,19 +56,22 @@ def shortened(name: str, width: float) -> list[str]:
 @figures.style()
 def dots(
     names: Sequence[str],
-    values: Sequence[Mapping[int, float]],
+    values: Sequence[Mapping[Any, float]],
     label: str,
     width: float = figures.BROAD,
+    of: str = "seed",
 ) -> str:
     """Return a dot a seed and a bar for the mean, a line a design with its name above.
 
-    `values` are by seed; each dot says its seed where one points at it.
+    `values` are by seed, or by what else `of` says: times of seeds, plain numbers of others; each
+    dot says whose it is where one points at it.
     """
+    times = of == "seed"
     above = [shortened(name, width) for name in names]
     step = 0.52 + 0.2 * (max(map(len, above), default=1) - 1)
     figure, (axis,) = figures.canvas(width, 0.75 + step * len(names))
     every = [v for row in values for v in row.values()]
-    size, least = scale(axis, every, label, round(1.3 * width))
+    size, least = scale(axis, every, label, round(1.3 * width), times=times)
     told: dict[str, str] = {}
     for i, (lines, row) in enumerate(zip(above, values, strict=True)):
         axis.axhline(i, color=GRID, linewidth=0.8, zorder=0)
@@ -73,9 +81,11 @@ def dots(
         if len(every) > TOLD:
             axis.plot([max(v / size, least) for v in row.values()], [i] * len(row), "o", **look)
         else:
-            for seed, value in row.items():
-                told[f"dot-{i}-{seed}"] = f"seed {seed}: {human_s(value)}"
-                axis.plot([max(value / size, least)], [i], "o", gid=f"dot-{i}-{seed}", **look)
+            for k, (whose, value) in enumerate(row.items()):
+                told[f"dot-{i}-{k}"] = (
+                    f"{of} {whose}: {human_s(value) if times else f'{value:.3g}'}"
+                )
+                axis.plot([max(value / size, least)], [i], "o", gid=f"dot-{i}-{k}", **look)
         if row:
             mean = max(float(np.mean(list(row.values()))) / size, least)
             axis.plot([mean], [i], "|", color=INK, ms=13, mew=2.2, clip_on=False)
@@ -86,7 +96,7 @@ def dots(
     axis.grid(axis="x", color=GRID, linewidth=0.8)
     axis.set_yticks([])
     axis.set_ylim(len(names) - 0.55, -0.85)
-    text = figures.svg(figure, f"{label} by design, a dot a seed")
+    text = figures.svg(figure, f"{label} by design, a dot a {of}")
     return re.sub(
         r'<g id="(dot-[\d-]+)">', lambda m: f"<g><title>{html.escape(told[m[1]])}</title>", text
     )

@@ -183,3 +183,35 @@ def test_a_line_of_the_sentence_may_break_between_choices(tmp_path):
     text = write_comparison(made, tmp_path / "c.html").read_text()
     assert "factor=1.5 placement=few waits" in text
     assert "2\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}3\N{NO-BREAK SPACE}min on" in text
+
+
+def test_fairness_is_a_figure_where_there_are_tenants(tmp_path):
+    told = rows()
+    slow = {"fifo": {"ann": 2.0, "bob": 40.0}, "sjf": {"ann": 3.0, "<b>eve</b>": 5.0}}
+    for i, row in enumerate(told):
+        row["tenants"] = {n: v + i % 4 for n, v in slow.get(row["design"]["queue"], {}).items()}
+    made = comparison(told)
+    each = {d.name: dict(d.tenants) for d in made.designs}
+    seeds = statistics.fmean(range(4))
+    assert each == {
+        "queue=fifo": {"ann": 2.0 + seeds, "bob": 40.0 + seeds},
+        "queue=sjf": {"ann": 3.0 + seeds, "<b>eve</b>": 5.0 + seeds},
+        "queue=near": {},
+    }
+    page = write_comparison(made, tmp_path / "compare.html").read_text()
+    assert "how each tenant fared" in page
+    assert "tenant bob: 41.5" in page
+    assert "tenant &lt;b&gt;eve&lt;/b&gt;: 6.5" in page
+    assert "<b>eve" not in page
+    assert (
+        "how each tenant fared"
+        not in write_comparison(comparison(rows()), tmp_path / "none.html").read_text()
+    )
+
+
+def test_seeds_that_draw_nothing_make_no_interval():
+    replayed = {"fifo": {1: 4000.0, 2: 4000.0}, "sjf": {1: 1000.0, 2: 1000.0}}
+    made = comparison(rows(replayed))
+    change = made.designs[1].against_first["wait_mean_s"]
+    assert (change.mean, change.half, change.seeds, change.clear) == (-3000.0, None, 2, False)
+    assert "resample the trace" in answer(made)

@@ -7,52 +7,26 @@ longer than the trace says, and the testbed stopped and started jobs four to six
 the policies ask for (3,388 starts under SRTF).
 """
 
-import csv
-
 import numpy as np
 import pytest
 
-from experiments.validation.schedulers import TESTBED
-from sim.policies.backfill import Skip
-from sim.policies.preemption import Rebuild
-from tests.conftest import run, shared
-
-QUEUES = TESTBED
-
-
-def rows(name):
-    with shared("groundtruth", "peers", "muri", name).open() as file:
-        return list(csv.DictReader(file))
+from experiments.validation.schedulers import TESTBED, on_testbed
+from tests.conftest import shared
 
 
 @pytest.fixture(scope="module")
-def mean_jct_s():
-    """Return mean JCT and makespan by scheduler: (ours, theirs)."""
-    trace = rows("trace_testbed400.csv")
-    jobs = {
-        "job_id": [r["job_id"] for r in trace],
-        "submit_s": np.array([float(r["submit_s"]) for r in trace]),
-        "gpus": np.array([int(r["gpus"]) for r in trace], np.int32),
-        "work_s": np.array([float(r["duration_s"]) for r in trace]),
-    }
-    found = {}
-    for name, queue in QUEUES.items():
-        result = run(jobs, 8, 8, queue=queue, backfill=Skip(depth=None),
-                     preemption=Rebuild(round_s=360.0, cost_s=30.0))  # fmt: skip
-        ours = np.mean(result.jobs.column("jct_s").to_pylist()), result.manifest["end_s"]
-        real = rows(f"testbed64V100__{name}.csv")
-        theirs = (np.mean([float(r["jct_s"]) for r in real]),
-                  max(float(r["finish_s"]) for r in real))  # fmt: skip
-        found[name] = ours, theirs
-    return found
+def compared():
+    """Return {policy: (mean JCT, makespan) of ours and of the cluster}."""
+    shared("groundtruth", "peers", "muri")
+    return {name: on_testbed(name) for name in TESTBED}
 
 
-@pytest.mark.parametrize("name", QUEUES)
-def test_within_15_percent_of_the_real_cluster(name, mean_jct_s):
-    ours, theirs = mean_jct_s[name]
+@pytest.mark.parametrize("name", TESTBED)
+def test_within_15_percent_of_the_real_cluster(name, compared):
+    ours, theirs = compared[name]
     assert np.array(ours) == pytest.approx(np.array(theirs), rel=0.15)
 
 
-def test_in_the_same_order(mean_jct_s):
-    ours = sorted(QUEUES, key=lambda name: mean_jct_s[name][0][0])
-    assert ours == sorted(QUEUES, key=lambda name: mean_jct_s[name][1][0])
+def test_in_the_same_order(compared):
+    ours = sorted(TESTBED, key=lambda name: compared[name][0][0])
+    assert ours == sorted(TESTBED, key=lambda name: compared[name][1][0])
