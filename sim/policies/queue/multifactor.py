@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class Multifactor(AbstractQueuePolicy):
     max_age_s: float = 7 * 86400.0
     half_life_s: float = 7 * 86400.0
     shares: Mapping[str, Any] = field(default_factory=dict)
+    foresees: ClassVar[bool] = True
     refresh_s: float = 300.0
 
     def __post_init__(self) -> None:
