@@ -47,6 +47,11 @@ class Multifactor(AbstractQueuePolicy):
     def __post_init__(self) -> None:
         """Refuse negative weights and shares."""
         found = list(faults(self.shares, "queue.shares"))
+        named = users(self.shares)
+        found += [
+            f"queue.shares: names {who!r} {named.count(who)} times; must name a tenant once"
+            for who in sorted({who for who in named if named.count(who) > 1})
+        ]
         wrong = [n for n in WEIGHTS if not getattr(self, n) >= 0]
         found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in wrong]
         found += [
