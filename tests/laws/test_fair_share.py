@@ -88,7 +88,7 @@ def test_wrong_shares_and_weights_are_told_at_once():
 
 
 def test_a_tenant_in_two_accounts_is_told():
-    with pytest.raises(ScenarioError, match="queue.shares: names 'a' 2 times"):
+    with pytest.raises(ScenarioError, match=r"queue\.shares: names 'a' 2 times"):
         Multifactor(shares={"ml": {"a": 1, "b": 1}, "hpc": {"a": 2}})
 
 
