@@ -47,6 +47,8 @@ def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
         here = len(rows)
         if queue.foresees and queue.refresh_s > 0.0:
             rows = np.concatenate((rows, soon(state, now_s + queue.refresh_s)))
+            if not rows.size:
+                return
         view = JobView(state, rows, now_s)
         if state.gives.deals:
             key, kind, notes = queue.deal(view, now_s)
@@ -56,7 +58,8 @@ def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
         keys = np.asarray(key, np.float64)
         if keys.shape != rows.shape or np.isnan(keys).any():
             raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
-        kernel.rekey(state, rows[:here], keys[:here])
+        if here or not queue.foresees:
+            kernel.rekey(state, rows[:here], keys[:here])
         state.jobs.key[rows[here:]] = keys[here:]
         turns = queue.turn_s(view, now_s)
         if turns is not None:

@@ -37,9 +37,9 @@ class Themis(AbstractQueuePolicy):
         share = np.ceil(jobs.total_gpus / here.sum()) / np.maximum(jobs.gpus, 1)
         isolated_s = np.maximum(jobs.work_s, 1.0) / np.minimum(share, 1.0)
         age_s = np.maximum(now_s - jobs.submit_s, 0.0)
-        told = (age_s, jobs.left_s, isolated_s)
-        rho = fair_rho(*(one[here] for one in told), jobs.gpus[here], jobs.total_gpus)
-        return -shares(rho, *told)
+        left_s, gpus = jobs.left_s, jobs.gpus[here]
+        rho = fair_rho(age_s[here], left_s[here], isolated_s[here], gpus, jobs.total_gpus)
+        return -shares(rho, age_s, left_s, isolated_s)
 
 
 def shares(rho: float, age_s: F8, left_s: F8, isolated_s: F8) -> F8:
