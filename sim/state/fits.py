@@ -120,9 +120,10 @@ def too_wide(
         bad = rows[~good[which]]
         if bad.size:
             job = bad[np.argmax(jobs.gpus[bad])]
+            many = "1 job" if bad.size == 1 else f"{bad.size} jobs, the widest"
             found.append(
-                f"span: is {word!r} for {bad.size} jobs that no {word} can hold, the widest "
-                f"{str(names[job])!r} with {jobs.gpus[job]} GPUs; must be wider, or raise {knob}"
+                f"span: is {word!r}, but no {word} can hold {many} {str(names[job])!r} with "
+                f"{jobs.gpus[job]} GPUs; must be wider, or raise {knob}"
             )
     return found
 

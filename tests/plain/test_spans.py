@@ -166,7 +166,7 @@ def test_a_span_too_narrow_is_a_fault_at_once():
     for text, word, job, knob in zip(told, ("node", "rack", "pod"), "012",
                                      ("gpus_per_node", "nodes_per_rack", "racks_per_pod"),
                                      strict=True):  # fmt: skip
-        assert text.startswith(f"span: is '{word}' for 1 jobs that no {word} can hold")
+        assert text.startswith(f"span: is '{word}', but no {word} can hold 1 job")
         assert f"'{job}' with" in text
         assert text.endswith(f"raise cluster.{knob}")
 
