@@ -59,7 +59,8 @@ def ggc_wait_s(lines: int, rate_per_s: F8, service_s: F8, cv: F8, service_cv: F8
     Neglects: arrivals that depend on each other.
     """
     cv, service_cv = np.asarray(cv, np.float64), np.asarray(service_cv, np.float64)
-    return mmc_wait_s(lines, rate_per_s, service_s) * (cv**2 + service_cv**2) / 2.0
+    made: F8 = mmc_wait_s(lines, rate_per_s, service_s) * (cv**2 + service_cv**2) / 2.0
+    return made
 
 
 def md1_wait_s(rate_per_s: F8, service_s: F8) -> F8:
@@ -81,7 +82,9 @@ def mg1_ps_s(rate_per_s: F8, service_s: F8) -> F8:
     """
     service_s = np.asarray(service_s, np.float64)
     load = np.asarray(rate_per_s, np.float64) * service_s
-    return np.where(load < 1.0, service_s / np.where(load < 1.0, 1.0 - load, 1.0), np.inf)
+    spare = np.where(load < 1.0, 1.0 - load, 1.0)
+    made: F8 = np.where(load < 1.0, service_s / spare, np.inf)
+    return made
 
 
 def waiting_share(beta: float) -> float:

@@ -56,10 +56,30 @@ def wrong(rule: object, *, shares: Sequence[str] = (), counts: Sequence[str] = (
     return found
 
 
+def range_faults(least: int, most: int, path: str) -> list[str]:
+    """Return what is wrong with the fewest and most replicas of a service."""
+    found = []
+    if least < 0:
+        found.append(f"{path}.least: is {least}; must be a whole number >= 0")
+    if most < max(least, 1):
+        found.append(f"{path}.most: is {most}; must be at least {max(least, 1)}: least above most")
+    return found
+
+
 def refuse(found: Sequence[str]) -> None:
     """Raise ScenarioError if there are faults."""
     if found:
         raise ScenarioError(found)
 
 
-__all__ = ["F8", "NOTHING", "AbstractAutoscaler", "Scrapes", "Seen", "Wish", "refuse", "wrong"]
+__all__ = [
+    "F8",
+    "NOTHING",
+    "AbstractAutoscaler",
+    "Scrapes",
+    "Seen",
+    "Wish",
+    "range_faults",
+    "refuse",
+    "wrong",
+]
