@@ -94,6 +94,7 @@ class PoolsSeen(NamedTuple):
 class NodesSeen(NamedTuple):
     """The nodes that are up, (n,)."""
 
+    node: I8  # its number, the same all along
     pool: I8
     free_gpus: I8
     free_cpus: F8
@@ -107,6 +108,7 @@ class WaitingSeen(NamedTuple):
     nodes: I8  # a gang of so many nodes, all or none
     gpus: I8  # on each of them
     cpus: F8  # on each of them
+    allowed: B1  # (w, p) whether it may run in a pool
     since_s: F8  # when it could first have started
 
 
