@@ -114,9 +114,10 @@ def test_a_column_says_its_unit_in_its_name(schema):
 def knobs():
     """Yield each parameter of each class that a configuration may name."""
     from sim import engine, state, workload
-    from sim.policies import autoscaler, backfill, elastic, placement, queue
+    from sim.policies import autoscaler, backfill, elastic, node_scaler, placement, queue
 
-    for room in (engine, state, workload, autoscaler, backfill, elastic, placement, queue):
+    rooms = (engine, state, workload, autoscaler, backfill, elastic, node_scaler, placement, queue)
+    for room in rooms:
         for name in getattr(room, "__all__", dir(room)):
             made = getattr(room, name)
             bases = getattr(made, "__mro__", ())

@@ -11,6 +11,8 @@ from sim.physics.batching import Batching, most_per_s, requests_like
 from sim.policies import autoscaler
 from sim.policies.autoscaler import (
     Dynamo,
+    Hpa,
+    Keda,
     Kpa,
     NoAutoscaler,
     Oracle,
@@ -101,6 +103,26 @@ def test_a_policy_of_ones_own_takes_ten_lines():
             return autoscaler.base.Wish(shown.ready + shown.starting + int(busy), notes)
 
     assert play(Queue(), [0.0], 2) == [2]
+
+
+@pytest.mark.parametrize("ready", [1, 100])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Hpa(target=20.0),
+        Keda(target=20.0),
+        Kpa(target=20.0, used_frac=1.0),
+        RayServe(target=20.0),
+        TargetTracking(target=20.0),
+    ],
+    ids=lambda p: type(p).__name__,
+)
+def test_under_a_steady_load_it_settles_near_load_over_target(policy, ready):
+    """From above and from below; where nothing changes is within a tenth of the target, or one."""
+    made = play(policy, [500.0] * 1500, ready)
+    assert len(set(made[-300:])) == 1
+    low, high = 500.0 / (20.0 * 1.1), 500.0 / (20.0 * 0.9)
+    assert math.floor(low) <= made[-1] <= math.ceil(high)
 
 
 # ---------------------------------------------------------------- none, static, scheduled

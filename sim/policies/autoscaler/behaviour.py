@@ -47,17 +47,16 @@ class AbstractBehaviour(AbstractAutoscaler):
     def behave(self, seen: Seen, wanted: int, notes: F8) -> Wish:
         """Return the wish that comes of a recommendation."""
         now_s, current = seen.now_s, seen.ready + seen.starting
-        keep_s = max(self.up_window_s, self.down_window_s)
-        fresh = note(ADVICE, now_s, wanted)
-        if len(of(notes, ADVICE)) == 0:  # what was there before the first asking counts as advice
-            notes = told(notes, note(ADVICE, now_s, current))
-        up = told(of(notes, ADVICE, now_s - self.up_window_s), fresh)[:, 2].min()
-        down = told(of(notes, ADVICE, now_s - self.down_window_s), fresh)[:, 2].max()
+        if len(notes) == 0:  # what was there before the first asking counts as advice
+            notes = note(ADVICE, now_s, current)
+        advice, age_s = notes[:, 0] == ADVICE, now_s - notes[:, 1]
+        up = notes[advice & (age_s < self.up_window_s), 2].min(initial=wanted)
+        down = notes[advice & (age_s < self.down_window_s), 2].max(initial=wanted)
         steady = int(min(max(current, up), down))
-        replicas = self.limited(seen, steady, notes)
-        period_s = max(self.up_period_s, self.down_period_s)
-        made = [of(notes, ADVICE, now_s - keep_s), fresh]
-        made += [of(notes, kind, now_s - period_s) for kind in (ADDED, REMOVED)]
+        replicas = current if steady == current else self.limited(seen, steady, notes)
+        keep_s = max(self.up_window_s, self.down_window_s)
+        kept = age_s < np.where(advice, keep_s, max(self.up_period_s, self.down_period_s))
+        made = [notes[kept], note(ADVICE, now_s, wanted)]
         if replicas != current:
             kind = ADDED if replicas > current else REMOVED
             made.append(note(kind, now_s, abs(replicas - current)))
@@ -65,8 +64,8 @@ class AbstractBehaviour(AbstractAutoscaler):
 
     def limited(self, seen: Seen, steady: int, notes: F8) -> int:
         """Return what the rate policies let through, from `least` to `most`."""
-        current, sign = seen.ready + seen.starting, 1 if steady > seen.ready + seen.starting else -1
-        up = sign > 0
+        current = seen.ready + seen.starting
+        up, sign = steady > current, 1 if steady > current else -1
         period_s = self.up_period_s if up else self.down_period_s
         after_s = seen.now_s - period_s
         done = of(notes, ADDED, after_s)[:, 2].sum() - of(notes, REMOVED, after_s)[:, 2].sum()

@@ -8,8 +8,8 @@ from sim.state.arrays import F8
 from sim.state.scaling import Seen
 
 
-def binned(seen: Seen, bin_s: float) -> tuple[F8, float]:
-    """Return requests per second in whole bins, (b,), and when the last of them ended.
+def binned(seen: Seen, bin_s: float, most: int = 1000) -> tuple[F8, float]:
+    """Return requests per second in whole bins, the last `most` of them, and when the last ended.
 
     Bins end at multiples of `bin_s`; the last one is the last that was seen to its end.
     """
@@ -17,8 +17,11 @@ def binned(seen: Seen, bin_s: float) -> tuple[F8, float]:
     if len(scrapes.time_s) == 0:
         return np.zeros(0), 0.0
     bins = int(np.floor(scrapes.time_s[-1] / bin_s + 1e-9))
-    at = np.ceil(scrapes.time_s / bin_s - 1e-9).astype(np.int64) - 1  # by the end of its interval
-    made = np.bincount(at, scrapes.arrivals, minlength=bins + 1)[:bins] / bin_s
+    before = max(bins - most, 0)
+    first = int(np.searchsorted(scrapes.time_s, before * bin_s + 1e-9 * bin_s, side="right"))
+    at = np.ceil(scrapes.time_s[first:] / bin_s - 1e-9).astype(np.int64) - 1  # by its end
+    many = bins - before
+    made = np.bincount(at - before, scrapes.arrivals[first:], minlength=many + 1)[:many] / bin_s
     return made, bins * bin_s
 
 

@@ -20,16 +20,17 @@ def within(scrapes: Scrapes, after_s: float) -> Scrapes:
     return Scrapes(*(column[first:] for column in scrapes))
 
 
-def column(seen: Seen, metric: Metric, rows: Scrapes) -> F8:
-    """Return a metric over all replicas together, a number a row."""
-    made = {
-        "concurrency": rows.running + rows.waiting,
-        "running": rows.running,
-        "waiting": rows.waiting,
-        "kv_share": np.nan_to_num(rows.kv_share) * rows.ready,
-        "arrivals_per_s": rows.arrivals / seen.scrape_s,
-    }
-    return made[metric]
+def column(seen: Seen, metric: Metric, first: int) -> F8:
+    """Return a metric over all replicas together, a number a row from row `first` on."""
+    rows = seen.scrapes
+    if metric == "arrivals_per_s":
+        return rows.arrivals[first:] / seen.scrape_s
+    if metric == "kv_share":
+        return np.nan_to_num(rows.kv_share[first:]) * rows.ready[first:]
+    if metric == "waiting":
+        return rows.waiting[first:]
+    running = rows.running[first:]
+    return running if metric == "running" else running + rows.waiting[first:]
 
 
 def total(seen: Seen, metric: Metric, window_s: float = 0.0) -> float:
@@ -37,11 +38,12 @@ def total(seen: Seen, metric: Metric, window_s: float = 0.0) -> float:
 
     The window ends with the last interval seen; 0 or one that is shorter is that interval alone.
     """
-    if len(seen.scrapes.time_s) == 0:
+    time_s = seen.scrapes.time_s
+    if len(time_s) == 0:
         return np.nan
-    end_s = float(seen.scrapes.time_s[-1])
-    rows = within(seen.scrapes, end_s - max(window_s, 1e-6) * (1.0 - 1e-9))
-    return float(column(seen, metric, rows).mean())
+    after_s = time_s[-1] - max(window_s, 1e-6) * (1.0 - 1e-9)
+    made = column(seen, metric, int(np.searchsorted(time_s, after_s, side="right")))
+    return float(made.sum()) / len(made)
 
 
 def bounded(seen: Seen, wanted: float) -> int:

@@ -45,12 +45,13 @@ class Predictive(AbstractAutoscaler):
 
     def rate_per_s(self, seen: Seen) -> float:
         """Return the most that is forecast until then, with now; NaN if nothing was seen."""
-        rates, end_s = binned(seen, self.bin_s)
+        season = round(self.season_s / self.bin_s)
+        rates, end_s = binned(seen, self.bin_s, season + 1)
         if len(rates) == 0:
             return float("nan")
         lead_s = seen.replica.cold_start_s + self.every_s if self.lead_s is None else self.lead_s
         ahead = int(np.ceil((seen.now_s + lead_s - end_s) / self.bin_s - 1e-9))
-        made = seasonal(rates, round(self.season_s / self.bin_s), max(ahead, 1))
+        made = seasonal(rates, season, max(ahead, 1))
         return float(rates[-1] if made is None else max(rates[-1], made.max()))
 
     def desired(self, seen: Seen, notes: F8) -> Wish:

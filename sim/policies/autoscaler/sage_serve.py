@@ -50,11 +50,12 @@ class SageServe(AbstractAutoscaler):
 
     def rate_per_s(self, seen: Seen) -> float:
         """Return the most that is forecast between `skip_s` and `plan_s` from now."""
-        rates, _ = binned(seen, self.bin_s)
+        season = round(self.season_s / self.bin_s)
+        rates, _ = binned(seen, self.bin_s, season + 1)
         if len(rates) == 0:
             return 0.0
         ahead, first = round(self.plan_s / self.bin_s), round(self.skip_s / self.bin_s)
-        made = seasonal(rates, round(self.season_s / self.bin_s), ahead)
+        made = seasonal(rates, season, ahead)
         return float((autoregressive(rates, ahead) if made is None else made)[first:].max())
 
     def desired(self, seen: Seen, notes: F8) -> Wish:
@@ -74,8 +75,7 @@ class SageServe(AbstractAutoscaler):
         need = rates / [each_per_s(one, *lengths(one, self.plan_s)) for one in seen]
         rows = np.array([(have(s), s.replica.gpus, s.least, s.most) for s in seen], np.int64)
         there, gpus, least, most = rows.T
-        cap = self.budget_gpus or np.inf
-        made = allot(need, there, gpus, least, most, self.change_cost, cap)
+        made = allot(need, there, gpus, least, most, self.change_cost, self.budget_gpus or np.inf)
         now_s, plans = seen[0].now_s, zip(made, rates, strict=True)
         return [told(note(TARGET, now_s, x), note(RATE, now_s, rate)) for x, rate in plans]
 
@@ -83,7 +83,7 @@ class SageServe(AbstractAutoscaler):
         """Return a step towards the plan, if the KV memory asks for it."""
         there, plan = have(seen), int(last(notes, TARGET, have(seen)))
         share = float(seen.scrapes.kv_share[-1]) if len(seen.scrapes.kv_share) else np.nan
-        rates, _ = binned(seen, self.bin_s)
+        rates, _ = binned(seen, self.bin_s, 1)
         surprised = len(rates) > 0 and rates[-1] > self.surprise * last(notes, RATE, np.inf)
         more = share > self.up_frac and (there < plan or surprised)
         fewer = share < self.down_frac and there > plan

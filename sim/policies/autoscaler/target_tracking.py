@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.policies.autoscaler.base import F8, AbstractAutoscaler, Seen, Wish, refuse, wrong
 from sim.policies.autoscaler.memory import last, last_s, note, told
-from sim.policies.autoscaler.metrics import Metric, bounded, column, have, within
+from sim.policies.autoscaler.metrics import Metric, bounded, column, have
 
 OUT, IN = 41, 42
 
@@ -22,18 +22,17 @@ def points(seen: Seen, metric: Metric, period_s: float, many: int) -> F8:
     rows = seen.scrapes
     if len(rows.time_s) == 0:
         return np.zeros(0)
-    end_s, values = float(rows.time_s[-1]), []
-    for i in range(many):
-        stop_s = end_s - i * period_s
-        part = within(rows, stop_s - period_s * (1.0 - 1e-9))
-        inside = part.time_s <= stop_s + 1e-9
-        if end_s - rows.time_s[0] + seen.scrape_s < (i + 1) * period_s * (1.0 - 1e-9):
-            break
-        if not inside.any():
-            break
-        each = column(seen, metric, part) / np.maximum(part.ready, 1.0)
-        values.append(float(each[inside].mean()))
-    return np.array(values[::-1])
+    end_s, slack_s = float(rows.time_s[-1]), 1e-6 * period_s
+    seen_s = end_s - float(rows.time_s[0]) + seen.scrape_s
+    many = min(many, int((seen_s + slack_s) // period_s))
+    first = int(np.searchsorted(rows.time_s, end_s - many * period_s + slack_s, side="right"))
+    back = ((end_s - rows.time_s[first:] + slack_s) // period_s).astype(np.int64)
+    each = column(seen, metric, first) / np.maximum(rows.ready[first:], 1.0)
+    count = np.bincount(back, minlength=many)
+    whole = many if count[:many].all() else int(np.argmin(count[:many] > 0))
+    sums = np.bincount(back, each, minlength=many)
+    made: F8 = (sums[:whole] / count[:whole])[::-1]
+    return made
 
 
 @final
