@@ -22,7 +22,7 @@ from sim.policies.backfill import Easy, NoBackfill
 from sim.policies.elastic import EqualShares, Goodput, Marginal
 from sim.policies.placement import Fgd
 from sim.policies.preemption import Rebuild
-from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView, Tiresias
+from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView, Las, Multifactor, Tiresias
 from sim.policies.quota import Kueue, SlurmLimits
 from sim.rng import Streams
 from sim.state import Homogeneous
@@ -163,6 +163,16 @@ def case(name: str, jobs: int) -> dict:
         ),
         "Tiresias with preemption, asked each minute": (
             1000, 0.9, Scenario(queue=Tiresias(refresh_s=60.0), preemption=Rebuild()),
+        ),
+        "Tiresias with preemption, load 1.05": (
+            1000, 1.05, Scenario(queue=Tiresias(refresh_s=60.0), preemption=Rebuild()),
+        ),
+        "least attained service with preemption, load 1.05": (
+            1000, 1.05, Scenario(queue=Las(refresh_s=60.0), preemption=Rebuild()),
+        ),
+        "Slurm's multifactor with fair tree, load 0.9": (1000, 0.9, Scenario(queue=Multifactor())),
+        "Slurm's multifactor with fair tree, load 1.05": (
+            1000, 1.05, Scenario(queue=Multifactor()),
         ),
         "elastic jobs in equal shares, each minute": (1000, 0.9, Scenario(elastic=EqualShares())),
         "elastic jobs by marginal gain, each minute": (1000, 0.9, Scenario(elastic=Marginal())),

@@ -127,7 +127,7 @@ class Run:
             raise ScenarioError("\n".join(found))
         n = len(prompt)
         computed = np.maximum(1, np.rint(prompt * (1 - spec.prefix_hit_rate)).astype(np.int64))
-        q = np.full((n, 9), -1, np.int64)
+        q = np.full((n, 10), -1, np.int64)
         q[:, Q_ARRIVAL], q[:, Q_PROMPT], q[:, Q_OUTPUT] = ticks(arrival_s), computed, output
         q[:, Q_DRAW], q[:, Q_PREEMPTED] = np.asarray(draw, np.int64), 0
         rules = np.concatenate(

@@ -13,7 +13,7 @@ from sim.kernel.order import remove
 from sim.kernel.pick import chosen
 from sim.kernel.spans import find
 from sim.kernel.victims import evict, first_to_go
-from sim.state.columns import TURN
+from sim.state.columns import DOWN, TURN
 from sim.state.handle import State
 
 
@@ -103,6 +103,54 @@ def make_way(s: State, job: int, now_s: float) -> int:
 
 
 @jit
+def settled(s: State, chosen: np.ndarray) -> tuple[int, int, int, int, int, int]:
+    """Return from where on an election is open, and what it has got by then.
+
+    Where even the GPUs behind some place in the order would do for all that wait before it, all
+    these are chosen and all running before it stay: (left, chosen, block and slot of the queue,
+    block and slot of those running). Found from the end, for who waits mostly stands there. Needs
+    one kind of node, on which all may run, none of them withdrawn.
+    """
+    queue, ranked, gpus = s.queue, s.ranked, s.jobs.gpus
+    ahead, left = 0, s.kinds.free[0]
+    for place in range(queue.n[0]):
+        block = queue.line[place]
+        for i in range(queue.size[block]):
+            ahead += gpus[queue.job[block, i]]
+    p, i, q, k = queue.n[0], 0, ranked.n[0], 0
+    while left < ahead:  # some wait before it still
+        if i == 0:
+            p -= 1
+            i = queue.size[queue.line[p]]
+        if k == 0 and q > 0:
+            q -= 1
+            k = ranked.size[ranked.line[q]]
+        a = queue.line[p]
+        waits = k == 0  # nobody runs before it
+        if not waits:
+            b = ranked.line[q]
+            key, other = queue.key[a, i - 1], ranked.key[b, k - 1]
+            waits = key > other or (key == other and queue.job[a, i - 1] > ranked.job[b, k - 1])
+        if waits:
+            i -= 1
+            ahead -= gpus[queue.job[a, i]]
+        else:
+            k -= 1
+            left += gpus[ranked.job[ranked.line[q], k]]
+    n = 0
+    for place in range(min(p + 1, queue.n[0])):
+        block = queue.line[place]
+        for x in range(i if place == p else queue.size[block]):
+            chosen[n] = queue.job[block, x]
+            n += 1
+    if p < queue.n[0] and i == queue.size[queue.line[p]]:
+        p, i = p + 1, 0
+    if q < ranked.n[0] and k == ranked.size[ranked.line[q]]:
+        q, k = q + 1, 0
+    return left - ahead, n, p, i, q, k
+
+
+@jit
 def elect(s: State, now_s: float, chosen: np.ndarray, victims: np.ndarray) -> tuple[int, int]:
     """Go through all jobs in order while GPUs last, by counts of each kind.
 
@@ -111,13 +159,16 @@ def elect(s: State, now_s: float, chosen: np.ndarray, victims: np.ndarray) -> tu
     """
     queue, ranked, jobs, kinds = s.queue, s.ranked, s.jobs, s.kinds
     left = kinds.free.copy()
-    for place in range(ranked.n[0]):
-        block = ranked.line[place]
-        for i in range(ranked.size[block]):
-            job = ranked.job[block, i]
-            if not spared(s, job, now_s):
-                left[jobs.kind[job]] += gives_back(s, job)
     p, i, q, k, n, v = 0, 0, 0, 0, 0, 0
+    if s.gives.min_run_s == 0.0 and s.face.n[DOWN] == 0 and kinds.speed.size == 1:
+        left[0], n, p, i, q, k = settled(s, chosen)
+    else:
+        for place in range(ranked.n[0]):
+            block = ranked.line[place]
+            for x in range(ranked.size[block]):
+                job = ranked.job[block, x]
+                if not spared(s, job, now_s):
+                    left[jobs.kind[job]] += gives_back(s, job)
     strict, ended = s.rule.depth == 0, False
     while p < queue.n[0] or q < ranked.n[0]:
         if q == ranked.n[0] and ended:

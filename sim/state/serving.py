@@ -25,7 +25,8 @@ NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES = range(6)
 # columns of a request
 (
     Q_ARRIVAL, Q_PROMPT, Q_OUTPUT, Q_DRAW, Q_FIRST, Q_END, Q_REPLICA, Q_PREEMPTED, Q_AFTER,
-) = range(9)  # fmt: skip
+    Q_JOINED,
+) = range(10)  # fmt: skip
 # columns of a replica
 (
     R_HEAD, R_TAIL, R_SEATS, R_VIRTUAL, R_KIND, R_STEPS, R_START, R_DUE, R_CONTEXT, R_KV, R_PARTLY,
@@ -38,20 +39,19 @@ class Service(NamedTuple):
 
     q, requests in order of arrival: ticks of arrival, first token and end (-1 is not yet), tokens
     of prompt (grows by what a preemption throws away) and output still to come, two draws in one
-    for routing or a hash of the prefix, replica, preemptions, the next in its queue.
+    for routing or a hash of the prefix, replica, preemptions, the next in its queue, when it joined
+    its batch, as a counter.
     t, replicas: queue's head and tail, sequences that decode, decode steps done so far, kind of
     the run under way with its steps, start and end, context tokens over the decoding sequences,
     KV tokens held, computed tokens of the head's prompt, prompts that end with this step, requests
     and tokens outstanding, whether it accepts.
     """
 
-    q: NDArray[np.int64]  # (requests, 9)
+    q: NDArray[np.int64]  # (requests, 10)
     t: NDArray[np.int64]  # (replicas, 15)
-    heap_key: NDArray[np.int64]  # (replicas, batch): virtual step at which it ends
-    heap_id: NDArray[np.int64]  # (replicas, batch)
-    heap_size: NDArray[np.int64]  # (replicas, batch): when it joined, as a counter
+    seats: NDArray[np.int64]  # (replicas, batch, 2): virtual step at which it ends, request; a heap
     ready: NDArray[np.int64]  # (replicas, batch): prompts that end with this step
-    queue: NDArray[np.int64]  # replicas as a heap by due
+    queue: NDArray[np.int64]  # (replicas, 2): due, replica; a heap
     place: NDArray[np.int64]
     active: NDArray[np.int64]  # those that accept, the first clock[ACTIVE]
     tree: NDArray[np.int64]  # tournament of those for the least loaded
@@ -71,9 +71,9 @@ def service_of(
         leaves *= 2
     clock = np.zeros(8, np.int64)
     clock[LEAVES] = leaves
-    key, ids, size, ready = (np.zeros((count, batch), np.int64) for _ in range(4))
+    seats, ready = np.zeros((count, batch, 2), np.int64), np.zeros((count, batch), np.int64)
+    queue = np.stack([np.full(count, NEVER), np.arange(count)], axis=1)
     return Service(
-        requests, t, key, ids, size, ready, np.arange(count), np.arange(count), np.zeros(count,
-        np.int64),
+        requests, t, seats, ready, queue, np.arange(count), np.zeros(count, np.int64),
         np.full(2 * leaves, -1, np.int64), rules, clock,
     )  # fmt: skip

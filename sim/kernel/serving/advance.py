@@ -24,6 +24,7 @@ from sim.state.serving import (
     Q_DRAW,
     Q_END,
     Q_FIRST,
+    Q_JOINED,
     Q_OUTPUT,
     Q_PROMPT,
     Q_REPLICA,
@@ -114,8 +115,8 @@ def finish(s: Service, r: int, now: int) -> None:
             s.t[r, R_KV] += j * s.t[r, R_SEATS]
     if s.t[r, R_KIND] != IDLE:
         s.clock[STEPS] += j
-    while s.t[r, R_SEATS] > 0 and s.heap_key[r, 0] <= s.t[r, R_VIRTUAL]:
-        i = s.heap_id[r, 0]
+    while s.t[r, R_SEATS] > 0 and s.seats[r, 0, 0] <= s.t[r, R_VIRTUAL]:
+        i = s.seats[r, 0, 1]
         rise(s, r, 0)
         s.t[r, R_CONTEXT] -= s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
         leave(s, r, i, now)
@@ -128,7 +129,8 @@ def finish(s: Service, r: int, now: int) -> None:
                 leave(s, r, i, now)
             else:
                 s.t[r, R_CONTEXT] += s.q[i, Q_PROMPT] + 1
-                sit(s, r, s.t[r, R_VIRTUAL] + s.q[i, Q_OUTPUT] - 1, i, s.clock[EVENTS] * 4096 + x)
+                s.q[i, Q_JOINED] = s.clock[EVENTS] * 4096 + x
+                sit(s, r, s.t[r, R_VIRTUAL] + s.q[i, Q_OUTPUT] - 1, i)
 
 
 @entry
@@ -138,8 +140,7 @@ def advance(s: Service, until: int) -> None:
     enlist(s)
     n = s.q.shape[0]
     while True:
-        r = s.queue[0]
-        due = s.t[r, R_DUE]
+        due, r = s.queue[0, 0], s.queue[0, 1]
         came = NEVER
         if c[NEXT] < n and c[ACTIVE] > 0:
             came = s.q[c[NEXT], Q_ARRIVAL]

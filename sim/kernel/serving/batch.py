@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.heaps import rise
 from sim.state.serving import (
@@ -24,6 +26,7 @@ from sim.state.serving import (
     PREFILL,
     PROMPT_CAP,
     Q_AFTER,
+    Q_JOINED,
     Q_OUTPUT,
     Q_PREEMPTED,
     Q_PROMPT,
@@ -61,14 +64,17 @@ def span(s: Service, r: int, j: int) -> int:
 @inlined
 def boundary(s: Service, r: int, ticks: int) -> int:
     """Return the least j >= 1 whose steps last at least that long, at most those of the run."""
-    low, high = 1, s.t[r, R_STEPS]
-    while low < high:
-        mid = (low + high) // 2
-        if span(s, r, mid) >= ticks:
-            high = mid
-        else:
-            low = mid + 1
-    return low
+    d, most = s.t[r, R_SEATS], s.t[r, R_STEPS]
+    base = s.rules[DECODE_0] + s.rules[DECODE_D] * d + s.rules[DECODE_C] * s.t[r, R_CONTEXT]
+    half = 0.5 * s.rules[DECODE_C] * d
+    mean = base - half  # span(j) = mean j + half j^2; the root is near, the steps after it exact
+    root = 2.0 * ticks / (mean + math.sqrt(mean * mean + 4.0 * half * ticks))
+    j = min(max(int(root), 1), most)
+    while j > 1 and span(s, r, j - 1) >= ticks:
+        j -= 1
+    while j < most and span(s, r, j) < ticks:
+        j += 1
+    return j
 
 
 @jit
@@ -79,10 +85,10 @@ def evict(s: Service, r: int) -> None:
     """
     at = 0
     for x in range(1, s.t[r, R_SEATS]):
-        if s.heap_size[r, x] > s.heap_size[r, at]:
+        if s.q[s.seats[r, x, 1], Q_JOINED] > s.q[s.seats[r, at, 1], Q_JOINED]:
             at = x
-    i = s.heap_id[r, at]
-    left = s.heap_key[r, at] - s.t[r, R_VIRTUAL]
+    i = s.seats[r, at, 1]
+    left = s.seats[r, at, 0] - s.t[r, R_VIRTUAL]
     held = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT] - left
     rise(s, r, at)
     s.t[r, R_CONTEXT] -= held
@@ -160,7 +166,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
     total, square = 0, 0
     if k >= 1:
         if d > 0:
-            k = min(k, s.heap_key[r, 0] - s.t[r, R_VIRTUAL])
+            k = min(k, s.seats[r, 0, 0] - s.t[r, R_VIRTUAL])
             if s.rules[GROW]:
                 k = min(k, (s.rules[KV_CAP] - s.t[r, R_KV]) // d)
         total = k * budget
@@ -214,7 +220,7 @@ def begin(s: Service, r: int, now: int) -> None:
         s.t[r, R_KIND] = IDLE
         s.t[r, R_DUE] = NEVER
         return
-    j = s.heap_key[r, 0] - s.t[r, R_VIRTUAL]
+    j = s.seats[r, 0, 0] - s.t[r, R_VIRTUAL]
     if s.rules[GROW]:
         j = min(j, (s.rules[KV_CAP] - s.t[r, R_KV]) // s.t[r, R_SEATS])
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = DECODE, j, now

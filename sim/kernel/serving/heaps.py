@@ -18,77 +18,67 @@ from sim.state.serving import (
 
 
 @inlined
-def sit(s: Service, r: int, key: int, i: int, stamp: int) -> None:
+def sit(s: Service, r: int, key: int, i: int) -> None:
     """Seat request i on replica r until virtual step `key`."""
-    c = s.t[r, R_SEATS]
+    seats, c = s.seats[r], s.t[r, R_SEATS]
     s.t[r, R_SEATS] += 1
-    while c > 0 and s.heap_key[r, (c - 1) >> 1] > key:
+    while c > 0 and seats[(c - 1) >> 1, 0] > key:
         up = (c - 1) >> 1
-        s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = (
-            s.heap_key[r, up],
-            s.heap_id[r, up],
-            s.heap_size[r, up],
-        )
+        seats[c, 0], seats[c, 1] = seats[up, 0], seats[up, 1]
         c = up
-    s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = key, i, stamp
+    seats[c, 0], seats[c, 1] = key, i
 
 
 @inlined
 def rise(s: Service, r: int, at: int) -> None:
     """Free seat `at` of replica r, keeping the heap."""
-    n = s.t[r, R_SEATS] - 1
+    seats, n = s.seats[r], s.t[r, R_SEATS] - 1
     s.t[r, R_SEATS] = n
     if at == n:
         return
-    key, i, stamp = s.heap_key[r, n], s.heap_id[r, n], s.heap_size[r, n]
+    key, i = seats[n, 0], seats[n, 1]
     c = at
-    while c > 0 and s.heap_key[r, (c - 1) >> 1] > key:
+    while c > 0 and seats[(c - 1) >> 1, 0] > key:
         up = (c - 1) >> 1
-        s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = (
-            s.heap_key[r, up],
-            s.heap_id[r, up],
-            s.heap_size[r, up],
-        )
+        seats[c, 0], seats[c, 1] = seats[up, 0], seats[up, 1]
         c = up
     while 2 * c + 1 < n:
         low = 2 * c + 1
-        if low + 1 < n and s.heap_key[r, low + 1] < s.heap_key[r, low]:
+        if low + 1 < n and seats[low + 1, 0] < seats[low, 0]:
             low += 1
-        if s.heap_key[r, low] >= key:
+        if seats[low, 0] >= key:
             break
-        s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = (
-            s.heap_key[r, low],
-            s.heap_id[r, low],
-            s.heap_size[r, low],
-        )
+        seats[c, 0], seats[c, 1] = seats[low, 0], seats[low, 1]
         c = low
-    s.heap_key[r, c], s.heap_id[r, c], s.heap_size[r, c] = key, i, stamp
+    seats[c, 0], seats[c, 1] = key, i
 
 
 @inlined
 def requeue(s: Service, r: int) -> None:
     """Put replica r back into its place by due, ties by its number."""
-    n, c, mine = s.queue.size, s.place[r], s.t[r, R_DUE]
+    queue, c, mine = s.queue, s.place[r], s.t[r, R_DUE]
+    n = queue.shape[0]
     while c > 0:
-        o = s.queue[(c - 1) >> 1]
-        if s.t[o, R_DUE] < mine or (s.t[o, R_DUE] == mine and o < r):
+        up = (c - 1) >> 1
+        due, o = queue[up, 0], queue[up, 1]
+        if due < mine or (due == mine and o < r):
             break
-        s.queue[c] = o
+        queue[c, 0], queue[c, 1] = due, o
         s.place[o] = c
-        c = (c - 1) >> 1
+        c = up
     while 2 * c + 1 < n:
         low = 2 * c + 1
-        o = s.queue[low]
+        due, o = queue[low, 0], queue[low, 1]
         if low + 1 < n:
-            w = s.queue[low + 1]
-            if s.t[w, R_DUE] < s.t[o, R_DUE] or (s.t[w, R_DUE] == s.t[o, R_DUE] and w < o):
-                low, o = low + 1, w
-        if s.t[o, R_DUE] > mine or (s.t[o, R_DUE] == mine and o > r):
+            other, w = queue[low + 1, 0], queue[low + 1, 1]
+            if other < due or (other == due and w < o):
+                low, due, o = low + 1, other, w
+        if due > mine or (due == mine and o > r):
             break
-        s.queue[c] = o
+        queue[c, 0], queue[c, 1] = due, o
         s.place[o] = c
         c = low
-    s.queue[c] = r
+    queue[c, 0], queue[c, 1] = mine, r
     s.place[r] = c
 
 
