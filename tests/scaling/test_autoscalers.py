@@ -232,7 +232,9 @@ def test_ray_serve_from_none_at_once():
 
 def wva(kv, waiting, **given):
     shown = seen(0.0, len(kv), each_kv=kv, each_waiting=waiting, **given)
-    return Wva().desired(shown, NOTHING).replicas - len(kv) - given.get("starting", 0)
+    return (
+        Wva(down_window_s=0.0).desired(shown, NOTHING).replicas - len(kv) - given.get("starting", 0)
+    )
 
 
 def test_wva_one_more_when_the_mean_spare_of_the_unsaturated_is_small():

@@ -5,22 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from sim.policies.autoscaler.base import F8, NOTHING, AbstractAutoscaler, Seen, Wish, refuse, wrong
+from sim.policies.autoscaler.base import F8, Seen, Wish, refuse, wrong
+from sim.policies.autoscaler.behaviour import AbstractBehaviour
 from sim.policies.autoscaler.metrics import bounded, have
 
 
 @final
 @dataclass(frozen=True)
-class Wva(AbstractAutoscaler):
+class Wva(AbstractBehaviour):
     """One more when the replicas that are not saturated have too little to spare, else one fewer
     if the rest would still have enough.
 
     Saturated: KV share >= `kv_frac` or waiting >= `queue`. Spare is what is missing to that, mean
     over the others; one more below `kv_spare_frac` or `queue_spare`, or when none is left; none
-    while replicas start. One fewer if load x n / (n - 1) leaves at least that spare, n >= 2.
+    while replicas start. One fewer if load x n / (n - 1) leaves at least that spare, n >= 2. It
+    only recommends: Kubernetes' autoscaler acts, with its windows and rates.
 
     Source: llm-d workload-variant-autoscaler b08b1c7, saturation-scaling-config: 0.8, 5, 0.1, 3.
-    Neglects: several variants of a model and their prices; its model-based mode.
+    Neglects: several variants of a model and their prices; its model-based mode; the tolerance of
+    Kubernetes' autoscaler, which would keep 10 where 11 is recommended.
     """
 
     kv_frac: float = 0.8
@@ -39,16 +42,17 @@ class Wva(AbstractAutoscaler):
         return spare_kv < self.kv_spare_frac or spare_queue < self.queue_spare
 
     def desired(self, seen: Seen, notes: F8) -> Wish:
-        """Return one more, one fewer, or what there is."""
-        del notes
-        kv, waiting, there = seen.replica_kv_share, seen.replica_waiting, have(seen)
-        if len(kv) == 0:
-            return Wish(bounded(seen, there), NOTHING)
+        """Return what becomes of one more, one fewer, or what there is."""
+        return self.behave(seen, bounded(seen, have(seen) + self.step(seen)), notes)
+
+    def step(self, seen: Seen) -> int:
+        """Return 1, -1 or 0."""
+        kv, waiting = seen.replica_kv_share, seen.replica_waiting
+        if len(kv) == 0 or seen.starting > 0:
+            return 0
         well = (kv < self.kv_frac) & (waiting < self.queue)
         n = int(well.sum())
         if n == 0 or self.short(float(kv[well].mean()), float(waiting[well].mean())):
-            return Wish(bounded(seen, there + (seen.starting == 0)), NOTHING)
-        if n < 2 or seen.starting > 0:
-            return Wish(bounded(seen, there), NOTHING)
-        left = float(kv[well].sum()) / (n - 1), float(waiting[well].sum()) / (n - 1)
-        return Wish(bounded(seen, there - (not self.short(*left))), NOTHING)
+            return 1
+        load = float(kv[well].sum()), float(waiting[well].sum())
+        return 0 if n < 2 or self.short(load[0] / (n - 1), load[1] / (n - 1)) else -1
