@@ -85,6 +85,11 @@ def test_nothing_seen_asks_for_what_there_is_or_the_plan(policy):
     assert 1 <= policy().desired(empty, NOTHING).replicas <= 1000
 
 
+@pytest.mark.parametrize("policy", ALL, ids=lambda p: p.__name__)
+def test_no_service_gets_no_wish(policy):
+    assert policy().together([], []) == []
+
+
 def test_the_fewest_above_the_most_is_told():
     assert range_faults(1, 4, "services") == []
     assert range_faults(5, 4, "services") == [

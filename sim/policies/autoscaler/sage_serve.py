@@ -64,8 +64,8 @@ class SageServe(AbstractAutoscaler):
 
     def together(self, seen: Sequence[Seen], notes: Sequence[F8]) -> list[Wish]:
         """Return a wish a service; the programme is solved when a plan is due."""
-        planned_s = min(last_s(old, TARGET) for old in notes)
-        due = seen[0].now_s >= planned_s + self.plan_s
+        planned_s = min((last_s(old, TARGET) for old in notes), default=np.inf)
+        due = any(one.now_s >= planned_s + self.plan_s for one in seen)
         plans = self.planned(seen) if due else notes
         return [self.gated(one, plan) for one, plan in zip(seen, plans, strict=True)]
 
