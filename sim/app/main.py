@@ -182,7 +182,8 @@ def shown(result: Result, folder: Path, many: bool) -> None:
     if many:
         told = result.headline()
         cut = "interrupted; so far " if result.manifest["status"] == "interrupted" else ""
-        brief = f"{cut}wait {told['wait, mean']}, occupancy {told['occupancy']}"
+        wait = told.get("wait, mean, with waits after a restart", told["wait, mean"])
+        brief = f"{cut}wait {wait}, occupancy {told['occupancy']}"
         print(f"  {place}: {brief}", flush=True)
         return
     title = str(result.manifest.get("name") or "rackplan")

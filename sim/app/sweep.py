@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,11 @@ def tenants_of(metrics: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def not_completed(states: Mapping[str, int]) -> float:
+    """Return how many of the jobs submitted were not completed, whatever became of them."""
+    return float(states["submitted"] - states.get("completed", 0))
+
+
 def design_of(overrides: list[str]) -> dict[str, str]:
     """Return what a run chose, without its seed and without where and how it is written."""
     pairs = dict(o.lstrip("+").split("=", 1) for o in overrides if "=" in o)
@@ -109,7 +114,8 @@ def rows_of(places: Iterable[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                     "design": design_of(manifest["config"].get("overrides", [])),
                     "seed": manifest["seed"],
                     "run": place.name,
-                    "metrics": {name: reached(metrics, path) for name, path in HEADLINE.items()},
+                    "metrics": {name: reached(metrics, path) for name, path in HEADLINE.items()}
+                    | {"not_completed": not_completed(metrics["jobs"])},
                     "tenants": tenants_of(metrics),
                 }
             )

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
+import numpy as np
 import simpy
 
 from sim.engine.clock import Clock
+from sim.state.columns import ARRIVED
 from sim.state.handle import State
+from sim.state.words import JobState
 
 Ask = Callable[[State, float], None]
 
 
-def refresh(clock: Clock, ask: Ask, every_s: float) -> Generator[simpy.Event, None, None]:
-    """Ask again every `every_s` seconds, as long as the run lasts."""
+def refresh(
+    clock: Clock, ask: Ask, every_s: float, foresees: bool = False
+) -> Generator[simpy.Event, None, None]:
+    """Ask again every `every_s` seconds; who foresees is asked at once, and though nobody waits."""
+    if foresees:
+        ask(clock.state, clock.now)
     while True:
         yield clock.timeout(every_s)
-        if clock.state.queue.n[2] > 0 or clock.state.quota.n[0] > 0:
+        if foresees or clock.state.queue.n[2] > 0 or clock.state.quota.n[0] > 0:
             ask(clock.state, clock.now)
+
+
+def soon(state: State, until_s: float) -> np.ndarray:
+    """Return the jobs that enter up to an instant and have not yet, (k,)."""
+    left = state.events.arrive[state.face.n[ARRIVED] :]
+    many = 64
+    while many < left.size and state.jobs.enter_s[left[many - 1]] <= until_s:
+        many *= 2
+    rows = left[:many]
+    return rows[(state.jobs.enter_s[rows] <= until_s) & (state.jobs.state[rows] == JobState.UNBORN)]

@@ -230,6 +230,9 @@ def answer(made: Comparison) -> str:
         return f"{text}; that may be chance."
     else:
         text = f"{text}."
+    short = (best.means["not_completed"] or 0.0) - (first.means["not_completed"] or 0.0)
+    if short > NOISE:
+        text += f" But it completes {said('', short)} jobs fewer: not the same work is compared."
     return f"{text} {why.reason(best.means, first.means)}".rstrip()
 
 

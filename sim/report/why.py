@@ -133,12 +133,14 @@ LABELS = {
     "restarts": "sent back",
     "lost_gpu_s": "GPU time lost",
     "worst_tenant_slowdown": "worst tenant's slowdown",
+    "not_completed": "jobs not completed",
 }
 GROUPS = (
     ("what a job waited for, mean", ("for_gpus_mean_s", "scattered_mean_s", "held_back_mean_s")),
     ("who waited: mean by size of gang",
      ("wait_1_s", "wait_2_7_s", "wait_8_s", "wait_9_64_s", "wait_65_s")),
-    ("what else", ("fragmentation_frac", "restarts", "lost_gpu_s", "worst_tenant_slowdown")),
+    ("what else",
+     ("fragmentation_frac", "restarts", "lost_gpu_s", "worst_tenant_slowdown", "not_completed")),
 )  # fmt: skip
 BECAUSE = {
     "for_gpus_mean_s": "waiting for GPUs that are in use",

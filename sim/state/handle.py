@@ -104,6 +104,7 @@ class State:
     face: Face
     tenant_names: tuple[str, ...] = ()  # for Python only
     partition_names: tuple[str, ...] = ()
+    top_priority: float = 0.0
     kind_names: tuple[str, ...] = ()  # the GPU type of each kind of node
 
     def __init__(self, *tables: Any) -> None:
@@ -119,6 +120,7 @@ class State:
         made = State(*(tables.get(name, getattr(self, name)) for name in TABLES))
         made.tenant_names, made.kind_names = self.tenant_names, self.kind_names
         made.partition_names = self.partition_names
+        made.top_priority = self.top_priority
         return made
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from sim import kernel
 from sim.engine import Clock, Cluster, Stop, interruptible
-from sim.engine.rekey import refresh
+from sim.engine.rekey import refresh, soon
 from sim.errors import ScenarioError
 from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
@@ -44,6 +44,11 @@ def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
 
     def ask(state: State, now_s: float) -> None:
         rows = kernel.standing(state)
+        here = len(rows)
+        if queue.foresees and queue.refresh_s > 0.0:
+            rows = np.concatenate((rows, soon(state, now_s + queue.refresh_s)))
+            if not rows.size:
+                return
         view = JobView(state, rows, now_s)
         if state.gives.deals:
             key, kind, notes = queue.deal(view, now_s)
@@ -53,7 +58,9 @@ def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
         keys = np.asarray(key, np.float64)
         if keys.shape != rows.shape or np.isnan(keys).any():
             raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
-        kernel.rekey(state, rows, keys)
+        if here or not queue.foresees:
+            kernel.rekey(state, rows[:here], keys[:here])
+        state.jobs.key[rows[here:]] = keys[here:]
         turns = queue.turn_s(view, now_s)
         if turns is not None:
             state.jobs.turn_s[rows] = turns
@@ -91,7 +98,7 @@ def run(
     sizing = Sizing(scenario.elastic) if scenario.elastic.refresh_s < np.inf else None
     clock = Clock(state, ask if every_s == 0.0 else None, watch, stop, sizing)
     if 0.0 < every_s < np.inf:
-        clock.process(refresh(clock, ask, every_s))
+        clock.process(refresh(clock, ask, every_s, scenario.queue.foresees))
     cluster = Cluster(clock)
     for process in scenario.processes:
         process.begin(clock, cluster, streams)

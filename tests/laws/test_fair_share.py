@@ -87,6 +87,11 @@ def test_wrong_shares_and_weights_are_told_at_once():
         assert part in told
 
 
+def test_a_tenant_in_two_accounts_is_told():
+    with pytest.raises(ScenarioError, match=r"queue\.shares: names 'a' 2 times"):
+        Multifactor(shares={"ml": {"a": 1, "b": 1}, "hpc": {"a": 2}})
+
+
 def test_classic_shares_are_those_of_the_formula():
     """An account of 60 and one of 40 shares; in the first two users of equal shares."""
     tree = {"ml": {OWN: 60, "a": 1, "b": 1}, "hpc": {OWN: 40, "c": 1}}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sim.policies.backfill import NoBackfill, Skip
-from sim.policies.queue import Drf, Fifo
+from sim.policies.queue import Drf, Fifo, Multifactor, MultifactorClassic, Themis
 from tests.conftest import cluster, run
 
 
@@ -65,3 +65,19 @@ def test_shares_stay_alike_as_jobs_end():
             held = {name: sum(r["gpus"] for r in rows if tenant[r["job_id"]] == name
                               and r["start_s"] <= at < r["end_s"]) for name in "ab"}  # fmt: skip
             assert abs(held["a"] - held["b"]) <= 3
+
+
+@pytest.mark.parametrize("policy", [Drf, Multifactor, MultifactorClassic, Themis])
+def test_who_comes_between_two_refreshes_does_not_go_ahead_of_who_waits(policy):
+    """One tenant, jobs alike: first come, first served, however seldom the policy is asked."""
+    n = 600
+    jobs = {
+        "submit_s": np.sort(np.random.default_rng(1).uniform(0, 9000, n)),
+        "gpus": np.ones(n, np.int32), "work_s": np.full(n, 80.0),
+    }  # fmt: skip
+    seldom = run(
+        jobs, inventory=cluster(1, 4), queue=policy(refresh_s=700.0), backfill=NoBackfill()
+    )
+    fifo = run(jobs, inventory=cluster(1, 4), queue=Fifo(), backfill=NoBackfill())
+    assert fifo.jobs.column("wait_s").to_numpy().max() > 2000.0
+    assert seldom.jobs.column("start_s").equals(fifo.jobs.column("start_s"))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.policies.queue.themis import fair_shares
+from sim.policies.queue.themis import fair_rho, shares
 
 
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(8, 64))
@@ -14,7 +14,8 @@ def test_the_shares_fit_and_no_smaller_rho_would(seed, many, total):
     age_s, work_s = rng.uniform(0, 1e4, many), rng.uniform(1, 1e4, many)
     left_s = work_s * rng.uniform(0.01, 1, many)
     isolated_s = work_s * rng.uniform(1, 5, many)
-    x = fair_shares(age_s, left_s, isolated_s, gpus, total)
+    told = (age_s, left_s, isolated_s)
+    x = shares(fair_rho(*told, gpus, total), *told)
     rho = (age_s + left_s / x) / isolated_s
     assert np.all((x > 0) & (x <= 1 + 1e-6))
     assert gpus @ x <= total * (1 + 1e-9)

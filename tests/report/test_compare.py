@@ -215,3 +215,13 @@ def test_seeds_that_draw_nothing_make_no_interval():
     change = made.designs[1].against_first["wait_mean_s"]
     assert (change.mean, change.half, change.seeds, change.clear) == (-3000.0, None, 2, False)
     assert "resample the trace" in answer(made)
+
+
+def test_a_design_that_drops_jobs_is_not_called_better_without_a_word():
+    made = rows()
+    assert "fewer" not in answer(comparison(made))
+    for row in made:
+        row["metrics"] = row["metrics"] | {
+            "not_completed": 16.0 if row["design"] == {"queue": "sjf"} else 3.0
+        }
+    assert "But it completes 13 jobs fewer" in answer(comparison(made))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class AbstractQueuePolicy(abc.ABC):
     """
 
     refresh_s: float = np.inf
+    foresees: ClassVar[bool] = False
+    """Whether those who enter before it is asked again are in view too: at what is known now."""
     half_life_s: float | None = None
     """Of what tenants used; None where the policy does not ask (`used_gpu_s`)."""
     round_s: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class Drf(AbstractQueuePolicy):
     Neglects: weights, and what changes between two refreshes.
     """
 
+    foresees: ClassVar[bool] = True
     refresh_s: float = 60.0
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,11 +41,17 @@ class Multifactor(AbstractQueuePolicy):
     max_age_s: float = 7 * 86400.0
     half_life_s: float = 7 * 86400.0
     shares: Mapping[str, Any] = field(default_factory=dict)
+    foresees: ClassVar[bool] = True
     refresh_s: float = 300.0
 
     def __post_init__(self) -> None:
         """Refuse negative weights and shares."""
         found = list(faults(self.shares, "queue.shares"))
+        named = users(self.shares)
+        found += [
+            f"queue.shares: names {who!r} {named.count(who)} times; must name a tenant once"
+            for who in sorted({who for who in named if named.count(who) > 1})
+        ]
         wrong = [n for n in WEIGHTS if not getattr(self, n) >= 0]
         found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in wrong]
         found += [

@@ -84,4 +84,6 @@ class JobView(Jobs):
     @property
     def top_priority(self) -> float:
         """Return the greatest priority of all jobs, at least 1."""
-        return max(float(self._jobs.priority.max(initial=1.0)), 1.0)
+        if self._state.top_priority < 1.0:  # not asked for yet
+            self._state.top_priority = max(float(self._jobs.priority.max(initial=1.0)), 1.0)
+        return self._state.top_priority
