@@ -39,10 +39,10 @@ def for_gangs(seen: FleetSeen, may: B1, most: I8, price: F8) -> tuple[I8, B1]:
     pieces, free = pieces_of(seen), free_of(seen)
     for job in range(len(may)):
         own = take(pieces, pieces.job == job)
-        trial = copied(free)
-        done = place(own, trial)
+        then = copied(free)
+        done = place(own, then)
         if done.all():
-            free = trial
+            free = then
             continue
         if not may[job]:
             continue
@@ -54,7 +54,7 @@ def for_gangs(seen: FleetSeen, may: B1, most: I8, price: F8) -> tuple[I8, B1]:
         if costs:
             _, pool, count = min(costs)
             add[pool] += count
-            free = with_new(seen, trial, pool, count)
+            free = with_new(seen, then, pool, count)
             place(rest, free)
     up = len(seen.nodes.pool)
     taken_from = (free.gpus[:up] < seen.nodes.free_gpus) | (free.cpus[:up] < seen.nodes.free_cpus)
