@@ -45,10 +45,6 @@ class Kpa(AbstractAutoscaler):
         names = ("target", "used_frac", "panic_frac", "panic_factor", "up_factor", "down_factor")
         refuse(wrong(self, shares=("used_frac", "panic_frac"), counts=names))
 
-    def start(self, seen: Seen) -> int:
-        """Return the least, or one."""
-        return max(seen.least, 1)
-
     def wanted(self, seen: Seen, window_s: float) -> tuple[int, int]:
         """Return what the mean of a window wants, held to the rates and not."""
         ready = max(seen.ready, 1)
