@@ -182,7 +182,7 @@ def shown(result: Result, folder: Path, many: bool) -> None:
     if many:
         told = result.headline()
         cut = "interrupted; so far " if result.manifest["status"] == "interrupted" else ""
-        wait = told.get("wait, mean, with waits after a restart", told["wait, mean"])
+        wait = told.get("waiting in all, mean", told["wait, mean"])
         brief = f"{cut}wait {wait}, occupancy {told['occupancy']}"
         print(f"  {place}: {brief}", flush=True)
         return

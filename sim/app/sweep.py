@@ -42,6 +42,7 @@ HEADLINE = {
     "wait_65_s": ("by_size", ">64", "waiting_s", "mean"),
     "fragmentation_frac": ("fragmentation",),
     "restarts": ("restarts",),
+    "suspended": ("evictions", "count", "suspended"),
     "lost_gpu_s": ("lost_gpu_s",),
     "worst_tenant_slowdown": ("worst_tenant_slowdown",),
 }

@@ -131,6 +131,7 @@ LABELS = {
     "wait_65_s": "> 64 GPUs",
     "fragmentation_frac": "fragmented",
     "restarts": "sent back",
+    "suspended": "suspended",
     "lost_gpu_s": "GPU time lost",
     "worst_tenant_slowdown": "worst tenant's slowdown",
     "not_completed": "jobs not completed",
@@ -140,7 +141,8 @@ GROUPS = (
     ("who waited: mean by size of gang",
      ("wait_1_s", "wait_2_7_s", "wait_8_s", "wait_9_64_s", "wait_65_s")),
     ("what else",
-     ("fragmentation_frac", "restarts", "lost_gpu_s", "worst_tenant_slowdown", "not_completed")),
+     ("fragmentation_frac", "restarts", "suspended", "lost_gpu_s", "worst_tenant_slowdown",
+      "not_completed")),
 )  # fmt: skip
 BECAUSE = {
     "for_gpus_mean_s": "waiting for GPUs that are in use",

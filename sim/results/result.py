@@ -87,8 +87,8 @@ class Result:
             "occupancy": share(found["occupancy"]),
             "wait, mean": time_of(wait.get("mean")),
             "wait, median / p95": f"{time_of(wait.get('p50'))} / {time_of(wait.get('p95'))}",
-            "wait, mean, with waits after a restart": time_of(found["waiting_s"].get("mean"))
-            if found["restarts"]
+            "waiting in all, mean": time_of(found["waiting_s"].get("mean"))
+            if found["evictions"]["count"]
             else "",
             "completion time, mean": time_of(jct.get("mean")),
             "queue, mean / most": f"{found['queue_jobs']['mean']:,.1f} / "

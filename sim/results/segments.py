@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim.state import JobState, State
 from sim.state.columns import WHOLE
+from sim.state.words import Ended
 
 F8 = NDArray[np.float64]
 
@@ -63,8 +64,8 @@ def outages(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
     )
 
 
-def runs(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
-    """Return the runs of jobs, each counting 1, and the job of each, in order of start."""
+def runs(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64], NDArray[np.int8]]:
+    """Return the runs of jobs, each counting 1, the job of each, and why it ended, by start."""
     led, n = state.ledger, int(state.ledger.n[0])
     rows = np.flatnonzero(led.job[:n] >= 0)
     job, begin_s = led.job[rows], led.start_s[rows]
@@ -73,15 +74,16 @@ def runs(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
     rows = rows[first]
     until = led.end_s[rows]
     until = np.where(np.isnan(until), end_s, until)
-    return Segments(led.start_s[rows], until, np.ones(len(rows))), led.job[rows].astype(np.int64)
+    segments = Segments(led.start_s[rows], until, np.ones(len(rows)))
+    return segments, led.job[rows].astype(np.int64), led.why[rows]
 
 
 def waits(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
     """Return when jobs waited, each counting 1, and the job of each.
 
     From being eligible to the first start, or to giving up, or to the end of the run; and again
-    after each restart. Jobs that can never fit do not wait, nor do those that wait for other jobs,
-    for a place in their array, or for the delay after an eviction.
+    after each restart, and while suspended. Jobs that can never fit do not wait, nor do those that
+    wait for other jobs, for a place in their array, or for the delay after an eviction.
     """
     jobs = state.jobs
     came = (jobs.state != JobState.UNFIT) & (jobs.enter_s <= end_s)
@@ -91,16 +93,20 @@ def waits(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
     until = np.where(np.isnan(until), end_s, until)
     rows = np.flatnonzero(came & (until > jobs.enter_s))
     begin, end, who = [jobs.enter_s[rows]], [until[rows]], [rows]
-    if jobs.restarts.any():
-        run, job = runs(state, end_s)
-        again = np.flatnonzero(jobs.restarts[job] > 0)
+    slept = state.ledger.why[: int(state.ledger.n[0])] == Ended.SUSPENDED
+    if jobs.restarts.any() or slept.any():
+        run, job, why = runs(state, end_s)
+        often = jobs.restarts > 0
+        often[job[why == Ended.SUSPENDED]] = True
+        again = np.flatnonzero(often[job])
         again = again[np.lexsort((run.begin_s[again], job[again]))]
         job, left, next_s = job[again], run.end_s[again], np.full(len(again), end_s)
         same = job[1:] == job[:-1]
         next_s[:-1][same] = run.begin_s[again][1:][same]
-        last = np.append(~same, True)
-        keep = ~last | (jobs.state[job] == JobState.WAITING)
-        left = np.minimum(left + state.gives.requeue_s, next_s)  # not eligible before
+        last, asleep = np.append(~same, True), why[again] == Ended.SUSPENDED
+        keep = ~last | (jobs.state[job] == JobState.WAITING) | asleep
+        delay_s = np.where(asleep, 0.0, state.gives.requeue_s)  # not eligible before
+        left = np.minimum(left + delay_s, next_s)
         begin.append(left[keep])
         end.append(next_s[keep])
         who.append(job[keep])

@@ -85,6 +85,17 @@ def watcher(state: State, tell: Callable[[Progress], None]) -> Callable[[State, 
     return pause
 
 
+def without_order(state: State) -> list[str]:
+    """Return a note where the queue policy told no job from another, as FIFO does not either."""
+    key, enter_s = state.jobs.key, state.jobs.enter_s
+    if len(key) < 2 or (key != key[0]).any() or (enter_s == enter_s[0]).all():
+        return []
+    return [
+        "queue: gave every job the same key, so they went in order of the trace; what it looks at "
+        "(deadlines, priorities, service so far without preemption) is alike for all of them"
+    ]
+
+
 def run(
     scenario: Scenario,
     state: State,
@@ -139,7 +150,11 @@ def simulate(
             "question": scenario.question,
             "config": dict(config) if config is not None else repr(scenario),
             "inputs": dict(request.inputs),
-            "notes": [*request.notes, *unused(scenario.elastic, request.jobs)],
+            "notes": [
+                *request.notes,
+                *unused(scenario.elastic, request.jobs),
+                *without_order(state),
+            ],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,
             "quotas": told(scenario.quota.tree()),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sim.policies.backfill import NoBackfill, Skip
-from sim.policies.queue import Drf, Fifo, Multifactor, MultifactorClassic, Themis
+from sim.policies.queue import Drf, Edf, Fifo, Las, Multifactor, MultifactorClassic, Themis
 from tests.conftest import cluster, run
 
 
@@ -81,3 +81,12 @@ def test_who_comes_between_two_refreshes_does_not_go_ahead_of_who_waits(policy):
     fifo = run(jobs, inventory=cluster(1, 4), queue=Fifo(), backfill=NoBackfill())
     assert fifo.jobs.column("wait_s").to_numpy().max() > 2000.0
     assert seldom.jobs.column("start_s").equals(fifo.jobs.column("start_s"))
+
+
+def test_a_queue_that_cannot_tell_jobs_apart_is_told():
+    made = {"submit_s": [0.0, 1.0, 2.0], "gpus": [8, 8, 8], "work_s": [5.0, 5.0, 5.0]}
+    urgent = made | {"deadline_s": [90.0, 90.0, 30.0]}
+    for jobs, queue, told in ((made, Edf(), True), (urgent, Edf(), False), (made, Las(), True),
+                              (made, Fifo(), False)):  # fmt: skip
+        notes = run(jobs, queue=queue).manifest["notes"]
+        assert any("the same key" in note for note in notes) == told

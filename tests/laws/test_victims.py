@@ -80,6 +80,7 @@ def test_suspended():
     ]  # fmt: skip
     assert result.jobs.column("lost_s").to_pylist() == [0.0] * 3
     assert result.jobs.column("restarts").to_pylist() == [0] * 3
+    assert result.jobs.column("waiting_s").to_pylist() == [10.0, 0.0, 54.0]
 
 
 def test_no_time_passes_for_the_limit_of_one_that_is_suspended():
@@ -124,6 +125,10 @@ def test_work_is_conserved(mode, victims):
         ):
             done = lost if state == "preempted" else work + lost
             assert held == pytest.approx(gpus * done, abs=1e-6)  # sums of rounded instants
+        for held, gpus, jct, waited in zip(
+            *(jobs[c] for c in ("gpu_s", "gpus", "jct_s", "waiting_s")), strict=True
+        ):  # who does not run waits, suspended or not
+            assert jct == pytest.approx(held / gpus + waited, abs=1e-6)
         for t in {r["start_s"] for r in led}:
             on = {}
             for r in led:
