@@ -49,7 +49,8 @@ TABLE: dict[Key, Step] = {key: _step(fit) for key, fit in FITS.items()}
 
 A step that carries prompts reads the weights too, so p0 is at least d0; its decoding sequences cost
 what they cost without (pD = dD, pC = dC), for the tables have no mixed steps. A slope below 0 is 0.
-Neglects: what is not linear: 1.3 to 3.0 % of a decode step, 1.1 to 5.6 % of a prompt, on average.
+Neglects: what is not linear: 1.3 to 3.0 % of a decode step, 1.1 to 5.6 % of a prompt, on average,
+at the points that were fitted; how far the published tables are from a GPU is not known here.
 """
 
 

@@ -114,9 +114,10 @@ def roofline(
     all of the FLOPs, for part of it hides behind the reads; pS = 2 layers heads head_size /
     (gpus FLOPs flops_frac); p0 = d0, pD = dD, pC = dC.
 
-    Source: Williams, Waterman and Patterson, CACM 52 (2009); the three constants are set so that
-    Llama-3.1 8B and 70B on A100, H100, H200 and B200 come near `calibration.TABLE`: d0 within 19 %,
-    a decode step of 64 sequences within 19 %, a prompt of 2,048 tokens within 42 %, in 16 bit.
+    Source: Williams, Waterman and Patterson, CACM 52 (2009). The three constants are chosen by eye
+    on `calibration.TABLE` itself, 16 bit: there d0 and a decode step of 64 sequences are within
+    19 %, a prompt of 2,048 tokens within 42 %. The one row of 8 bit, not looked at in the choice:
+    36 % and 47 % too fast.
     Neglects: all-reduce apart from its share in these, kernels by size, overlap of the two roofs.
     """
     bandwidth = gpus * gpu.bandwidth_Bps * bandwidth_frac

@@ -21,7 +21,8 @@ class Oracle(AbstractAutoscaler):
     Over the intervals that end within the cold start and one asking from now, means over
     `smooth_s`: max ceil((1 + headroom) rate / what one answers within its SLO).
 
-    Source: none; the bound of what forecasts can do.
+    Source: none; a forecast that is never wrong about demand. It is no bound: how many replicas
+    that takes it has from the closed form, and another headroom trades cost for latency.
     Neglects: chance within an interval, for which stands the headroom.
     """
 
