@@ -21,8 +21,8 @@ class Wva(AbstractBehaviour):
     while replicas start. One fewer if load x n / (n - 1) leaves at least that spare, n >= 2. It
     only recommends: Kubernetes' autoscaler acts, with its windows and rates.
 
-    Source: llm-d workload-variant-autoscaler b08b1c7, saturation-scaling-config: 0.8, 5, 0.1, 3; the
-    windows are Kubernetes' defaults, every 30 s is ours.
+    Source: llm-d workload-variant-autoscaler b08b1c7, saturation-scaling-config: 0.8, 5, 0.1,
+    3; the windows are Kubernetes' defaults, every 30 s is ours.
     Neglects: several variants of a model and their prices; its model-based mode; the tolerance of
     Kubernetes' autoscaler, which would keep 10 where 11 is recommended.
     """
