@@ -57,6 +57,16 @@ PURE = {  # knobs and columns without a dimension
         "size",
     ),  # weights of factors
     *("fairness", "gamma", "held_factor", "noise", "parallel_share", "speeds"),
+    *(
+        "activation",
+        "change_cost",
+        "down_factor",
+        "panic_factor",
+        "surprise",
+        "target",
+        "up_factor",
+    ),
+    *("in_steps", "in_threshold", "out_steps", "out_threshold", "plan", "queue", "queue_spare"),
 }
 
 
@@ -104,9 +114,10 @@ def test_a_column_says_its_unit_in_its_name(schema):
 def knobs():
     """Yield each parameter of each class that a configuration may name."""
     from sim import engine, state, workload
-    from sim.policies import backfill, elastic, placement, queue
+    from sim.policies import autoscaler, backfill, elastic, node_scaler, placement, queue
 
-    for room in (engine, state, workload, backfill, elastic, placement, queue):
+    rooms = (engine, state, workload, autoscaler, backfill, elastic, node_scaler, placement, queue)
+    for room in rooms:
         for name in getattr(room, "__all__", dir(room)):
             made = getattr(room, name)
             bases = getattr(made, "__mro__", ())

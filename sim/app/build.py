@@ -17,6 +17,7 @@ from sim.app.check import choices, misfits, quantity, resolvers, suits, wanted
 from sim.engine import AbstractProcess
 from sim.errors import RackplanError, ScenarioError
 from sim.files import find
+from sim.policies.autoscaler import AbstractAutoscaler
 from sim.policies.backfill import AbstractBackfill
 from sim.policies.elastic import AbstractElastic
 from sim.policies.limits import AbstractLimits
@@ -40,11 +41,13 @@ GROUPS: dict[str, type] = {
     "quota": AbstractQuota,
     "sharing": AbstractSharing,
     "limits": AbstractLimits,
+    "autoscaler": AbstractAutoscaler,
     "failures": AbstractProcess,
     "reservations": AbstractProcess,
 }
 LEFT_OUT = (
     "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
+    "autoscaler",
 )  # fmt: skip
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.engine import AbstractProcess
 from sim.errors import ScenarioError
+from sim.policies.autoscaler import AbstractAutoscaler, NoAutoscaler
 from sim.policies.backfill import AbstractBackfill, Easy
 from sim.policies.elastic import AbstractElastic, NoElastic
 from sim.policies.limits import AbstractLimits, Walltime
@@ -38,6 +39,7 @@ class Scenario:
     quota: AbstractQuota = field(default_factory=NoQuota)
     sharing: AbstractSharing = field(default_factory=NoInterference)
     limits: AbstractLimits = field(default_factory=Walltime)
+    autoscaler: AbstractAutoscaler = field(default_factory=NoAutoscaler)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
@@ -93,6 +95,7 @@ class Scenario:
             ("quota", AbstractQuota),
             ("sharing", AbstractSharing),
             ("limits", AbstractLimits),
+            ("autoscaler", AbstractAutoscaler),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):

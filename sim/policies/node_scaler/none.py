@@ -1,0 +1,38 @@
+"""Nodes stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from sim.policies.node_scaler.base import (
+    F8,
+    NOTHING,
+    AbstractNodeScaler,
+    FleetSeen,
+    NodeWish,
+    nothing,
+    refuse,
+    wrong,
+)
+
+
+@final
+@dataclass(frozen=True)
+class NoNodeScaler(AbstractNodeScaler):
+    """Nothing is asked for, nothing is given back.
+
+    Source: none.
+    Neglects: nothing.
+    """
+
+    every_s: float = 3600.0
+
+    def __post_init__(self) -> None:
+        """Refuse wrong numbers."""
+        refuse(wrong(self))
+
+    def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:
+        """Return nothing."""
+        del notes
+        return NodeWish(*nothing(seen), NOTHING)

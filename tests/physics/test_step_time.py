@@ -1,0 +1,180 @@
+"""Steps of language models: tables, roofline, memory; batches in closed form against the kernel."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sim.engine.serving import ServiceSpec, StepTime, serve
+from sim.physics.batching import (
+    Batching,
+    Requests,
+    faults,
+    most_per_s,
+    replicas_for,
+    request_s,
+    requests_like,
+    requests_of,
+    seats,
+    tpot_s,
+)
+from sim.physics.calibration import FITS, TABLE, fault
+from sim.physics.step_time import (
+    GPUS,
+    MODELS,
+    decode_step_s,
+    kv_bytes,
+    kv_tokens,
+    least_gpus,
+    prompt_step_s,
+    roofline,
+    weight_bytes,
+)
+from sim.physics.step_time import faults as model_faults
+from tests.conftest import shared
+
+# the largest error that the facts state for these fits, of decoding and of prompts
+STATED = 0.056
+CODELLAMA = Batching((29.96e-3, 77.8e-6, 45.9e-9), (25.28e-3, 143.6e-6, 3.06e-9, 140e-6, 60e-9),
+                     128, 388_000)  # fmt: skip
+
+
+def table():
+    """Return the rows of the published fits, each with its key here."""
+    gpus = {"a100_sxm": "a100", "h100_sxm": "h100", "h200_sxm": "h200", "b200_sxm": "b200"}
+    models = {"Meta-Llama-3.1-70B": "llama-3.1-70b", "Meta-Llama-3.1-8B": "llama-3.1-8b"}
+    path = shared("groundtruth", "serving", "aiconfigurator_step_coeffs.json")
+    for row in json.loads(path.read_text()):
+        bits = {"bf16": 16, "fp8": 8}[row["quant"]]
+        yield (gpus[row["system"]], models[row["model"]], row["tp"], bits, row["backend"]), row
+
+
+def test_the_shipped_table_is_the_published_one():
+    names = ("d0_ms", "dD_ms", "dC_us_per_ctxtok", "p0_ms", "pP_us_per_tok", "pS_ns", "dec_mape",
+             "pre_mape")  # fmt: skip
+    rows = dict(table())
+    assert set(rows) == set(FITS)
+    for key, row in rows.items():
+        assert FITS[key] == tuple(row[name] for name in names)
+
+
+@pytest.mark.parametrize("gpu", ["a100", "h100", "h200"])
+def test_llama_70b_has_the_published_throughput(gpu):
+    """Tokens per second and GPU at 64 sequences of 1,024 tokens, within the error of the fits.
+
+    It is the table's own figure, among those that were fitted: it holds the shipped numbers and
+    their units, and is no measurement on a GPU.
+    """
+    for key, row in table():
+        if key[:2] != (gpu, "llama-3.1-70b"):
+            continue
+        made = 64 / decode_step_s(TABLE[key], 64, 64 * 1024) / key[2]
+        published = 64 / (row["dec_b64_ctx1k_ms"] * 1e-3) / key[2]
+        assert made == pytest.approx(published, rel=STATED)
+        prompt = 2048 / prompt_step_s(TABLE[key], 2048)
+        slack = (TABLE[key].mixed_s[0] * 1e3 - row["p0_ms"]) / row["pre_2048_ms"]  # p0 >= d0
+        assert prompt == pytest.approx(2048 / (row["pre_2048_ms"] * 1e-3), rel=STATED + slack)
+
+
+def test_no_step_is_faster_than_reading_the_weights():
+    for (gpu, model, gpus, bits, _), step in TABLE.items():
+        floor_s = weight_bytes(MODELS[model], bits) / (gpus * GPUS[gpu].bandwidth_Bps)
+        assert step.decode_s[0] > floor_s
+        assert min(*step.decode_s, *step.mixed_s) >= 0.0
+
+
+def test_the_roofline_comes_as_near_to_the_table_as_its_docstring_says():
+    for (gpu, model, gpus, bits, _), step in TABLE.items():
+        if bits != 16:
+            continue
+        made = roofline(MODELS[model], GPUS[gpu], gpus)
+        assert made.decode_s[0] == pytest.approx(step.decode_s[0], rel=0.19)
+        many = decode_step_s(made, 64, 64 * 1024)
+        assert many == pytest.approx(decode_step_s(step, 64, 64 * 1024), rel=0.19)
+        assert prompt_step_s(made, 2048) == pytest.approx(prompt_step_s(step, 2048), rel=0.42)
+
+
+def test_a_token_of_llama_70b_keeps_320_kib():
+    assert kv_bytes(MODELS["llama-3.1-70b"]) == 2 * 80 * 8 * 128 * 2
+    without_gqa = MODELS["llama-3.1-70b"]._replace(kv_heads=64)
+    assert kv_bytes(without_gqa) == 8 * kv_bytes(MODELS["llama-3.1-70b"])
+
+
+def test_what_fits_is_memory_less_weights():
+    model, gpu = MODELS["llama-3.1-70b"], GPUS["h100"]
+    expected = (80e9 * 0.9 * 4 - 70.55e9 * 2) / (2 * 80 * 8 * 128 * 2)
+    assert kv_tokens(model, gpu, 4) == int(expected)
+    assert kv_tokens(model, gpu, 1) < 1
+    assert least_gpus(model, gpu) == 2
+    assert least_gpus(model, gpu, 8) == 1
+    assert least_gpus(model, GPUS["a100-40gb"]) == 4
+
+
+def test_a_model_that_does_not_fit_is_told_with_the_remedy():
+    assert model_faults("llama-3.1-70b", "h100", 4, "services") == []
+    (told,) = model_faults("llama-3.1-70b", "h100", 1, "services")
+    assert told.startswith("services.gpus: is 1; must be at least 2: the weights of llama-3.1-70b")
+    assert "141 GB" in told
+    wrong = model_faults("llama-9", "h900", 0, "services")
+    assert [text.split(":")[0] for text in wrong] == [
+        "services.model", "services.gpu", "services.gpus",
+    ]  # fmt: skip
+
+
+def test_a_pair_without_a_table_is_told_what_there_is():
+    assert fault("h100", "llama-3.1-70b", 4, 16, "vllm", "services.model") is None
+    told = fault("h100", "llama-3.1-70b", 2, 16, "vllm", "services.model")
+    assert "4 GPUs, 16 bit, vllm; 8 GPUs" in told.replace(", 8 GPUs", "; 8 GPUs")
+    assert "no measured step time" in fault("h100", "opt-66b", 2, 16, "vllm", "services.model")
+
+
+# ---------------------------------------------------------------- batches
+
+
+def test_an_slo_below_one_step_is_told():
+    of = Requests(1000.0, 1e6, 200.0, 1100.0)
+    assert faults(CODELLAMA, of, 2.0, 0.1, "services") == []
+    told = faults(CODELLAMA, of, 0.01, 0.02, "services")
+    assert [text.split(":")[0] for text in told] == [
+        "services.tpot_slo_s", "services.ttft_slo_s",
+    ]  # fmt: skip
+    assert all("must be at least" in text for text in told)
+    assert most_per_s(CODELLAMA, of, 0.02) == 0.0
+    assert replicas_for(CODELLAMA, of, 1.0, 0.02) == np.inf
+
+
+def test_the_most_a_replica_answers_just_meets_the_slo():
+    of = requests_like(1000.0, 200.0)
+    roomy = CODELLAMA._replace(batch=10**6, kv_tokens=10**9)
+    for slo_s in (0.04, 0.06, 0.2):
+        rate = most_per_s(roomy, of, slo_s)
+        assert float(tpot_s(roomy, of, rate)) == pytest.approx(slo_s, rel=1e-9)
+    small = CODELLAMA._replace(batch=4)
+    rate = most_per_s(small, of, 0.2)
+    assert float(rate) * (200 - 1) * 0.2 == pytest.approx(float(seats(small, of)), rel=1e-12)
+    full = float(most_per_s(small, of, np.inf))
+    slow = small.decode_s[0] / (1 - full * float(request_s(small, of)))
+    assert full * (200 - 1) * slow == pytest.approx(4.0, rel=1e-9)
+
+
+def test_the_means_of_requests_are_as_drawn():
+    draw = np.random.default_rng(3)
+    prompt, output = draw.exponential(1000.0, 400_000) + 1, draw.exponential(200.0, 400_000) + 1
+    made, like = requests_of(prompt, output), requests_like(1001.0, 201.0)
+    # 400,000 draws of cv 1: standard errors of 0.2 to 0.6 %; 1 token of 200 is neglected: 1 %
+    np.testing.assert_allclose(np.array(made), np.array(like), rtol=0.02)
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.5, 2.5, 3.0])
+def test_tpot_is_that_of_the_exact_kernel_below_the_batch_limit(rate):
+    """Azure-like lengths on CodeLlama-34B: within 5 %, as the facts state 0.6 to 4.3 %."""
+    draw, n = np.random.default_rng(5), 20_000
+    prompt = np.clip(draw.lognormal(6.63, 0.99, n), 8, 3500).astype(np.int64)
+    output = np.clip(draw.lognormal(5.02, 0.86, n), 2, 500).astype(np.int64)
+    arrival_s = np.cumsum(draw.exponential(1 / rate, n))
+    spec = ServiceSpec(StepTime(CODELLAMA.decode_s, CODELLAMA.mixed_s), 1, batch=128,
+                       kv_tokens=388_000)  # fmt: skip
+    made = serve(spec, arrival_s, prompt, output)
+    exact_s = (made["e2e_s"] - made["ttft_s"]).sum() / (output - 1).sum()
+    closed_s = float(tpot_s(CODELLAMA, requests_of(prompt, output), rate))
+    assert closed_s == pytest.approx(exact_s, rel=0.05)
