@@ -10,6 +10,7 @@ from sim.engine.clock import Clock
 from sim.engine.cluster import AbstractProcess, Cluster
 from sim.engine.failures import Failures
 from sim.engine.interrupt import Stop, interruptible
+from sim.engine.patience import relent
 from sim.engine.reservations import Reservations
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Reservations",
     "Stop",
     "interruptible",
+    "relent",
 ]

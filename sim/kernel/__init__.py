@@ -27,6 +27,7 @@ from sim.kernel.resize import (
     repace,
     set_aside,
 )
+from sim.kernel.switches import misplaced, relent
 from sim.kernel.waits import release
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "grow",
     "hold_back",
     "let_go",
+    "misplaced",
     "offer",
     "on_node",
     "open_window",
@@ -50,6 +52,7 @@ __all__ = [
     "pass_sized",
     "present",
     "rekey",
+    "relent",
     "release",
     "repace",
     "repair",

@@ -40,7 +40,10 @@ def pass_taking(s: State) -> int:
             kind = make_way(s, job, s.face.t[NOW])
         if kind < 0:
             return job
-        drop(queue, 0, 0)
+        if s.qos.way.size > 0:
+            remove(queue, s.jobs.key, job)  # who gave way may stand before it
+        else:
+            drop(queue, 0, 0)
         start(s, job, kind, s.face.t[NOW])
     return -1
 

@@ -11,6 +11,7 @@ from sim.kernel.jit import forked, jit
 from sim.kernel.levels import able
 from sim.kernel.pick import chosen, lasts_s, note, pick, pick_in, shape
 from sim.kernel.slices import harm, sliced
+from sim.kernel.switches import joined, pick_joined
 from sim.kernel.terms import (
     BALANCE,
     CLUSTERING,
@@ -263,7 +264,7 @@ def pick_any_in(s: State, job: int, kind: int, outlasts: bool) -> bool:
     return pick_in(s, job, kind, outlasts)
 
 
-anywhere = forked(pick, pick_any)
+anywhere = forked(forked(pick, pick_any), pick_joined, "topology")
 """(s, job, behind): what `spans.find` does for a job that may lie anywhere."""
-anywhere_in = forked(pick_in, pick_any_in)
+anywhere_in = forked(forked(pick_in, pick_any_in), joined, "topology")
 """(s, job, kind, outlasts): what `spans.find_in` does for a job that may lie anywhere."""

@@ -159,7 +159,7 @@ def pick_alike(s: State, job: int, kind: int, gpus: int, enough: int, outlasts: 
     """Find `enough` nodes with `gpus` free each, as placement likes it."""
     if not able(s, kind, whole(s, job, gpus), enough):
         return False
-    if s.taste.runs:
+    if s.taste.runs and not (enough == 1 and s.taste.first_alone):
         return pick_runs(s, job, kind, gpus, enough, outlasts)
     if s.jobs.draw[job] >= 0.0:
         return pick_drawn(s, job, kind, gpus, enough, outlasts)

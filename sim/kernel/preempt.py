@@ -15,14 +15,20 @@ from sim.kernel.spans import find
 from sim.kernel.victims import evict, first_to_go
 from sim.state.columns import DOWN, TURN
 from sim.state.handle import State
+from sim.state.words import Way
+
+ALWAYS, BEHIND = int(Way.ALWAYS), int(Way.BEHIND)
 
 
 @jit
 def spared(s: State, job: int, now_s: float) -> bool:
     """Return whether a running job has not run long enough to be interrupted."""
-    if s.gives.min_run_s == 0.0:
+    least_s = s.gives.min_run_s
+    if s.qos.exempt_s.size > 0:
+        least_s = s.qos.exempt_s[s.jobs.qos[job]]
+    if least_s == 0.0:
         return False
-    return bool(now_s - s.ledger.start_s[s.jobs.row0[job]] < s.gives.min_run_s)
+    return bool(now_s - s.ledger.start_s[s.jobs.row0[job]] < least_s)
 
 
 @jit
@@ -44,6 +50,13 @@ def goes_after(s: State, other: int, job: int) -> bool:
 
 
 @jit
+def gives_way(s: State, other: int, job: int) -> bool:
+    """Return whether a running job gives way to a waiting one by their qualities of service."""
+    way = s.qos.way[s.jobs.qos[job], s.jobs.qos[other]]
+    return bool(way == ALWAYS or (way == BEHIND and goes_after(s, other, job)))
+
+
+@jit
 def able_to_go(s: State, job: int, now_s: float) -> np.ndarray:
     """Return the running jobs that may have to give way to a blocked one, the first first, (k,)."""
     ranked, n = s.ranked, 0
@@ -53,7 +66,10 @@ def able_to_go(s: State, job: int, now_s: float) -> np.ndarray:
         block = ranked.line[place]
         for i in range(ranked.size[block] - 1, -1, -1):
             other = ranked.job[block, i]
-            if not goes_after(s, other, job):
+            if s.qos.way.size > 0:
+                if not gives_way(s, other, job):
+                    continue
+            elif not goes_after(s, other, job):
                 place = 0  # nor does any before it
                 break
             if not spared(s, other, now_s):

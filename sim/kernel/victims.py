@@ -46,7 +46,10 @@ def worth_less(s: State, job: int, now_s: float) -> float:
     if gives.smallest != 0.0:
         total += gives.smallest * jobs.gpus[job]
     if gives.lowest != 0.0:
-        total += gives.lowest * jobs.priority[job]
+        lowest = jobs.priority[job]
+        if s.qos.priority.size > 0:
+            lowest = s.qos.priority[jobs.qos[job]]
+        total += gives.lowest * lowest
     return float(total)
 
 
@@ -92,7 +95,7 @@ def evict(s: State, job: int, now_s: float, holds: bool) -> None:
         put_to_sleep(s, job, now_s, holds)
         return
     settle(s, job, now_s)
-    if s.gives.cancels:
+    if s.gives.cancels or (s.qos.cancels.size > 0 and s.qos.cancels[s.jobs.qos[job]]):
         s.jobs.lost_s[job] += done_s(s, job)
         stop(s, job, now_s, PREEMPTED, holds)
         s.jobs.state[job], s.jobs.end_s[job] = EVICTED, now_s

@@ -77,6 +77,7 @@ class Taste(NamedTuple):
     group: I8  # (groups + 1,) levels of one group are alike
     scatter: bool = False  # a gang may take any free GPUs, on as few nodes as possible
     runs: bool = False  # a gang takes whole runs of consecutive nodes
+    first_alone: bool = False  # but on one node the first that has room
 
 
 class Score(NamedTuple):

@@ -46,8 +46,9 @@ from sim.state.inventory import Inventory
 from sim.state.memory import notes_of, usage_of
 from sim.state.mig import cuts, no_slices
 from sim.state.quota import no_caps, no_quota
-from sim.state.slices import Moving, Sharing, Slices, Spans
+from sim.state.slices import Moving, Qos, Sharing, Slices, Spans, Topology
 from sim.state.spans import anywhere
+from sim.state.topology import no_topology
 from sim.state.waits import Waits, waits_of
 from sim.state.words import Cause, JobState
 
@@ -126,12 +127,12 @@ def ranked(nodes: Nodes, node_key: F8) -> Nodes:
     return nodes._replace(rank=rank, by_rank=by_rank)
 
 
-def taste_of(level_key: F8, scatter: bool, runs: bool) -> Taste:
+def taste_of(level_key: F8, scatter: bool, runs: bool, first_alone: bool = False) -> Taste:
     """Return the levels in order of their keys, and where each group of equal keys begins."""
     level = np.argsort(level_key, kind="stable").astype(np.int64)
     begins = np.flatnonzero(np.diff(level_key[level])) + 1
     group = np.concatenate([[0], begins, [len(level)]]).astype(np.int64)
-    return Taste(level, group, bool(scatter), bool(runs))
+    return Taste(level, group, bool(scatter), bool(runs), bool(first_alone))
 
 
 def whole(rule: Any) -> Any:
@@ -174,12 +175,19 @@ def scratch_of(rows: int) -> Scratch:
     return Scratch(np.empty(rows, np.int64), np.zeros(rows, np.int64), np.zeros(1, np.int64))
 
 
+def no_qos() -> Qos:
+    """Return that nobody gives way by quality of service."""
+    return Qos(np.zeros((0, 0), np.int64), np.zeros(0), np.zeros(0, np.bool_), np.zeros(0))
+
+
 class Asks(NamedTuple):
     """What jobs ask beside their columns; None where nobody does."""
 
     elastic: Elastic | None = None  # between which sizes each may be, where somebody sizes them
     slices: Slices | None = None  # of MIG instances
     spans: Spans | None = None  # within what the nodes of each must lie
+    topology: Topology | None = None  # how a gang lies on leaves or blocks
+    qos: Qos | None = None  # who gives way to whom by it
 
 
 def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Asks) -> State:
@@ -232,6 +240,7 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
         Paces(np.ones((len(Cause) if slows else 0, n))), elastic,
         notes_of(n, len(kinds.size), notes), *(quota or (no_quota(), no_caps())),
         slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
+        asks.topology or no_topology(), asks.qos or no_qos(),
         whole(answers.limits), waits, due, calendar,
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from sim.state.answers import Limits, Rule, Score, Taste, Yield
 from sim.state.arrays import B1, F8, I1, I2, I4, I8
 from sim.state.calendar import Calendar
 from sim.state.quota import Caps, Quota
-from sim.state.slices import Moving, Sharing, Slices, Spans
+from sim.state.slices import Moving, Qos, Sharing, Slices, Spans, Topology
 from sim.state.waits import Waits
 
 BLOCK = 256
@@ -42,6 +42,7 @@ class Jobs(NamedTuple):
     tenant: I8
     partition: I8
     nice: F8  # points off its multifactor priority
+    qos: I8
     outcome: I1  # the JobState its work ends in
     draw: F8  # placement's number in [0, 1); -1 takes the first in order
     key: F8  # queue order, least first
@@ -264,6 +265,8 @@ TABLES: dict[str, Any] = {
     "sharing": Sharing,
     "spans": Spans,
     "moving": Moving,
+    "topology": Topology,
+    "qos": Qos,
     "limits": Limits,
     "waits": Waits,
     "due": Agenda,
@@ -274,5 +277,5 @@ TABLES: dict[str, Any] = {
     "face": Face,
 }
 
-FORKS = ("devices", "slices", "sharing", "spans", "moving")
+FORKS = ("devices", "slices", "sharing", "spans", "moving", "topology")
 """Tables that are `on` or not, by which kernels are compiled apart."""

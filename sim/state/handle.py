@@ -31,7 +31,7 @@ from sim.state.columns import (
     Usage,
 )
 from sim.state.quota import Caps, Quota
-from sim.state.slices import Moving, Sharing, Slices, Spans
+from sim.state.slices import Moving, Qos, Sharing, Slices, Spans, Topology
 from sim.state.waits import Waits
 
 os.environ.setdefault("NUMBA_OPT", "2")  # a fifth off the first compile; runs are as fast
@@ -94,6 +94,8 @@ class State:
     sharing: Sharing
     spans: Spans
     moving: Moving
+    topology: Topology
+    qos: Qos
     limits: Limits
     waits: Waits
     due: Agenda
@@ -105,6 +107,7 @@ class State:
     tenant_names: tuple[str, ...] = ()  # for Python only
     partition_names: tuple[str, ...] = ()
     top_priority: float = 0.0
+    qos_names: tuple[str, ...] = ()
     kind_names: tuple[str, ...] = ()  # the GPU type of each kind of node
 
     def __init__(self, *tables: Any) -> None:
@@ -121,6 +124,7 @@ class State:
         made.tenant_names, made.kind_names = self.tenant_names, self.kind_names
         made.partition_names = self.partition_names
         made.top_priority = self.top_priority
+        made.qos_names = self.qos_names
         return made
 
 

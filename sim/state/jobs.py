@@ -43,12 +43,13 @@ def jobs_of(
     klass: np.ndarray,
     tenant: np.ndarray,
     partition: np.ndarray,
+    qos: np.ndarray,
     draw: F8,
 ) -> Jobs:
     """Return the jobs, none of them born yet.
 
     `columns` are those of `job_request` as numbers, nan where nothing is known; `klass` is the row
-    of the speed table, `tenant` and `partition` codes, `outcome` a JobState.
+    of the speed table, `tenant`, `partition` and `qos` codes, `outcome` a JobState.
     """
     n = len(columns["submit_s"])
     submit_s = np.ascontiguousarray(columns["submit_s"], np.float64)
@@ -83,6 +84,7 @@ def jobs_of(
         tenant=tenant.astype(np.int64),
         partition=partition.astype(np.int64),
         nice=filled(columns, "nice", 0.0),
+        qos=qos.astype(np.int64),
         outcome=np.asarray(columns["outcome"]).astype(np.int8),
         draw=draw,
         key=zeros(np.float64),

@@ -43,6 +43,32 @@ class Spans(NamedTuple):
     level: I8  # (jobs,) row of `domain`; -1 is anywhere
 
 
+class Topology(NamedTuple):
+    """Leaves, what is over them, and what jobs ask of them; not `on` where nobody asks."""
+
+    on: bool
+    blocks: bool
+    first_alone: bool
+    fit_first: bool
+    leaf: I8  # (nodes,) its leaf or base block
+    above: I8  # (heights, leaves) the switch over each leaf at each height, lowest first
+    size: int  # nodes of a base block
+    level: B1  # (levels,) whether blocks of 2 ** level base blocks are formed
+    most: I8  # (jobs,) most leaves it wants; 0 is any number
+    until_s: F8  # (jobs,) until when it insists
+    poll_s: float  # that this is over is seen at multiples of it
+    segment: I8  # (jobs,) nodes of each part that lies in a block by itself; 0: all in one
+
+
+class Qos(NamedTuple):
+    """Who gives way to whom by quality of service; no rows where nobody does."""
+
+    way: I8  # (qos, qos) of taker and running job: see `words.Way`
+    exempt_s: F8  # (qos,) its jobs are left alone so long after a start
+    cancels: B1  # (qos,) its jobs end where they give way
+    priority: F8  # (qos,) the lowest gives way first
+
+
 class Moving(NamedTuple):
     """Whether running jobs move to make room."""
 

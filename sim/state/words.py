@@ -102,3 +102,12 @@ class Ended(IntEnum):
     """The job went on with more GPUs or fewer."""
     SUSPENDED = 7
     """The job was suspended; it goes on where it was."""
+
+
+class Way(IntEnum):
+    """Whether jobs of one quality of service take nodes from running jobs of another."""
+
+    NEVER = 0
+    ALWAYS = 1
+    BEHIND = 2
+    """Only where the running job stands behind in the queue's order."""

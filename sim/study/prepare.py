@@ -12,6 +12,7 @@ from sim.errors import ScenarioError
 from sim.policies.placement import AbstractPlacement
 from sim.policies.placement.base import Asked
 from sim.policies.queue import AbstractQueuePolicy, JobView
+from sim import kernel
 from sim.rng import Streams
 from sim.state import Inventory, JobState, State, build
 from sim.state.answers import Answers, Score, Yield
@@ -24,6 +25,7 @@ from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.state.kinds import dealt, fastest_first, kinds_of
 from sim.state.quota import Caps, Quota
+from sim.state.topology import topology_of
 from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of
 from sim.study.classes import Classes, classes_of, narrowed
 from sim.study.scenario import Scenario
@@ -100,11 +102,12 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     classes, numbers = classes_of(jobs, inventory, share.spares), numbers_of(jobs)
     tenant, tenants = table.codes(jobs, "tenant")
     partition, partitions = table.codes(jobs, "partition")
+    qos, qoses = table.codes(jobs, "qos")
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
-    columns = jobs_of(numbers, classes.klass, tenant, partition, draw)
+    columns = jobs_of(numbers, classes.klass, tenant, partition, qos, draw)
     tree, quota, speed, order = shares_of(scenario, inventory, jobs, columns, classes)
     kinds = kinds_of(inventory, nodes, speed, order)
-    taste = build.taste_of(liking.level, liking.scatter, liking.runs)
+    taste = build.taste_of(liking.level, liking.scatter, liking.runs, liking.first_alone)
     spans = narrowed(jobs, columns, kinds, nodes, inventory, taste.scatter, classes)
     notes = scenario.queue.remembers(many)
     if notes > 0:
@@ -126,10 +129,17 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         sum(process.windows for process in scenario.processes),
     )  # fmt: skip
     elastic = elastic_of(columns, numbers) if sized else None
-    asks = Asks(elastic, classes.slices, spans)
+    topology = None
+    if liking.topology is not None:
+        topology = topology_of(liking.topology, numbers, columns.enter_s, inventory)
+    given_way = scenario.preemption.between(qoses)
+    asks = Asks(elastic, classes.slices, spans, topology, given_way)
     made = build.assemble(columns, nodes, kinds, answers, asks)
+    if topology is not None and (odd := kernel.misplaced(made)).any():
+        columns.state[odd] = JobState.UNFIT
+        made = build.assemble(columns, nodes, kinds, answers, asks)
     made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)
-    made.partition_names = tuple(partitions)
+    made.partition_names, made.qos_names = tuple(partitions), tuple(qoses)
     everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
     if np.isnan(made.jobs.key).any():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim import kernel
-from sim.engine import Clock, Cluster, Stop, interruptible
+from sim.engine import Clock, Cluster, Stop, interruptible, relent
 from sim.engine.rekey import refresh, soon
 from sim.errors import ScenarioError
 from sim.policies.queue import AbstractQueuePolicy, JobView
@@ -110,6 +110,8 @@ def run(
     clock = Clock(state, ask if every_s == 0.0 else None, watch, stop, sizing)
     if 0.0 < every_s < np.inf:
         clock.process(refresh(clock, ask, every_s, scenario.queue.foresees))
+    if (state.topology.most > 0).any():
+        clock.process(relent(clock, state.topology.poll_s))
     cluster = Cluster(clock)
     for process in scenario.processes:
         process.begin(clock, cluster, streams)

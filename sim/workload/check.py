@@ -140,6 +140,9 @@ class Checker:
         if "span" in self.columns and "nodes" in values:
             single = _true(pc.equal(self.columns["span"], "node")) & (values["nodes"] > 1)
             self.blame(single, "span", "must not be node where nodes is above 1")
+        if "segment" in values and "nodes" in values:
+            odd = (values["segment"] <= values["nodes"]) & (values["nodes"] % values["segment"] > 0)
+            self.blame(odd, "segment", "must divide nodes")
 
     def together(self) -> None:
         """Check what two columns say together. An eligible_s before submit_s is raised to it."""

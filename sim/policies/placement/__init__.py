@@ -24,6 +24,8 @@ from sim.policies.placement.pack import Pack
 from sim.policies.placement.random import Random
 from sim.policies.placement.requested_to_capacity_ratio import RequestedToCapacityRatio
 from sim.policies.placement.scored import AbstractScored
+from sim.policies.placement.slurm_block import SlurmBlock
+from sim.policies.placement.slurm_tree import SlurmTree
 from sim.policies.placement.spread import Spread
 from sim.policies.placement.uniform import Uniform
 
@@ -47,6 +49,8 @@ __all__ = [
     "Random",
     "RequestedToCapacityRatio",
     "Scoring",
+    "SlurmBlock",
+    "SlurmTree",
     "Spread",
     "Uniform",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from sim.state.arrays import F8
 from sim.state.columns import Jobs, Nodes
 from sim.state.devices import Scoring
+from sim.state.topology import Grouping
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Preference:
     `level` (levels,) says how it likes a node with 0, 1, 2 … GPUs free; equal numbers are alike.
     `node` (nodes,) decides among nodes alike; ties go to the lower number. `draw` (jobs,), where
     given, picks at random instead, by the job's own number in [0, 1). `scatter`: a gang without a
-    shape may take any free GPUs; `runs`: a gang takes runs of consecutive nodes.
+    shape may take any free GPUs; `runs`: a gang takes runs of consecutive nodes, and with
+    `first_alone` one node the first that has room; `topology`: it lies on leaves, or in blocks.
     """
 
     level: F8
@@ -28,6 +30,8 @@ class Preference:
     draw: F8 | None = None
     scatter: bool = False
     runs: bool = False
+    first_alone: bool = False
+    topology: Grouping | None = None
 
 
 @dataclass(frozen=True)
@@ -55,4 +59,4 @@ class AbstractPlacement(abc.ABC):
         return None
 
 
-__all__ = ["F8", "AbstractPlacement", "Asked", "Nodes", "Preference", "Scoring"]
+__all__ = ["F8", "AbstractPlacement", "Asked", "Grouping", "Nodes", "Preference", "Scoring"]

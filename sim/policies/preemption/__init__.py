@@ -9,8 +9,17 @@ Begin with: tail.py, then rebuild.py.
 from sim.policies.preemption.base import AbstractPreemption
 from sim.policies.preemption.consolidate import Consolidate
 from sim.policies.preemption.none import NoPreemption
+from sim.policies.preemption.qos import ByQos
 from sim.policies.preemption.rebuild import Rebuild
 from sim.policies.preemption.reclaim import Reclaim
 from sim.policies.preemption.tail import Tail
 
-__all__ = ["AbstractPreemption", "Consolidate", "NoPreemption", "Rebuild", "Reclaim", "Tail"]
+__all__ = [
+    "AbstractPreemption",
+    "ByQos",
+    "Consolidate",
+    "NoPreemption",
+    "Rebuild",
+    "Reclaim",
+    "Tail",
+]

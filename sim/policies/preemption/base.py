@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from sim.errors import ScenarioError
 from sim.state.answers import Yield
+from sim.state.slices import Qos
 
 
 class AbstractPreemption(abc.ABC):
@@ -16,6 +18,14 @@ class AbstractPreemption(abc.ABC):
     @abc.abstractmethod
     def rule(self) -> Yield:
         """Return the rule; wrong knobs raise ScenarioError."""
+
+    def between(self, qoses: Sequence[str]) -> Qos | None:
+        """Return who gives way to whom by quality of service; None: the queue's order decides.
+
+        `qoses` are the names of those that jobs have, by code.
+        """
+        del qoses
+        return None
 
 
 def wrong(rule: Any) -> list[str]:
@@ -34,4 +44,4 @@ def refuse_wrong(rule: Any) -> None:
         raise ScenarioError(found)
 
 
-__all__ = ["AbstractPreemption", "Yield", "refuse_wrong", "wrong"]
+__all__ = ["AbstractPreemption", "Qos", "Yield", "refuse_wrong", "wrong"]

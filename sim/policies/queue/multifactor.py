@@ -11,6 +11,7 @@ import numpy as np
 from sim.errors import ScenarioError
 from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
 from sim.policies.queue.fair_tree import fair_tree, faults, users
+from sim.policies.queue.view import over_greatest
 
 WEIGHTS = ("age", "fair_share", "size", "gpus", "qos", "cpus", "memory", "partition")
 
@@ -22,7 +23,7 @@ class Multifactor(AbstractQueuePolicy):
     Age: wait / `max_age_s`. Fair share: the tenant's rank in the fair tree, by GPU time used, half
     of it forgotten each `half_life_s`; tenants that `shares` does not name have one share each.
     Size: the mean of the shares of all nodes and of all cores that it asks for. GPUs, cores and
-    memory (TRES): its share of all. QOS: its priority over the greatest of all jobs. Partition: its
+    memory (TRES): its share of all. QOS: its priority in `qoses` over the greatest. Partition: its
     factor in `partitions` over the greatest. What the job says as `nice` is taken off.
 
     Source: Slurm, priority/multifactor (priority_multifactor.shtml).
@@ -38,6 +39,7 @@ class Multifactor(AbstractQueuePolicy):
     memory: float = 0.0
     partition: float = 0.0
     partitions: Mapping[str, float] = field(default_factory=dict)
+    qoses: Mapping[str, float] = field(default_factory=dict)
     max_age_s: float = 7 * 86400.0
     half_life_s: float = 7 * 86400.0
     shares: Mapping[str, Any] = field(default_factory=dict)
@@ -55,8 +57,9 @@ class Multifactor(AbstractQueuePolicy):
         wrong = [n for n in WEIGHTS if not getattr(self, n) >= 0]
         found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in wrong]
         found += [
-            f"queue.partitions.{n}: is {v!r}; must be a factor >= 0"
-            for n, v in self.partitions.items()
+            f"queue.{group}.{n}: is {v!r}; must be a factor >= 0"
+            for group in ("partitions", "qoses")
+            for n, v in getattr(self, group).items()
             if not v >= 0
         ]
         wrong = [n for n in ("max_age_s", "half_life_s") if not getattr(self, n) > 0]
@@ -80,10 +83,10 @@ class Multifactor(AbstractQueuePolicy):
         rank = self.fair(tree, dict(zip(jobs.tenant_names, jobs.used_gpu_s, strict=True)))
         fair = np.array([rank[name] for name in jobs.tenant_names])[jobs.tenant]
         asked = jobs.asked_share
-        top = max(self.partitions.values(), default=0.0) or 1.0
-        part = np.array([self.partitions.get(n, 0.0) / top for n in jobs.partition_names])
+        part = over_greatest(self.partitions, jobs.partition_names)
+        qos = over_greatest(self.qoses, jobs.qos_names)
         more = asked[:, 1] * self.cpus + asked[:, 2] * self.memory
         return jobs.nice - more - self.partition * part[jobs.partition] - self.points(
             np.clip((now_s - jobs.enter_s) / self.max_age_s, 0.0, 1.0), fair,
-            0.5 * (jobs.node_share + asked[:, 1]), asked[:, 0], jobs.priority / jobs.top_priority,
+            0.5 * (jobs.node_share + asked[:, 1]), asked[:, 0], qos[jobs.qos],
         )  # fmt: skip

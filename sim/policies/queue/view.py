@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -9,6 +10,12 @@ import numpy as np
 from sim.state.arrays import F8
 from sim.state.handle import State
 from sim.state.words import JobState
+
+
+def over_greatest(given: Mapping[str, float], names: Sequence[str]) -> F8:
+    """Return the number given for each name over the greatest of all, (k,); 0 where none is."""
+    top = max(given.values(), default=0.0) or 1.0
+    return np.array([given.get(name, 0.0) / top for name in names])
 
 
 class Jobs:
@@ -25,7 +32,7 @@ class Jobs:
         self._kinds, self._notes = state.kinds, state.notes
         self.round_s = state.gives.round_s
         self.tenant_names, self.kind_names = state.tenant_names, state.kind_names
-        self.partition_names = state.partition_names
+        self.partition_names, self.qos_names = state.partition_names, state.qos_names
         self.total_gpus = int(state.nodes.gpus.sum())
 
     def __getattr__(self, name: str) -> np.ndarray:

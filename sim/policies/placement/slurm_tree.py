@@ -1,0 +1,57 @@
+"""Few leaves of a tree of switches, as Slurm chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+
+from sim.errors import ScenarioError
+from sim.policies.placement.base import F8, AbstractPlacement, Grouping, Nodes, Preference
+
+RELEASES = ("22.05", "24.05", "26.11")
+
+
+@final
+@dataclass(frozen=True)
+class SlurmTree(AbstractPlacement):
+    """The leaf that fits tightest; else leaf by leaf, the nearest, then the one with most free.
+
+    Leaves are the racks of the cluster, over them stand its pods, and over these, with `root`, one
+    switch; a gang stays under one. A job that asks for at most so many `switches` waits for them
+    for its `switches_wait_s`, `max_switch_wait_s` at most, from when it may first be scheduled.
+    That its wait is over is seen in the pass of an event, or at multiples of `sched_interval_s`; 0
+    sees it at once. Every node of a gang must have as many GPUs free as the first. From 24.05 on a
+    nearer leaf is preferred only where it fits; from 26.11 on one node is the first with room.
+
+    Source: Slurm, topology/tree (eval_nodes_tree.c; job_test.c of 22.05); max_switch_wait and
+    sched_interval of slurm.conf.
+    Neglects: node weights, dragonfly, TopoOptional; a job refused for its switches is asked again
+    when something ends or its wait is over, not when others start.
+    """
+
+    release: Literal["22.05", "24.05", "26.11"] = "26.11"
+    root: bool = True
+    max_switch_wait_s: float = 300.0
+    sched_interval_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown release and times below 0."""
+        found = []
+        if self.release not in RELEASES:
+            found.append(f"placement.release: is {self.release!r}; must be {' or '.join(RELEASES)}")
+        for name in ("max_switch_wait_s", "sched_interval_s"):
+            if not getattr(self, name) >= 0.0:
+                found.append(f"placement.{name}: is {getattr(self, name)!r}; must be a time >= 0")
+        if found:
+            raise ScenarioError(found)
+
+    def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
+        """Return all levels and nodes alike, on leaves."""
+        del jobs, rng
+        want = Grouping(
+            first_alone=self.release == "26.11", fit_first=self.release != "22.05", root=self.root,
+            most_wait_s=self.max_switch_wait_s, poll_s=self.sched_interval_s,
+        )  # fmt: skip
+        return Preference(np.zeros(len(free)), np.zeros(len(nodes.kind)), topology=want)
