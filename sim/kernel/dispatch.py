@@ -7,6 +7,7 @@ from sim.kernel.job import start
 from sim.kernel.order import close_block
 from sim.kernel.reserve import charge, forget, promise
 from sim.kernel.spans import find
+from sim.kernel.switches import steady
 from sim.state.columns import (
     CHANGE,
     DIRTY,
@@ -145,7 +146,8 @@ def pass_behind(s: State) -> None:
                     started = True
                     room, top, zero = most_free(s), top_level(s), s.face.n[ZERO_WAITING] > 0
                     continue
-                tried[job] = change
+                if steady(s, job):
+                    tried[job] = change
                 least = refused[0]
             if keep < i - 1:
                 waiting[block, keep] = job

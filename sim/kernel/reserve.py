@@ -8,6 +8,7 @@ from sim.kernel.ahead import first_look, gives_back, lend, release, unlend, usef
 from sim.kernel.jit import jit
 from sim.kernel.pick import part
 from sim.kernel.spans import find
+from sim.kernel.switches import steady
 from sim.state.columns import (
     CHANGE,
     HEAD,
@@ -157,7 +158,8 @@ def promise(s: State, job: int) -> None:
     else:
         reserve_counts(s, job)
     s.face.n[HEAD] = job
-    s.face.n[HOLDS] = 1 if s.rule.by_nodes or not scattered(s, job) else 0
+    holds = (s.rule.by_nodes or not scattered(s, job)) and steady(s, job)
+    s.face.n[HOLDS] = 1 if holds else 0
     s.face.n[CHANGE] += 1
     s.kinds.refused[:] = PLENTY
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.kernel.blocks import in_blocks
 from sim.kernel.devices import whole
-from sim.kernel.jit import entry, jit
+from sim.kernel.jit import entry, forked, jit
 from sim.kernel.levels import able
 from sim.kernel.pick import lasts_s, note, open_nodes, shape
 from sim.state.columns import CHANGE, DIRTY, HOLDS, LAST, NOW, PLENTY, SHADOW, SHADOW_KIND, SPARE
@@ -175,6 +175,22 @@ def pick_joined(s: State, job: int, behind: bool) -> int:
         if joined(s, job, kind, outlasts):
             return int(kind)
     return -1
+
+
+@jit
+def always(s: State, job: int) -> bool:
+    """Return that a job refused once is refused until something comes free."""
+    return True
+
+
+@jit
+def without_wishes(s: State, job: int) -> bool:
+    """Return whether starts of others cannot help a job: not so where a greedy choice may fail."""
+    return bool(s.topology.most[job] == 0 and s.topology.segment[job] == 0)
+
+
+steady = forked(always, without_wishes, "topology")
+"""(s, job): whether a job that finds no nodes finds none either after others have started."""
 
 
 @entry

@@ -259,6 +259,10 @@ class Plain:
                 self.start(j, kind, got)
             taken[kind].append((at, at + lasts, job["gpus"]))
 
+    def asked_again(self, j):
+        """Return when time alone may let a waiting job start; inf is never."""
+        return INF
+
     def run(self):
         """Return the rows [job, node, gpus, start, end] in order of start."""
         coming = sorted(range(len(self.jobs)), key=lambda j: (self.jobs[j]["enter"], j))
@@ -268,6 +272,7 @@ class Plain:
             instants += [self.jobs[coming[0]]["enter"]] if coming else []
             waits = [j for j in range(len(self.jobs)) if j in self.queue or j in coming]
             instants += [self.jobs[j]["cancel"] for j in waits if self.jobs[j]["cancel"] < INF]
+            instants += [at for at in map(self.asked_again, waits) if self.now < at < INF]
             if not instants:
                 return self.rows
             self.now = min(instants)

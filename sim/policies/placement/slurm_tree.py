@@ -27,8 +27,7 @@ class SlurmTree(AbstractPlacement):
 
     Source: Slurm, topology/tree (eval_nodes_tree.c; job_test.c of 22.05); max_switch_wait and
     sched_interval of slurm.conf.
-    Neglects: node weights, dragonfly, TopoOptional; a job refused for its switches is asked again
-    when something ends or its wait is over, not when others start.
+    Neglects: node weights, dragonfly, TopoOptional.
     """
 
     release: Literal["22.05", "24.05", "26.11"] = "26.11"
