@@ -46,6 +46,7 @@ PURE = {  # knobs and columns without a dimension
     ),
     *("priorities", "tenants", "weekly", "weights", "work_factors"),
     *("exponent", "job_classes", "throughput"),
+    "qoses",  # priorities
     *(
         "age",
         "fair_share",

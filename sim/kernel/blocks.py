@@ -1,4 +1,4 @@
-"""Find nodes for a gang in blocks, as Slurm's topology/block does: it refuses to reach over them."""
+"""Find nodes for a gang in blocks, as Slurm's topology/block does: it reaches over none."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.errors import ScenarioError
-from sim.state.arrays import B1, F8, I8
+from sim.state.arrays import B1, F8
 from sim.state.inventory import Inventory
 from sim.state.jobs import filled
 from sim.state.slices import Topology
@@ -57,8 +57,8 @@ def levels_of(sizes: tuple[int, ...], base: int, leaves: int) -> B1:
         return level
     wrong = [n for n in sizes if n % base or (n // base) & (n // base - 1)]
     if wrong:
-        told = f"placement.block_sizes: has {wrong}; must be {base} times a power of 2, as the first is"
-        raise ScenarioError([told])
+        told = f"has {wrong}; must be {base}, the first, times a power of 2"
+        raise ScenarioError([f"placement.block_sizes: {told}"])
     for n in sizes:
         if n // base < 2 ** len(level):
             level[(n // base).bit_length() - 1] = True  # a larger one is the whole cluster

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from sim import table
+from sim import kernel, table
 from sim.errors import ScenarioError
 from sim.policies.placement import AbstractPlacement
-from sim.policies.placement.base import Asked
+from sim.policies.placement.base import Asked, Preference
 from sim.policies.queue import AbstractQueuePolicy, JobView
-from sim import kernel
 from sim.rng import Streams
 from sim.state import Inventory, JobState, State, build
 from sim.state.answers import Answers, Score, Yield
 from sim.state.arrays import F8, I8
 from sim.state.beyond import unable
 from sim.state.build import Asks
-from sim.state.columns import Jobs, Nodes
+from sim.state.columns import Jobs, Kinds, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
@@ -91,6 +91,26 @@ def scored(placement: AbstractPlacement, asked: Asked, nodes: Nodes, inventory: 
     return score_of(scoring, nodes, inventory.kinds)
 
 
+def asks_of(
+    scenario: Scenario, liking: Preference, numbers: Mapping[str, np.ndarray], jobs: Jobs,
+    inventory: Inventory, qoses: Sequence[str],
+) -> Asks:  # fmt: skip
+    """Return what jobs ask of leaves and blocks, and what is due to them by their QOS."""
+    topology = None
+    if liking.topology is not None:
+        topology = topology_of(liking.topology, numbers, jobs.enter_s, inventory)
+    return Asks(topology=topology, qos=scenario.preemption.between(qoses))
+
+
+def assembled(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Asks) -> State:
+    """Return the State; jobs that no leaves or block could ever hold are set aside."""
+    made = build.assemble(jobs, nodes, kinds, answers, asks)
+    if asks.topology is None or not (odd := kernel.misplaced(made)).any():
+        return made
+    jobs.state[odd] = JobState.UNFIT
+    return build.assemble(jobs, nodes, kinds, answers, asks)
+
+
 def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:
     """Return a State of the requested jobs on the empty cluster, policies asked once."""
     nodes, _ = build.nodes_of(inventory)
@@ -105,6 +125,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     qos, qoses = table.codes(jobs, "qos")
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
     columns = jobs_of(numbers, classes.klass, tenant, partition, qos, draw)
+    asks = asks_of(scenario, liking, numbers, columns, inventory, qoses)
     tree, quota, speed, order = shares_of(scenario, inventory, jobs, columns, classes)
     kinds = kinds_of(inventory, nodes, speed, order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs, liking.first_alone)
@@ -129,15 +150,8 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         sum(process.windows for process in scenario.processes),
     )  # fmt: skip
     elastic = elastic_of(columns, numbers) if sized else None
-    topology = None
-    if liking.topology is not None:
-        topology = topology_of(liking.topology, numbers, columns.enter_s, inventory)
-    given_way = scenario.preemption.between(qoses)
-    asks = Asks(elastic, classes.slices, spans, topology, given_way)
-    made = build.assemble(columns, nodes, kinds, answers, asks)
-    if topology is not None and (odd := kernel.misplaced(made)).any():
-        columns.state[odd] = JobState.UNFIT
-        made = build.assemble(columns, nodes, kinds, answers, asks)
+    asks = asks._replace(elastic=elastic, slices=classes.slices, spans=spans)
+    made = assembled(columns, nodes, kinds, answers, asks)
     made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)
     made.partition_names, made.qos_names = tuple(partitions), tuple(qoses)
     everyone = JobView(made, slice(None), made.jobs.enter_s)

@@ -95,3 +95,31 @@ def test_partition_and_nice_are_in_the_sum():
         "partition": ["gpu", "debug", None], "nice": [0.0, 300.0, -7.0],
     }, queue=Watch(**weights, partitions={"gpu": 10, "debug": 20}))  # fmt: skip
     assert list(seen["key"]) == [-500.0, -1000.0 + 300.0, -7.0]
+
+
+def test_the_factor_of_qos_is_that_of_the_recorded_jobs():
+    """Jobs 11 to 13 are of QOS normal, 14 of high (squeue); priorities as sacctmgr tells them."""
+    rows = shared("groundtruth", "slurm", "fx", "sacctmgr_qos.txt").read_text().splitlines()
+    qoses = {row.split("|")[0]: float(row.split("|")[1]) for row in rows[1:]}
+    text = shared("groundtruth", "slurm", "fx", "priority_snapshot1.txt").read_text()
+    of = {}
+    for row in text.splitlines():
+        if "|PENDING|" in row:  # a part of a heterogeneous job: 12+1 is job 13
+            job, _, part = row.split("|")[0].partition("+")
+            of[str(int(job) + int(part or 0))] = "high" if "|high|" in row else "normal"
+    jobs = [re.split(r"\s+", line) for line in text.splitlines() if re.match(r"\s+\d+ gpu\s", line)]
+    told = [float(row[11]) for row in jobs]
+    assert sorted(told) == [400.0, 400.0, 400.0, 2000.0]
+    seen = {}
+
+    class Watch(Multifactor):
+        def key(self, jobs, now_s):
+            seen["key"] = super().key(jobs, now_s)
+            return seen["key"]
+
+    weights = {"age": 0, "fair_share": 0, "size": 0, "gpus": 0, "qos": 2000}
+    run({
+        "submit_s": [0.0] * 5, "gpus": [1] * 5, "work_s": [1.0] * 5, "priority": [9.0] * 5,
+        "qos": [*(of[row[1]] for row in jobs), None],
+    }, queue=Watch(**weights, qoses=qoses))  # fmt: skip
+    assert list(-seen["key"]) == [*told, 0.0]

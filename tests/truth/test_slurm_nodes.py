@@ -115,7 +115,7 @@ class Sequence:
 @pytest.mark.parametrize("path", SEQUENCES, ids=lambda p: p.stem)
 def test_every_job_of_a_sequence_gets_the_same_nodes(path):
     """That a wait for switches is over is seen once a minute: at which second was not recorded."""
-    release = "22.05" if path.stem.endswith("22") else "26.11"
+    release = "v22.05" if path.stem.endswith("22") else "v26.11"
     place = SlurmBlock((4, 8, 16)) if path.stem.startswith("block") else SlurmTree(release)
     found = [Sequence(path, begin_s).wrong(place) for begin_s in (0.0, 20.0, 40.0)]
     assert len(Sequence(path, 0.0).seen) >= 21
@@ -131,10 +131,10 @@ def test_the_releases_choose_differently():
     """
     jobs = {"submit_s": [0.0, 0.0, 1.0], "gpus": np.int32([16, 24, 8]), "work_s": [9.0] * 3}
     found = {}
-    for release in ("22.05", "24.05", "26.11"):
+    for release in ("v22.05", "v24.05", "v26.11"):
         found[release] = taken(run(jobs, inventory=SIXTEEN, placement=SlurmTree(release)))[0]
-    assert found["22.05"][2] == found["24.05"][2] == [8]
-    assert found["26.11"][2] == [3]
+    assert found["v22.05"][2] == found["v24.05"][2] == [8]
+    assert found["v26.11"][2] == [3]
 
 
 def alike(name, column, rule, place):

@@ -15,7 +15,7 @@ from sim.policies.placement.base import F8, AbstractPlacement, Grouping, Nodes, 
 @final
 @dataclass(frozen=True)
 class SlurmBlock(AbstractPlacement):
-    """The smallest block that could hold the gang, of these the fullest that suffices; else it waits.
+    """The smallest block that could hold the gang, of these the fullest that suffices, or none.
 
     Base blocks are the racks of the cluster. `block_sizes` are the sizes, in nodes, that blocks of
     them may have, the base block's first, each a power of 2 times it; empty: 1, 2, 4, 8 and 16

@@ -10,7 +10,7 @@ import numpy as np
 from sim.errors import ScenarioError
 from sim.policies.placement.base import F8, AbstractPlacement, Grouping, Nodes, Preference
 
-RELEASES = ("22.05", "24.05", "26.11")
+RELEASES = ("v22.05", "v24.05", "v26.11")
 
 
 @final
@@ -30,7 +30,7 @@ class SlurmTree(AbstractPlacement):
     Neglects: node weights, dragonfly, TopoOptional.
     """
 
-    release: Literal["22.05", "24.05", "26.11"] = "26.11"
+    release: Literal["v22.05", "v24.05", "v26.11"] = "v26.11"
     root: bool = True
     max_switch_wait_s: float = 300.0
     sched_interval_s: float = 60.0
@@ -40,9 +40,11 @@ class SlurmTree(AbstractPlacement):
         found = []
         if self.release not in RELEASES:
             found.append(f"placement.release: is {self.release!r}; must be {' or '.join(RELEASES)}")
-        for name in ("max_switch_wait_s", "sched_interval_s"):
-            if not getattr(self, name) >= 0.0:
-                found.append(f"placement.{name}: is {getattr(self, name)!r}; must be a time >= 0")
+        found += [
+            f"placement.{name}: is {getattr(self, name)!r}; must be a time >= 0"
+            for name in ("max_switch_wait_s", "sched_interval_s")
+            if not getattr(self, name) >= 0.0
+        ]
         if found:
             raise ScenarioError(found)
 
@@ -50,7 +52,7 @@ class SlurmTree(AbstractPlacement):
         """Return all levels and nodes alike, on leaves."""
         del jobs, rng
         want = Grouping(
-            first_alone=self.release == "26.11", fit_first=self.release != "22.05", root=self.root,
-            most_wait_s=self.max_switch_wait_s, poll_s=self.sched_interval_s,
+            first_alone=self.release == "v26.11", fit_first=self.release != "v22.05",
+            root=self.root, most_wait_s=self.max_switch_wait_s, poll_s=self.sched_interval_s,
         )  # fmt: skip
         return Preference(np.zeros(len(free)), np.zeros(len(nodes.kind)), topology=want)

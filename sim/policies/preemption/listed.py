@@ -19,7 +19,7 @@ def of_one(name: str, told: Any, known: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path}.{knob}: is not known; valid are {', '.join(KNOWN)}"
     for knob in ("priority", "exempt_s"):
         value = told.get(knob)
-        if value is not None and not (type(value) in (int, float) and 0.0 <= value):
+        if value is not None and not (type(value) in (int, float) and value >= 0.0):
             yield f"{path}.{knob}: is {value!r}; must be a number >= 0, or null"
     if told.get("mode") not in (None, "requeue", "cancel"):
         yield f"{path}.mode: is {told['mode']!r}; must be requeue, cancel or null"
@@ -32,7 +32,10 @@ def circle(qoses: Mapping[str, Any]) -> list[str]:
     """Return QOS that preempt each other in a circle; empty if none do."""
     left = {name: set((told or {}).get("preempts") or ()) for name, told in qoses.items()}
     while left:
-        free = [name for name, others in left.items() if not others & left.keys()]
+        taken = set().union(*left.values())
+        free = [
+            name for name, others in left.items() if not others & left.keys() or name not in taken
+        ]
         if not free:
             return sorted(left)
         for name in free:
