@@ -162,10 +162,30 @@ def hold(s: State, job: int, flavor: int, now_s: float) -> None:
 
 @jit
 def count(s: State, job: int, sign: int) -> None:
-    """Count a job among those that run of its association and all over it, and of its user."""
+    """Count a job among those that run of its association and all over it, of its QOS and user."""
+    queue = s.quota.queue[s.quota.form[job]]
+    count_from(s, job, association(s, queue), sign)
+    if of_qos(s, queue) >= 0:
+        count_from(s, job, of_qos(s, queue), sign)
+
+
+@jit
+def association(s: State, queue: int) -> int:
+    """Return the node where the limits of a queue's association begin."""
+    return int(queue if s.caps.own.size == 0 else s.caps.own[queue])
+
+
+@jit
+def of_qos(s: State, queue: int) -> int:
+    """Return the node of the limits of a queue's QOS; -1 if it has none."""
+    return int(-1 if s.caps.qos.size == 0 else s.caps.qos[queue])
+
+
+@jit
+def count_from(s: State, job: int, node: int, sign: int) -> None:
+    """Count a job among those that run of a node of the tree and all over it, and of its user."""
     q, caps = s.quota, s.caps
-    form = q.form[job]
-    node, user = q.queue[form], caps.user[job]
+    form, user = q.form[job], caps.user[job]
     if caps.user_jobs.size > 0:
         caps.user_jobs[node, user] += sign
         for r in range(3):
@@ -184,10 +204,14 @@ def repay(s: State, job: int) -> None:
     """A job that has stopped counts no more; the GPU time that it took stays spent."""
     count(s, job, -1)
     for_s = s.jobs.asof_s[job] - s.quota.since_s[job]
-    node = s.quota.queue[s.quota.form[job]]
+    spent = for_s * s.jobs.gpus[job] * s.jobs.milli[job] / WHOLE
+    queue = s.quota.queue[s.quota.form[job]]
+    node = association(s, queue)
     while node >= 0:
-        s.caps.spent_gpu_s[node] += for_s * s.jobs.gpus[job] * s.jobs.milli[job] / WHOLE
+        s.caps.spent_gpu_s[node] += spent
         node = s.quota.parent[node]
+    if of_qos(s, queue) >= 0:
+        s.caps.spent_gpu_s[of_qos(s, queue)] += spent
 
 
 @jit

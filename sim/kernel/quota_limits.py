@@ -7,11 +7,11 @@ import numpy as np
 from sim.kernel.dispatch import idle
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import start
-from sim.kernel.quota import before, hold, take_first, wait
+from sim.kernel.quota import association, before, hold, of_qos, take_first, wait
 from sim.kernel.reserve import charge, forget, promise
 from sim.kernel.spans import find
 from sim.state.arrays import I8
-from sim.state.columns import ASKED, CHANGE, DIRTY, LAST, NOW, PLAN, WHOLE
+from sim.state.columns import ASKED, CHANGE, DIRTY, LAST, NOW, PLAN, PLENTY, WHOLE
 from sim.state.handle import State
 from sim.state.words import JobState
 
@@ -21,37 +21,73 @@ ALLOWED, SHUT, DEAR = 0, 1, 2
 
 
 @jit
-def verdict(s: State, job: int) -> int:
-    """Return what the limits of a job's association, of those over it and of its user say.
+def crowded(s: State, job: int, node: int, over: int) -> bool:
+    """Return whether a user has as much as it may of an association or QOS.
 
-    A budget counts what was spent, the walltimes of those that run, and the job's own.
+    What the QOS `over` it limits too, if there is one, is not asked of the association.
+    """
+    q, caps = s.quota, s.caps
+    form, user = q.form[job], caps.user[job]
+    told = over >= 0 and caps.user_most_jobs[over] < PLENTY
+    if not told and caps.user_jobs[node, user] >= caps.user_most_jobs[node]:
+        return True
+    for r in range(3):
+        told = over >= 0 and caps.user_most[over, r] < PLENTY
+        if not told and caps.user_used[node, user, r] + q.ask[form, r] > caps.user_most[node, r]:
+            return True
+    return False
+
+
+@jit
+def said_by(s: State, job: int, node: int, over: int) -> int:
+    """Return what the limits of one group say to a job; `over` as in `crowded`."""
+    q, caps = s.quota, s.caps
+    form = q.form[job]
+    told = over >= 0 and caps.most_jobs[over] < PLENTY
+    if not told and caps.jobs[node] >= caps.most_jobs[node]:
+        return SHUT
+    for r in range(3):
+        told = over >= 0 and q.nominal[over, r] < PLENTY
+        ask = q.ask[form, r]
+        if not told and ask > 0 and q.used[node, r] + ask > q.nominal[node, r]:
+            return SHUT
+    if over >= 0 and caps.budget_gpu_s[over] < np.inf:
+        return ALLOWED
+    wish = s.jobs.walltime_s[job] * s.jobs.gpus[job] * s.jobs.milli[job] / WHOLE
+    taken = caps.spent_gpu_s[node] + caps.pledged_gpu_s[node]
+    if wish > 0.0 and taken >= caps.budget_gpu_s[node]:
+        return SHUT
+    return DEAR if taken + wish > caps.budget_gpu_s[node] else ALLOWED
+
+
+@jit
+def verdict(s: State, job: int) -> int:
+    """Return what the limits of a job's QOS, its association, those over it and its user say.
+
+    A budget counts what was spent, the walltimes of those that run, and the job's own. A limit
+    that the QOS has goes before that of the same name of associations and accounts.
 
     Source: Slurm, acct_policy.c: GrpTRES, GrpJobs, GrpTRESMins, MaxTRESPerUser, MaxJobsPerUser.
     """
-    q, caps = s.quota, s.caps
-    form = q.form[job]
-    queue = q.queue[form]
-    if caps.user_jobs.size > 0:
-        user = caps.user[job]
-        if caps.user_jobs[queue, user] >= caps.user_most_jobs[queue]:
+    queue, said = s.quota.queue[s.quota.form[job]], ALLOWED
+    node, over = association(s, queue), of_qos(s, queue)
+    if s.caps.user_jobs.size > 0:
+        if crowded(s, job, node, over) or (over >= 0 and crowded(s, job, over, -1)):
             return SHUT
-        for r in range(3):
-            if caps.user_used[queue, user, r] + q.ask[form, r] > caps.user_most[queue, r]:
-                return SHUT
-    node, dear = queue, False
-    wish = s.jobs.walltime_s[job] * s.jobs.gpus[job] * s.jobs.milli[job] / WHOLE
-    while node >= 0:
-        if caps.jobs[node] >= caps.most_jobs[node]:
-            return SHUT
-        for r in range(3):
-            if q.ask[form, r] > 0 and q.used[node, r] + q.ask[form, r] > q.nominal[node, r]:
-                return SHUT
-        taken = caps.spent_gpu_s[node] + caps.pledged_gpu_s[node]
-        if wish > 0.0 and taken >= caps.budget_gpu_s[node]:
-            return SHUT
-        dear = dear or taken + wish > caps.budget_gpu_s[node]
-        node = q.parent[node]
-    return DEAR if dear else ALLOWED
+    if over >= 0:
+        said = said_by(s, job, over, -1)
+    while node >= 0 and said != SHUT:
+        said = max_said(said, said_by(s, job, node, over))
+        node = s.quota.parent[node]
+    return int(said)
+
+
+@jit
+def max_said(a: int, b: int) -> int:
+    """Return the harder of two answers."""
+    if a == SHUT or b == SHUT:
+        return SHUT
+    return DEAR if a == DEAR or b == DEAR else ALLOWED
 
 
 @jit

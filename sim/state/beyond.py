@@ -15,12 +15,16 @@ from sim.state.tree import Cap, Tree
 from sim.state.words import JobState
 
 
-def told(tree: Tree | None) -> dict[str, Any] | None:
-    """Return what of a tree the metrics need: tenants and GPUs of each queue, and the default."""
+def told(tree: Tree | None, qoses: int = 0) -> dict[str, Any] | None:
+    """Return what of a tree the metrics need: tenants and GPUs of each queue, and the default.
+
+    With limits of `qoses` so many queues are left out as stand for a QOS of another.
+    """
     if tree is None:
         return None
     queues: dict[str, Any] = {}
-    for part, way in zip(tree.queues, tree.ways, strict=True):
+    many = len(tree.queues) // (1 + qoses)
+    for part, way in zip(tree.queues[:many], tree.ways[:many], strict=True):
         gpus = [limits.nominal[0] for limits in part.limits.values()]
         total = None if None in gpus else sum(g for g in gpus if g is not None) / 1000.0
         queues[part.name] = {"tenants": list(way.tenants), "gpus": total}

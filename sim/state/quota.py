@@ -71,6 +71,9 @@ class Quota(NamedTuple):
     n: I8  # [jobs that wait for quota]
 
 
+NOBODY = np.zeros(0, np.int64)
+
+
 class Caps(NamedTuple):
     """Upper limits of Slurm's associations and QOS; no rows where there are none.
 
@@ -89,6 +92,8 @@ class Caps(NamedTuple):
     user_used: I8  # (queues, users, 3)
     user_jobs: I8  # (queues, users)
     found_none: I8  # (forms,) the change at which a form found no nodes
+    own: I8 = NOBODY  # (queues,) the node of its association; no rows where no QOS has limits
+    qos: I8 = NOBODY  # (queues,) the node of its QOS, whose limits go before; -1 is none
 
 
 def no_caps() -> Caps:

@@ -24,6 +24,7 @@ from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.state.kinds import dealt, fastest_first, kinds_of
+from sim.state.qos_limits import by_qos, of_pair
 from sim.state.quota import Caps, Quota
 from sim.state.topology import topology_of
 from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of
@@ -77,7 +78,13 @@ def shares_of(
     speed, masked, plain = by_flavor(classes.speed, flavor, len(flavors_of(tree)))
     user = table.codes(jobs, "user" if "user" in jobs.column_names else "tenant")[0]
     tenant, tenants = table.codes(jobs, "tenant")
-    quota = quota_of(tree, queue_of(tree, tenants)[tenant], columns, masked, plain, user)
+    queue, limits = queue_of(tree, tenants)[tenant], scenario.quota.by_qos()
+    if limits:
+        many = len(tree.queues) // (1 + len(limits))
+        queue = of_pair(queue, columns.qos, table.codes(jobs, "qos")[1], list(limits), many)
+    quota = quota_of(tree, queue, columns, masked, plain, user)
+    if limits:
+        quota = by_qos(*quota, list(limits.values()))
     return Shares(tree, quota, speed, fastest_first(speed))
 
 

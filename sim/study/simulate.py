@@ -159,7 +159,7 @@ def simulate(
             ],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,
-            "quotas": told(scenario.quota.tree()),
+            "quotas": told(scenario.quota.tree(), len(scenario.quota.by_qos())),
             "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
         }
         return result(state, request.jobs, inventory, end_s, manifest, request.rejected)

@@ -71,6 +71,10 @@ class Limited(Plain):
                 return False
         return True
 
+    def form(self, j):
+        """Return what jobs alike have in common."""
+        return (*self.who[j], self.jobs[j]["gpus"])
+
     def dispatch(self):
         head, seen, barrier, shut = None, 0, None, set()
         depth, reserves = self.rule["depth"], self.rule["reserves"]
@@ -79,7 +83,7 @@ class Limited(Plain):
                 break
             if not any(n.free for n in self.nodes):
                 break
-            form = (*self.who[j], self.jobs[j]["gpus"])
+            form = self.form(j)
             if form in shut:
                 continue  # one alike found no nodes: it does not count again
             if not self.allowed(j):
