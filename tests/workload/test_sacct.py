@@ -346,3 +346,19 @@ def test_the_order_of_rows_does_not_matter(truth, trace):
     text = truth("groundtruth", "slurm", "sacct_parsable2.txt").read_text()
     head, *lines = text.splitlines()
     assert trace("\n".join([head, *lines[::-1]])).jobs.equals(trace(text).jobs)
+
+
+def test_wishes_of_switches_and_segments_are_read(trace):
+    lines = table(*(row(str(i), req="cpu=8,gres/gpu=32,node=4") for i in range(6))).splitlines()
+    lines[0] += "|SubmitLine"
+    told = ["sbatch --switches=1@00:00:20 -N4", "srun -N 4 --switches 2@5 x", "sbatch --segment=2",
+            "sbatch --segment=3", "sbatch --switches=none", "sbatch -N4 run.sh"]  # fmt: skip
+    lines[1:] = [f"{line}|{word}" for line, word in zip(lines[1:], told, strict=True)]
+    jobs = trace("\n".join(lines) + "\n").jobs
+    assert jobs["switches"].to_pylist() == [1, 2, None, None, None, None]
+    assert jobs["switches_wait_s"].to_pylist() == [20.0, 300.0, None, None, None, None]
+    assert jobs["segment"].to_pylist() == [None, None, 2, None, None, None]  # 3 does not divide 4
+    lines[0] += "|SegmentSize"
+    lines[1:] = [f"{line}|{n}" for line, n in zip(lines[1:], (0, 4, 1, 2, 0, 0), strict=True)]
+    jobs = trace("\n".join(lines) + "\n").jobs
+    assert jobs["segment"].to_pylist() == [None, 4, 1, 2, None, None]

@@ -33,7 +33,7 @@ WANTED = (
     *("jobid", "jobidraw", "cluster", "jobname", "partition", "qos", "account", "user", "state"),
     *("submit", "eligible", "start", "end", "elapsedraw", "elapsed", "timelimitraw", "timelimit"),
     *("priority", "nnodes", "ncpus", "reqtres", "alloctres", "reqgres", "allocgres", "reqmem"),
-    *("nodelist", "exclusive", "submitline"),
+    *("nodelist", "exclusive", "segmentsize", "submitline"),
 )
 _CHUNK = 50_000
 
@@ -52,6 +52,7 @@ def read(path: Path, reading: Reading) -> Raw:
     Rows of one id and submission are one run, the furthest told of them counts; a requeued job has
     several runs (`requeues`). A job cancelled before its start waits, and gives up, as it did.
     Times without a zone are taken as UTC. `job_name`, `partition`, `qos` and `node_list` are kept.
+    `segment` is SegmentSize, else, as `switches`, what SubmitLine says.
 
     Source: sacct(1) of Slurm 22.05 to 26.11, and its recorded output.
     Neglects: dependencies and begin times but for Eligible; the % throttle of arrays; that the
@@ -82,7 +83,7 @@ def _columns(lines: Lines) -> tuple[Text, I8]:
         for name, i in where:
             told = [row[i] for row in rows]
             if name == "submitline":  # may be long; all that counts is whether it says so
-                told = [" --exclusive" if "--exclusive" in word.split() else "" for word in told]
+                told = [slurm_words.wishes(word) for word in told]
             words = pa.array(told, pa.string())
             chunks.setdefault(name, []).append(words)
         rows.clear()

@@ -47,6 +47,29 @@ def elapsed(text: Text, times: dict[str, F8], n: int) -> tuple[F8, Bool]:
     return np.where(np.isnan(ran), times["End"] - times["Start"], ran), unread
 
 
+def topology(text: Text, nodes: F8) -> dict[str, F8]:
+    """Return `switches`, `switches_wait_s` and `segment` of each row, (n,), where any is told.
+
+    A segment that does not divide the nodes is left out, as one of 0 is.
+    """
+    found: dict[str, F8] = {}
+    if "submitline" in text:
+        asked = pc.extract_regex(text["submitline"], r" --switches=(?P<wish>\S+)")
+        wish = pc.struct_field(asked, "wish")
+        found["switches"] = by_word(wish, lambda word: slurm_words.switches(word)[0])[0]
+        found["switches_wait_s"] = by_word(wish, lambda word: slurm_words.switches(word)[1])[0]
+        asked = pc.extract_regex(text["submitline"], r" --segment=(?P<wish>\S+)")
+        found["segment"] = by_word(pc.struct_field(asked, "wish"), number_of)[0]
+    if "segmentsize" in text:
+        found["segment"] = by_word(text["segmentsize"], number_of)[0]
+    if "segment" in found:
+        part = found["segment"]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            good = (part >= 1) & ((part > nodes) | (nodes % part == 0))
+        found["segment"] = np.where(good, part, np.nan)
+    return {name: values for name, values in found.items() if not np.isnan(values).all()}
+
+
 def begun(text: Text, times: dict[str, F8], state: NDArray[np.str_], ran: F8) -> Bool:
     """Return which rows tell of a run: by their Start, or by time that passed in one.
 

@@ -11,7 +11,7 @@ from sim.workload.raw import I8, Bool, Fault
 from sim.workload.traces import slurm_words
 from sim.workload.traces.base import Reading, never_ran
 from sim.workload.traces.slurm_demand import Demand
-from sim.workload.traces.slurm_fields import Text
+from sim.workload.traces.slurm_fields import Text, topology
 from sim.workload.traces.text import F8, by_word, nullable, number_of
 
 KEPT = {"job_name": "jobname", "partition": "partition", "qos": "qos", "node_list": "nodelist"}
@@ -81,6 +81,8 @@ class Told:
         for ours, theirs in (("tenant", "account"), ("user", "user"), *KEPT.items()):
             if theirs in text:
                 columns[ours] = text[theirs]
+        for name, values in topology(text, self.wants.nodes).items():
+            columns[name] = nullable(values)
         if "priority" in text:
             columns["priority"] = nullable(by_word(text["priority"], number_of)[0])
         if any(wants.types.to_pylist()):

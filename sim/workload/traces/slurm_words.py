@@ -100,6 +100,39 @@ def duration_s(word: str) -> float:
     return 86400 * days + 3600 * hours + 60 * minutes + seconds
 
 
+def wishes(line: str) -> str:
+    """Return of a command what it says of exclusive nodes, switches and segments.
+
+    >>> wishes("sbatch --exclusive -N 4 --switches=1@20 --segment 2 run.sh --batch=9")
+    ' --exclusive --switches=1@20 --segment=2'
+    """
+    if "--" not in line:
+        return ""
+    words, told = line.split(), ""
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if word == "--exclusive":
+            told += " --exclusive"
+        elif name in ("--switches", "--segment"):
+            told += f" {name}={value if equals else after}"
+    return told
+
+
+def switches(wish: str) -> tuple[float, float]:
+    """Return the leaves and the seconds of `--switches`, nan for what is not told or unread.
+
+    >>> switches("1@00:00:20"), switches("2@5"), switches("3")
+    ((1.0, 20.0), (2.0, 300.0), (3.0, nan))
+    """
+    count, _, wait = wish.partition("@")
+    if not count.isascii() or not count.isdigit() or int(count) < 1:
+        return float("nan"), float("nan")
+    try:
+        return float(count), 60.0 * float(wait) if wait.isdigit() else duration_s(wait)
+    except ValueError:
+        return float(count), float("nan")
+
+
 def tasks(job_id: str, most: int = MOST_TASKS) -> list[str] | None:
     """Return the job ids of a pending array such as `7_[1-3,9%2]`; None if it is no array.
 
