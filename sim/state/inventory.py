@@ -16,8 +16,10 @@ class Pool:
 
     `cpus` (cores) and `mem_bytes` are per node; None is plenty: a job's wish for them is then
     always met. The nodes stand in racks of `nodes_per_rack`, these in pods of `racks_per_pod`, one
-    after another; None: the pool is one rack, one pod. `mig` says how each device of a node is cut
-    for good, `3g.40gb,4x1g.10gb`, "" and those not listed not at all; None: on demand.
+    after another; None: the pool is one rack, one pod. Or all stand in the rack or pod of a name,
+    which pools may share; a named rack is a pod of its own unless told. `mig` says how each device
+    of a node is cut for good, `3g.40gb,4x1g.10gb`, "" and those not listed not at all; None: on
+    demand.
     """
 
     name: str
@@ -29,10 +31,16 @@ class Pool:
     nodes_per_rack: int | None = None
     racks_per_pod: int | None = None
     mig: Sequence[str] | None = None
+    rack: str | None = None
+    pod: str | None = None
 
     def issues(self, path: str = "cluster") -> list[str]:
         """Return every fault, each as `path: what is; what must be`."""
-        found = []
+        found = [
+            f"{path}.{name}: is {getattr(self, name)!r} beside {beside}; must be one of them"
+            for name, beside in (("rack", "nodes_per_rack"), ("pod", "racks_per_pod"))
+            if getattr(self, name) is not None and getattr(self, beside) is not None
+        ]
         for name, least in (("nodes", 1), ("gpus_per_node", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -89,6 +97,15 @@ class Inventory(AbstractCluster):
         names = [pool.name for pool in self.pools]
         for name in sorted({n for n in names if names.count(n) > 1}):
             found.append(f"{path}.pools: the name {name!r} stands twice; each pool needs its own")
+        pods: dict[str, set[str]] = {}
+        for pool in self.pools:
+            if pool.rack is not None:
+                pods.setdefault(pool.rack, set()).add(str(pool.pod))
+        found += [
+            f"{path}.pools: the rack {rack!r} stands in {' and '.join(sorted(over))}; must be one"
+            for rack, over in sorted(pods.items())
+            if len(over) > 1
+        ]
         return found
 
     @property

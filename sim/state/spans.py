@@ -22,16 +22,23 @@ KNOBS = ("cluster.gpus_per_node", "cluster.nodes_per_rack", "cluster.racks_per_p
 def domains_of(inventory: Inventory) -> I8:
     """Return (levels, nodes) the number of the rack and of the pod of each node.
 
-    Racks do not reach over pools, nor pods.
+    Racks do not reach over pools, nor pods, unless pools name them.
     """
     rows: list[list[int]] = [[], []]
-    first = [0, 0]
-    for pool in inventory.pools:
-        at = np.arange(pool.nodes) // (pool.nodes_per_rack or pool.nodes)
-        above = at // (pool.racks_per_pod or pool.nodes)
-        for row, number, begin in zip(rows, (at, above), first, strict=True):
-            row += (number + begin).tolist()
-        first = [rows[0][-1] + 1, rows[1][-1] + 1]
+    first: list[dict[object, int]] = [{}, {}]
+    many = [0, 0]
+    for i, pool in enumerate(inventory.pools):
+        alone = ("rack", pool.rack) if pool.rack is not None else i
+        over = ("pod", pool.pod) if pool.pod is not None else alone
+        at = np.arange(pool.nodes) // (
+            pool.nodes if pool.rack else pool.nodes_per_rack or pool.nodes
+        )
+        above = at // (pool.nodes if pool.pod else pool.racks_per_pod or pool.nodes)
+        for level, (key, number) in enumerate(((alone, at), (over, above))):
+            if key not in first[level]:
+                first[level][key] = many[level]
+                many[level] += int(number[-1]) + 1
+            rows[level] += (number + first[level][key]).tolist()
     return np.array(rows, np.int64)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import pyarrow as pa
 import pyarrow.csv
@@ -17,10 +17,16 @@ NEEDED = ("node", "gpus", "gpu")
 NUMBERS = ("gpus", "cpus", "mem_bytes")
 
 
+def name_of(told: Any) -> str | None:
+    """Return a name or number as text; None for null."""
+    return None if told is None else str(told)
+
+
 @final
 @dataclass(frozen=True)
 class NodeList(AbstractCluster):
-    """A row a node, CSV or Parquet: node, gpus, gpu (its type), and cpus, mem_bytes where counted.
+    """A row a node, CSV or Parquet: node, gpus, gpu (its type), and cpus, mem_bytes where counted,
+    rack and pod where spans or placement want them (a fabric that `topologies.read` has read says).
 
     Each node is a pool of its own. The order of the rows decides where a placement finds nodes
     alike. `path` is looked for as that of a trace.
@@ -48,6 +54,7 @@ class NodeList(AbstractCluster):
             pools.append(Pool(
                 str(row["node"]), 1, int(gpus) if whole else gpus, str(row["gpu"]),
                 row.get("cpus"), row.get("mem_bytes"),
+                rack=name_of(row.get("rack")), pod=name_of(row.get("pod")),
             ))  # fmt: skip
         return Inventory(tuple(pools)).inventory()
 

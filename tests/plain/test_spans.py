@@ -177,3 +177,18 @@ def test_domains_are_numbered_pool_by_pool():
     racks, pods = domains_of(Inventory((*RACKS, Pool("c", 2, 1))))
     assert racks.tolist() == [0, 0, 0, 1, 1, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6]
     assert pods.tolist() == [0] * 6 + [1] + [2] * 4 + [3] * 2 + [4] * 2
+
+
+def test_named_racks_reach_over_pools_and_faults_of_them_are_named():
+    from sim.state.spans import domains_of
+
+    named = [Pool(f"n{i}", 1, 4, rack="xyx"[i % 3], pod="p") for i in range(6)]
+    racks, pods = domains_of(Inventory((*named, Pool("c", 4, 1, nodes_per_rack=2))))
+    assert racks.tolist() == [0, 1, 0, 0, 1, 0, 2, 2, 3, 3]
+    assert pods.tolist() == [0] * 6 + [1] * 4
+    alone = domains_of(Inventory((Pool("a", 2, 1, rack="x"), Pool("b", 2, 1, rack="y"))))
+    assert alone.tolist() == [[0, 0, 1, 1]] * 2  # a named rack is a pod of its own
+    bad = Inventory((
+        Pool("a", 2, 1, rack="x", pod="p", nodes_per_rack=1), Pool("b", 1, 1, rack="x", pod="q"),
+    ))  # fmt: skip
+    assert len(bad.issues()) == 2

@@ -14,8 +14,10 @@ import pytest
 from sim.policies.backfill import NoBackfill, Skip, Slurm
 from sim.policies.placement import Consecutive, SlurmBlock, SlurmTree
 from sim.state import Inventory, Pool
-from tests.conftest import DATA, run
+from sim.workload import NodeList
+from tests.conftest import DATA, run, shared
 from tests.truth.test_slurm import EACH, recorded
+from topologies.read import slurm
 
 SEQUENCES = sorted((DATA / "slurm").glob("*_placements_slurm*.csv"))
 SIXTEEN = Inventory((Pool("n", 16, 8, nodes_per_rack=4),))
@@ -31,12 +33,18 @@ def numbers(text):
     return sorted(found)
 
 
+def number(name):
+    """Return the number from 1 on of n-00, or of n01-0, the only node of its pool."""
+    pool, _, place = name[1:].partition("-")
+    return int(pool) if pool else int(place) + 1
+
+
 def taken(result):
     """Return the nodes, from 1, of each job, and its start."""
     nodes, starts = {}, {}
     for row in result.ledger.to_pylist():
         job = int(row["job_id"])
-        nodes.setdefault(job, []).append(int(row["node"].split("-")[1]) + 1)
+        nodes.setdefault(job, []).append(number(row["node"]))
         starts[job] = row["start_s"]
     return {job: sorted(found) for job, found in nodes.items()}, starts
 
@@ -94,9 +102,9 @@ class Sequence:
             "segment": self.asked(r"--segment=(\d+)"),
         }  # fmt: skip
 
-    def wrong(self, placement):
+    def wrong(self, placement, inventory=SIXTEEN):
         """Return what differs from what was seen, as (what was asked, theirs, ours)."""
-        choices = {"inventory": SIXTEEN, "placement": placement, "backfill": Skip()}
+        choices = {"inventory": inventory, "placement": placement, "backfill": Skip()}
         starts = {}
         for _ in self.jobs:  # what starts late ends with the others: known once it has started
             nodes, found = taken(run(self.columns(starts), **choices))
@@ -121,6 +129,19 @@ def test_every_job_of_a_sequence_gets_the_same_nodes(path):
     assert len(Sequence(path, 0.0).seen) >= 21
     assert min(found, key=len) == []
     assert all(len(wrong) <= 1 for wrong in found)  # but for that job nothing hangs on it
+
+
+@pytest.mark.rare
+@pytest.mark.parametrize("which", ["tree26", "block26"])
+def test_a_topology_conf_is_read_into_a_list_of_nodes(which, tmp_path):
+    path = shared("groundtruth", "slurm", "conf", f"{which}.topology.conf")
+    rows = [f"{told['label']},8,h100,{told['rack']}" for _, told in slurm(path).nodes(data=True)
+            if told["kind"] == "node"]  # fmt: skip
+    (tmp_path / "nodes.csv").write_text("\n".join(["node,gpus,gpu,rack", *sorted(rows)]))
+    inventory = NodeList(str(tmp_path / "nodes.csv")).inventory()
+    place = SlurmBlock((4, 8, 16)) if which == "block26" else SlurmTree(sched_interval_s=0.0)
+    path = DATA / "slurm" / f"{which[:-2]}_placements_slurm26.csv"
+    assert Sequence(path, 0.0).wrong(place, inventory) == []
 
 
 @pytest.mark.rare
