@@ -137,6 +137,7 @@ JOBS: Final[Columns] = (
     _ASKED["parallel_share"],
     _i4("resizes", "times it was resized; no column where nobody is"),
     *(_ASKED[name] for name in ("mig_profile", "span")),
+    *(_ASKED[name] for name in ("qos", "switches", "switches_wait_s", "segment")),
 )
 LEDGER: Final[Columns] = (
     _text("job_id", "the job; null: an outage of the node"),

@@ -113,8 +113,8 @@ def causes(state: State, end_s: float) -> Causes:
     the nodes can give them in the chunks it asks for; else it is held back. Of jobs of rare shapes,
     beyond `MOST`, nan.
 
-    Neglects: cores and memory, that shares of one node may lie on several devices, and nodes that
-    are up but not offered: what these keep from a job counts as held back.
+    Neglects: cores and memory, spans, leaves and blocks, that shares of one node may lie on several
+    devices, and nodes that are up but not offered: what these keep from a job counts as held back.
     """
     jobs = state.jobs
     segments, who = waits(state, end_s)

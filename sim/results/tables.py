@@ -65,7 +65,8 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory, end_s: flo
     }
     for name in ("job_id", "tenant", "user", "priority", "nice", "eligible_s", "deadline_s", "cpus",
                  "mem_bytes", "gpu_milli", "min_gpus", "max_gpus", "parallel_share",
-                 "mig_profile", "span"):  # fmt: skip
+                 "mig_profile", "span", "qos", "switches", "switches_wait_s",
+                 "segment"):  # fmt: skip
         if name in request.column_names:
             values[name] = request.column(name)
     if state.elastic.resizes.size:
