@@ -22,9 +22,9 @@ class Multifactor(AbstractQueuePolicy):
 
     Age: wait / `max_age_s`. Fair share: the tenant's rank in the fair tree, by GPU time used, half
     of it forgotten each `half_life_s`; tenants that `shares` does not name have one share each.
-    Size: the mean of the shares of all nodes and of all cores that it asks for. GPUs, cores and
-    memory (TRES): its share of all. QOS: its priority in `qoses` over the greatest. Partition: its
-    factor in `partitions` over the greatest. What the job says as `nice` is taken off.
+    Size: the mean of the shares of all nodes and of all cores that it asks for. GPUs, cores, memory
+    (TRES): its share of all. QOS, partition: its number in `qoses`, `partitions` over the greatest.
+    What the job says as `nice` is taken off.
 
     Source: Slurm, priority/multifactor (priority_multifactor.shtml).
     Neglects: the factors of site and association; that Slurm decays use step by step.
@@ -48,20 +48,16 @@ class Multifactor(AbstractQueuePolicy):
 
     def __post_init__(self) -> None:
         """Refuse negative weights and shares."""
-        found = list(faults(self.shares, "queue.shares"))
-        named = users(self.shares)
+        found, named = list(faults(self.shares, "queue.shares")), users(self.shares)
         found += [
             f"queue.shares: names {who!r} {named.count(who)} times; must name a tenant once"
             for who in sorted({who for who in named if named.count(who) > 1})
         ]
         wrong = [n for n in WEIGHTS if not getattr(self, n) >= 0]
         found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in wrong]
-        found += [
-            f"queue.{group}.{n}: is {v!r}; must be a factor >= 0"
-            for group in ("partitions", "qoses")
-            for n, v in getattr(self, group).items()
-            if not v >= 0
-        ]
+        for group, told in (("partitions", self.partitions), ("qoses", self.qoses)):
+            wrong = [n for n, v in told.items() if not v >= 0]
+            found += [f"queue.{group}.{n}: is {told[n]!r}; must be a factor >= 0" for n in wrong]
         wrong = [n for n in ("max_age_s", "half_life_s") if not getattr(self, n) > 0]
         found += [f"queue.{n}: is {getattr(self, n)!r}; must be a time > 0" for n in wrong]
         if found:
