@@ -16,6 +16,7 @@ from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
 from sim.kernel.quota_cycle import pass_quota
 from sim.kernel.quota_limits import pass_limits
+from sim.kernel.replicas import end, submit, withhold
 from sim.kernel.resize import (
     as_told,
     front,
@@ -36,6 +37,7 @@ __all__ = [
     "as_told",
     "close_window",
     "deal",
+    "end",
     "fail",
     "front",
     "give_up",
@@ -60,5 +62,7 @@ __all__ = [
     "set_aside",
     "set_rate",
     "standing",
+    "submit",
     "withdraw",
+    "withhold",
 ]

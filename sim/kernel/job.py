@@ -151,6 +151,8 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     jobs.asof_s[job] = now_s
     if np.isnan(jobs.start_s[job]):
         jobs.start_s[job] = now_s
+        if jobs.watched[job]:
+            s.face.n[AWAITED] = 1
         if s.waits.need.size > 0:
             note(s, -1 - job, now_s)
     jobs.epoch[job] += 1

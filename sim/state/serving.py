@@ -16,10 +16,15 @@ NEVER = np.int64(2**62)
 IDLE, DECODE, PREFILL = 0, 1, 2
 # what a Rules row holds
 DECODE_0, DECODE_D, DECODE_C, MIXED_0, MIXED_P, MIXED_S, MIXED_D, MIXED_C = range(8)
-BATCH, CHUNK, PROMPT_CAP, KV_CAP, CHUNKED, GROW, ROUTE = range(8, 15)
+BATCH, CHUNK, PROMPT_CAP, KV_CAP, CHUNKED, GROW, ROUTE, MOST_OPEN = range(8, 16)
 ROUND_ROBIN, LEAST_REQUESTS, LEAST_TOKENS, TWO_CHOICES, AFFINITY = range(5)
 # what the Clock row holds
-NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES = range(6)
+(
+    NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES, SINCE, FIRSTS, FIRST_TICKS, ENDS, LATER_TICKS,
+    LATER_TOKENS, SHED, BACK,
+) = range(14)  # fmt: skip
+TURNED_AWAY = -2
+"""Replica of a request that was shed."""
 
 
 # columns of a request
@@ -45,6 +50,10 @@ class Service(NamedTuple):
     the run under way with its steps, start and end, context tokens over the decoding sequences,
     KV tokens held, computed tokens of the head's prompt, prompts that end with this step, requests
     and tokens outstanding, whether it accepts.
+    clock: the next request to come, turns of round robin, replicas that accept, events, steps, where
+    the tournament's leaves begin, the instant up to which all is done; then sums so far: first
+    tokens and ticks to them, ends, ticks and tokens after the first, requests shed; and the first of
+    those that lost their replica and wait for another, -1 for none.
     """
 
     q: NDArray[np.int64]  # (requests, 10)
@@ -69,8 +78,8 @@ def service_of(
     leaves = 1
     while leaves < count:
         leaves *= 2
-    clock = np.zeros(8, np.int64)
-    clock[LEAVES] = leaves
+    clock = np.zeros(16, np.int64)
+    clock[LEAVES], clock[BACK] = leaves, -1
     seats, ready = np.zeros((count, batch, 2), np.int64), np.zeros((count, batch), np.int64)
     queue = np.stack([np.full(count, NEVER), np.arange(count)], axis=1)
     return Service(

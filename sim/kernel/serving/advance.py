@@ -8,14 +8,21 @@ from sim.kernel.serving.heaps import enlist, requeue, rise, sit, weigh
 from sim.state.serving import (
     ACTIVE,
     AFFINITY,
+    BACK,
     BATCH,
     CHUNKED,
     DECODE,
+    ENDS,
     EVENTS,
+    FIRST_TICKS,
+    FIRSTS,
     GROW,
     IDLE,
+    LATER_TICKS,
+    LATER_TOKENS,
     LEAST_REQUESTS,
     LEAST_TOKENS,
+    MOST_OPEN,
     NEVER,
     NEXT,
     PREFILL,
@@ -43,8 +50,11 @@ from sim.state.serving import (
     R_VIRTUAL,
     ROUND_ROBIN,
     ROUTE,
+    SHED,
+    SINCE,
     STEPS,
     TURN,
+    TURNED_AWAY,
     Service,
 )  # fmt: skip
 
@@ -70,6 +80,9 @@ def leave(s: Service, r: int, i: int, now: int) -> None:
     """End request i."""
     size = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
     s.q[i, Q_END] = now
+    s.clock[ENDS] += 1
+    s.clock[LATER_TICKS] += now - s.q[i, Q_FIRST]
+    s.clock[LATER_TOKENS] += s.q[i, Q_OUTPUT] - 1
     s.t[r, R_OPEN] -= 1
     s.t[r, R_TOKENS] -= size
     s.t[r, R_KV] -= size
@@ -78,10 +91,16 @@ def leave(s: Service, r: int, i: int, now: int) -> None:
 
 
 @inlined
-def arrive(s: Service, i: int) -> None:
-    """Queue request i; a decode run it may enter ends at the next step's end."""
-    now = s.q[i, Q_ARRIVAL]
+def arrive(s: Service, i: int, now: int) -> None:
+    """Queue request i; a decode run it may enter ends at the next step's end.
+
+    It is shed where the replica it would go to has as many as it may have outstanding.
+    """
     r = route(s, i)
+    if s.t[r, R_OPEN] >= s.rules[MOST_OPEN]:
+        s.q[i, Q_REPLICA] = TURNED_AWAY
+        s.clock[SHED] += 1
+        return
     s.q[i, Q_REPLICA] = r
     s.t[r, R_OPEN] += 1
     s.t[r, R_TOKENS] += s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
@@ -125,6 +144,8 @@ def finish(s: Service, r: int, now: int) -> None:
             i = s.ready[r, x]
             if s.q[i, Q_FIRST] < 0:
                 s.q[i, Q_FIRST] = now
+                s.clock[FIRSTS] += 1
+                s.clock[FIRST_TICKS] += now - s.q[i, Q_ARRIVAL]
             if s.q[i, Q_OUTPUT] == 1:
                 leave(s, r, i, now)
             else:
@@ -135,20 +156,32 @@ def finish(s: Service, r: int, now: int) -> None:
 
 @entry
 def advance(s: Service, until: int) -> None:
-    """Take the service up to `until` ticks, that instant left out; arrivals go first at a tie."""
+    """Take the service up to `until` ticks, that instant left out; arrivals go first at a tie.
+
+    As long as no replica accepts, requests wait at the door; those that lost theirs go in first.
+    """
     c = s.clock
     enlist(s)
-    n = s.q.shape[0]
+    n, since = s.q.shape[0], c[SINCE]
     while True:
         due, r = s.queue[0, 0], s.queue[0, 1]
         came = NEVER
-        if c[NEXT] < n and c[ACTIVE] > 0:
-            came = s.q[c[NEXT], Q_ARRIVAL]
+        if c[ACTIVE] > 0:
+            if c[BACK] >= 0:
+                came = since
+            elif c[NEXT] < n:
+                came = max(s.q[c[NEXT], Q_ARRIVAL], since)
         if min(due, came) >= until:
+            c[SINCE] = until
             return
         c[EVENTS] += 1
-        if came <= due:
-            arrive(s, c[NEXT])
+        if came <= due and c[BACK] >= 0:
+            i = c[BACK]
+            c[BACK] = s.q[i, Q_AFTER]
+            s.q[i, Q_AFTER] = -1
+            arrive(s, i, came)
+        elif came <= due:
+            arrive(s, c[NEXT], came)
             c[NEXT] += 1
         else:
             finish(s, r, due)

@@ -1,0 +1,91 @@
+"""A replica that is lost: its requests go on elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernel.jit import entry
+from sim.kernel.serving.batch import span
+from sim.kernel.serving.heaps import requeue
+from sim.state.serving import (
+    BACK,
+    DECODE,
+    IDLE,
+    NEVER,
+    PREFILL,
+    Q_AFTER,
+    Q_OUTPUT,
+    Q_PREEMPTED,
+    Q_PROMPT,
+    R_CONTEXT,
+    R_DUE,
+    R_FILLED,
+    R_HEAD,
+    R_KIND,
+    R_KV,
+    R_OPEN,
+    R_PARTLY,
+    R_SEATS,
+    R_START,
+    R_STEPS,
+    R_TAIL,
+    R_TOKENS,
+    R_VIRTUAL,
+    Service,
+)
+
+
+@entry
+def lose(s: Service, r: int, now: int) -> int:
+    """Take all requests from replica r, which is no more; return how many.
+
+    They wait, in order of arrival, for the next that accepts. Tokens sent so far are part of the
+    prompt there: whole decode steps count up to `now`; what a step with prompts did is lost.
+
+    Source: request migration as in NVIDIA Dynamo; vLLM's preemption by recompute.
+    """
+    if s.t[r, R_KIND] == DECODE:
+        j = 0
+        while j + 1 < s.t[r, R_STEPS] and span(s, r, j + 1) <= now - s.t[r, R_START]:
+            j += 1
+        s.t[r, R_VIRTUAL] += j
+    taken, n = np.empty(s.t[r, R_OPEN], np.int64), 0
+    for x in range(s.t[r, R_SEATS]):
+        i, left = s.heap_id[r, x], s.heap_key[r, x] - s.t[r, R_VIRTUAL]
+        s.q[i, Q_PROMPT] += s.q[i, Q_OUTPUT] - left
+        s.q[i, Q_OUTPUT] = left
+        taken[n] = i
+        n += 1
+    if s.t[r, R_KIND] == PREFILL:
+        for x in range(s.t[r, R_FILLED]):
+            taken[n] = s.ready[r, x]
+            n += 1
+    i = s.t[r, R_HEAD]
+    while i >= 0:
+        taken[n] = i
+        n += 1
+        i = s.q[i, Q_AFTER]
+    i = s.clock[BACK]
+    waiting = 0
+    while i >= 0:
+        waiting += 1
+        i = s.q[i, Q_AFTER]
+    every = np.empty(n + waiting, np.int64)
+    every[:n] = taken[:n]
+    i = s.clock[BACK]
+    for x in range(waiting):
+        every[n + x] = i
+        i = s.q[i, Q_AFTER]
+    every.sort()
+    s.clock[BACK] = -1
+    for x in range(every.size - 1, -1, -1):
+        s.q[every[x], Q_AFTER] = s.clock[BACK]
+        s.clock[BACK] = every[x]
+    for x in range(n):
+        s.q[taken[x], Q_PREEMPTED] += 1
+    s.t[r, R_HEAD], s.t[r, R_TAIL], s.t[r, R_SEATS], s.t[r, R_FILLED] = -1, -1, 0, 0
+    s.t[r, R_CONTEXT], s.t[r, R_KV], s.t[r, R_PARTLY] = 0, 0, 0
+    s.t[r, R_OPEN], s.t[r, R_TOKENS] = 0, 0
+    s.t[r, R_KIND], s.t[r, R_DUE] = IDLE, NEVER
+    requeue(s, r)
+    return n
