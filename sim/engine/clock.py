@@ -41,6 +41,7 @@ class Clock(simpy.Environment):
         self.state = state
         self._decide, self._pause, self._apart = decide, pause, apart
         self._watchers: dict[int, simpy.Event] = {}
+        self._listeners: list[Callable[[], None]] = []
         moves = int(state.moving.on)  # and rows that a trial needs
         self._room = pass_rows(state) * (
             1 + int(state.face.n[APART]) + moves
@@ -123,6 +124,15 @@ class Clock(simpy.Environment):
         if self.state.ledger.n[0] + rows > self.state.ledger.job.size:
             self.grow(rows)
 
+    def listen(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when a watched job starts or ends, and after nodes were taken from jobs."""
+        self._listeners.append(tell)
+
+    def tell(self) -> None:
+        """Call those who listen."""
+        for tell in self._listeners:
+            tell()
+
     def done(self, job: int) -> simpy.Event:
         """Return an event that happens when `job` ends."""
         event = self._watchers.get(job)
@@ -140,5 +150,6 @@ class Clock(simpy.Environment):
         for job in sorted(j for j in self._watchers if state[j] > JobState.RUNNING):
             self.state.jobs.watched[job] = False
             self._watchers.pop(job).succeed(job)
+        self.tell()
         if self.state.face.n[LEFT] == 0 and not self.all_done.triggered:
             self.all_done.succeed()

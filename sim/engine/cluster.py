@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import simpy
@@ -35,6 +35,7 @@ class Cluster:
         """
         self._clock.room(1)
         hit: int = kernel.fail(self._clock.state, node, lost_s, self._clock.now)
+        self._clock.tell()
         return hit
 
     def repair(self, node: int) -> None:
@@ -85,6 +86,39 @@ class Cluster:
     def evict(self, job: int, lost_s: float = 0.0) -> None:
         """Send a running job back to the queue."""
         kernel.requeue(self._clock.state, job, lost_s, self._clock.now, int(Ended.PREEMPTED))
+        self._clock.tell()
+
+    def watch(self, jobs: Sequence[int], tell: Callable[[], None]) -> None:
+        """Call `tell` when one of these jobs starts, and after nodes were taken from any."""
+        self._clock.state.jobs.watched[list(jobs)] = True
+        self._clock.listen(tell)
+
+    def submit(self, job: int) -> None:
+        """Let a job come that is unborn: it may come and go again and again."""
+        kernel.submit(self._clock.state, job, self._clock.now)
+
+    def withhold(self, job: int) -> None:
+        """Take a job off the queue, or off its GPUs; it may be submitted again."""
+        kernel.withhold(self._clock.state, job, self._clock.now)
+
+    def end(self, job: int) -> None:
+        """Take a job off the queue, or off its GPUs, for good."""
+        kernel.end(self._clock.state, job, self._clock.now)
+
+    def state_of(self, job: int) -> int:
+        """Return how a job stands: a JobState."""
+        return int(self._clock.state.jobs.state[job])
+
+    def held(self, job: int) -> tuple[int, float, np.ndarray]:
+        """Return of the last run of a job its first row of the ledger, its start, its nodes."""
+        state = self._clock.state
+        row = int(state.jobs.row0[job])
+        nodes = state.ledger.node[row : row + int(state.jobs.rows[job])]
+        return row, float(state.ledger.start_s[row]), np.asarray(nodes, np.int64)
+
+    def left_by(self, row: int) -> str:
+        """Return why a row of the ledger ended, as a word."""
+        return Ended(int(self._clock.state.ledger.why[row])).name.lower()
 
     def set_rate(self, job: int, rate: float) -> None:
         """Let a running job go on at another rate, work seconds a second; 0 holds it."""

@@ -15,8 +15,20 @@ from numpy.typing import NDArray
 
 from sim.errors import ScenarioError
 from sim.kernel.serving.advance import advance
+from sim.kernel.serving.lost import lose
 from sim.state.serving import (
+    ADMIT_NS,
+    ADMITS,
+    BACK,
+    DECODE_0,
+    GONE,
+    GONE_NS,
+    MARK,
+    MIXED_0,
     NEVER,
+    NEXT,
+    PREFILL,
+    Q_AFTER,
     Q_ARRIVAL,
     Q_DRAW,
     Q_END,
@@ -26,6 +38,14 @@ from sim.state.serving import (
     Q_PROMPT,
     Q_REPLICA,
     R_ACCEPTS,
+    R_DUE,
+    R_FILLED,
+    R_KIND,
+    R_OPEN,
+    R_PARTLY,
+    R_SEATS,
+    R_START,
+    R_VIRTUAL,
     TICKS_PER_S,
     service_of,
 )
@@ -145,6 +165,53 @@ class Run:
     def advance(self, until_s: float | None = None) -> None:
         """Take all replicas up to that instant, or to the end."""
         advance(self.service, int(NEVER if until_s is None else ticks(until_s)))
+
+    def outstanding(self, replica: int) -> int:
+        """Return the requests that a replica has not answered yet."""
+        return int(self.service.t[replica, R_OPEN])
+
+    def lose(self, replica: int, now_s: float) -> None:
+        """A replica is no more; its requests wait for another. All must be done up to `now_s`."""
+        lose(self.service, replica, int(ticks(now_s)))
+
+    def over(self) -> bool:
+        """Return whether all requests have come and been answered, or shed."""
+        s = self.service
+        come = s.clock[NEXT] == len(s.q) and s.clock[BACK] < 0
+        return bool(come and not s.t[:, R_OPEN].any())
+
+    def emptied_s(self, replica: int) -> float:
+        """Return an instant before which a replica cannot have answered all it has."""
+        s = self.service
+        t, step = s.t[replica], int(min(s.rules[DECODE_0], s.rules[MIXED_0]))
+        seats = int(t[R_SEATS])
+        left = int(s.heap_key[replica, :seats].max() - t[R_VIRTUAL]) if seats else 0
+        return max(int(t[R_DUE]), int(t[R_START]) + left * step) / TICKS_PER_S
+
+    def batches(self) -> NDArray[np.int64]:
+        """Return the requests in each replica's batch, (replicas,)."""
+        t = self.service.t
+        ending = np.where(t[:, R_KIND] == PREFILL, t[:, R_FILLED], 0)
+        return np.asarray(t[:, R_SEATS] + ending + (t[:, R_PARTLY] > 0), np.int64)
+
+    def back(self) -> int:
+        """Return how many requests wait for another replica than the one they had."""
+        i, many = int(self.service.clock[BACK]), 0
+        while i >= 0:
+            i, many = int(self.service.q[i, Q_AFTER]), many + 1
+        return many
+
+    def mark(self, now_s: float) -> tuple[int, float, int, float]:
+        """Begin an interval: its sums are from `now_s` on; return those of the one before.
+
+        Requests admitted to batches (less those that came back) and the mean instant of it times
+        their number, seconds since the last mark; the same of requests that were answered or shed.
+        """
+        c = self.service.clock
+        told = int(c[ADMITS]), c[ADMIT_NS] / 1e9, int(c[GONE]), c[GONE_NS] / 1e9
+        c[[ADMITS, ADMIT_NS, GONE, GONE_NS]] = 0
+        c[MARK] = ticks(now_s)
+        return told
 
 
 def serve(

@@ -21,8 +21,8 @@ ROUND_ROBIN, LEAST_REQUESTS, LEAST_TOKENS, TWO_CHOICES, AFFINITY = range(5)
 # what the Clock row holds
 (
     NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES, SINCE, FIRSTS, FIRST_TICKS, ENDS, LATER_TICKS,
-    LATER_TOKENS, SHED, BACK,
-) = range(14)  # fmt: skip
+    LATER_TOKENS, SHED, BACK, MARK, ADMITS, ADMIT_NS, GONE, GONE_NS,
+) = range(19)  # fmt: skip
 TURNED_AWAY = -2
 """Replica of a request that was shed."""
 
@@ -53,7 +53,9 @@ class Service(NamedTuple):
     clock: the next request to come, turns of round robin, replicas that accept, events, steps, where
     the tournament's leaves begin, the instant up to which all is done; then sums so far: first
     tokens and ticks to them, ends, ticks and tokens after the first, requests shed; and the first of
-    those that lost their replica and wait for another, -1 for none.
+    those that lost their replica and wait for another, -1 for none; then, since the instant `MARK`,
+    how many left a queue for a batch (less those that came back) and how many were answered or
+    shed, and the sums of these instants, in ns.
     """
 
     q: NDArray[np.int64]  # (requests, 10)
@@ -78,7 +80,7 @@ def service_of(
     leaves = 1
     while leaves < count:
         leaves *= 2
-    clock = np.zeros(16, np.int64)
+    clock = np.zeros(24, np.int64)
     clock[LEAVES], clock[BACK] = leaves, -1
     seats, ready = np.zeros((count, batch, 2), np.int64), np.zeros((count, batch), np.int64)
     queue = np.stack([np.full(count, NEVER), np.arange(count)], axis=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.kernel.jit import entry, inlined
-from sim.kernel.serving.batch import begin, boundary, span
+from sim.kernel.serving.batch import admit, begin, boundary, span
 from sim.kernel.serving.heaps import enlist, requeue, rise, sit, weigh
 from sim.state.serving import (
     ACTIVE,
@@ -16,12 +16,15 @@ from sim.state.serving import (
     EVENTS,
     FIRST_TICKS,
     FIRSTS,
+    GONE,
+    GONE_NS,
     GROW,
     IDLE,
     LATER_TICKS,
     LATER_TOKENS,
     LEAST_REQUESTS,
     LEAST_TOKENS,
+    MARK,
     MOST_OPEN,
     NEVER,
     NEXT,
@@ -76,10 +79,18 @@ def route(s: Service, i: int) -> int:
 
 
 @inlined
+def gone(s: Service, now: int) -> None:
+    """Note that a request is answered or shed."""
+    s.clock[GONE] += 1
+    s.clock[GONE_NS] += (now - s.clock[MARK]) // 1000
+
+
+@inlined
 def leave(s: Service, r: int, i: int, now: int) -> None:
     """End request i."""
     size = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
     s.q[i, Q_END] = now
+    gone(s, now)
     s.clock[ENDS] += 1
     s.clock[LATER_TICKS] += now - s.q[i, Q_FIRST]
     s.clock[LATER_TOKENS] += s.q[i, Q_OUTPUT] - 1
@@ -100,6 +111,8 @@ def arrive(s: Service, i: int, now: int) -> None:
     if s.t[r, R_OPEN] >= s.rules[MOST_OPEN]:
         s.q[i, Q_REPLICA] = TURNED_AWAY
         s.clock[SHED] += 1
+        gone(s, now)
+        admit(s, now, 1)
         return
     s.q[i, Q_REPLICA] = r
     s.t[r, R_OPEN] += 1

@@ -7,6 +7,8 @@ import math
 from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.heaps import rise
 from sim.state.serving import (
+    ADMIT_NS,
+    ADMITS,
     BATCH,
     CHUNK,
     CHUNKED,
@@ -17,6 +19,7 @@ from sim.state.serving import (
     GROW,
     IDLE,
     KV_CAP,
+    MARK,
     MIXED_0,
     MIXED_C,
     MIXED_D,
@@ -54,6 +57,13 @@ def need(s: Service, i: int) -> int:
 
 
 @inlined
+def admit(s: Service, now: int, many: int) -> None:
+    """Note that so many requests leave the queue for the batch now, or come back."""
+    s.clock[ADMITS] += many
+    s.clock[ADMIT_NS] += many * ((now - s.clock[MARK]) // 1000)
+
+
+@inlined
 def span(s: Service, r: int, j: int) -> int:
     """Return the ticks of j decode steps: sum over i < j of d0 + dD D + dC (C + i D)."""
     d = s.t[r, R_SEATS]
@@ -78,7 +88,7 @@ def boundary(s: Service, r: int, ticks: int) -> int:
 
 
 @jit
-def evict(s: Service, r: int) -> None:
+def evict(s: Service, r: int, now: int) -> None:
     """Send the last that joined back to the queue's head, to be computed anew.
 
     Source: vLLM V0, preemption by recompute: what was generated becomes prompt.
@@ -95,6 +105,7 @@ def evict(s: Service, r: int) -> None:
     s.t[r, R_KV] -= held
     s.q[i, Q_PROMPT], s.q[i, Q_OUTPUT] = held, left
     s.q[i, Q_PREEMPTED] += 1
+    admit(s, now, -1)
     if s.t[r, R_PARTLY] > 0:  # behind the prompt that is half computed
         h = s.t[r, R_HEAD]
         s.q[i, Q_AFTER] = s.q[h, Q_AFTER]
@@ -140,6 +151,7 @@ def whole(s: Service, r: int, now: int) -> bool:
         shift(s, r)
     if s.t[r, R_FILLED] == 0:
         return False
+    admit(s, now, s.t[r, R_FILLED])
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, 1, now
     s.t[r, R_DUE] = now + s.rules[MIXED_0] + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
     return True
@@ -162,6 +174,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
         return False
     if s.t[r, R_PARTLY] == 0:
         s.t[r, R_KV] += need(s, i)
+        admit(s, now, 1)
     k = (s.q[i, Q_PROMPT] - s.t[r, R_PARTLY]) // budget
     total, square = 0, 0
     if k >= 1:
@@ -186,6 +199,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
                 if s.t[r, R_KV] + need(s, i) + s.rules[GROW] * d > s.rules[KV_CAP]:
                     break
                 s.t[r, R_KV] += need(s, i)
+                admit(s, now, 1)
             part = min(room, s.q[i, Q_PROMPT] - s.t[r, R_PARTLY])
             square += (s.t[r, R_PARTLY] + part) ** 2 - s.t[r, R_PARTLY] ** 2
             total += part
@@ -210,7 +224,7 @@ def begin(s: Service, r: int, now: int) -> None:
     s.t[r, R_FILLED] = 0
     if s.rules[GROW]:
         while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > s.rules[KV_CAP]:
-            evict(s, r)
+            evict(s, r, now)
     if s.rules[CHUNKED]:
         if chunks(s, r, now):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import entry
-from sim.kernel.serving.batch import span
+from sim.kernel.serving.batch import admit, span
 from sim.kernel.serving.heaps import requeue
 from sim.state.serving import (
     BACK,
@@ -60,7 +60,10 @@ def lose(s: Service, r: int, now: int) -> int:
         for x in range(s.t[r, R_FILLED]):
             taken[n] = s.ready[r, x]
             n += 1
+    admit(s, now, -n)
     i = s.t[r, R_HEAD]
+    if s.t[r, R_PARTLY] > 0:
+        admit(s, now, -1)
     while i >= 0:
         taken[n] = i
         n += 1

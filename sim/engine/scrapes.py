@@ -1,0 +1,93 @@
+"""What is read of a service every so often: one row an interval, as an autoscaler sees it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.engine.serving import Run
+from sim.state.arrays import F8, I8
+from sim.state.scaling import Demand, Scrapes
+from sim.state.serving import (
+    ENDS,
+    FIRST_TICKS,
+    FIRSTS,
+    KV_CAP,
+    LATER_TICKS,
+    LATER_TOKENS,
+    R_KV,
+    R_OPEN,
+    SHED,
+    TICKS_PER_S,
+)
+
+MORE = ("shed", "asked", "starting", "draining")
+"""Columns beside those of Scrapes: requests shed, replicas waiting for GPUs, coming up, going."""
+COLUMNS = (*Scrapes._fields, *MORE)
+
+
+class Log:
+    """The rows so far, and the sums from which the next one follows."""
+
+    def __init__(self, run: Run, arrival_s: F8, prompt: I8, output: I8) -> None:
+        self.run, self.arrival_s = run, arrival_s
+        zero = np.zeros(1, np.int64)
+        self._prompt = np.concatenate([zero, np.cumsum(prompt)])
+        self._output = np.concatenate([zero, np.cumsum(output)])
+        self._rows, self.many = np.zeros((len(COLUMNS), 256)), 0
+        self._came, self._last_s = 0, 0.0
+        self._open = self._queued = 0
+        self._before = np.zeros(6, np.int64)
+        self.last: tuple[F8, F8, F8] = (np.zeros(0),) * 3
+
+    def table(self) -> F8:
+        """Return the rows, (columns, k)."""
+        return self._rows[:, : self.many]
+
+    def seen(self, until_s: float) -> Scrapes:
+        """Return the intervals that ended by an instant."""
+        k = int(np.searchsorted(self._rows[0, : self.many], until_s + 1e-9, "right"))
+        return Scrapes(*self._rows[: len(Scrapes._fields), :k])
+
+    def ahead(self, now_s: float, every_s: float) -> Demand:
+        """Return the requests yet to come, by intervals."""
+        end_s = float(self.arrival_s[-1]) if len(self.arrival_s) else 0.0
+        edges = np.arange(now_s, max(end_s, now_s) + 2 * every_s, every_s)
+        at = np.searchsorted(self.arrival_s, edges, "left")
+        return Demand(
+            edges[1:], np.diff(at).astype(float), np.diff(self._prompt[at]).astype(float),
+            np.diff(self._output[at]).astype(float),
+        )  # fmt: skip
+
+    def read(self, now_s: float, ready: list[int], more: tuple[int, int, int]) -> None:
+        """Add the row of the interval that ends now; all must be done up to now."""
+        c, t = self.run.service.clock, self.run.service.t
+        span_s = now_s - self._last_s
+        came = int(np.searchsorted(self.arrival_s, now_s, "left"))
+        new = self.arrival_s[self._came : came]
+        waited_s = len(new) * now_s - float(new.sum())  # had nobody taken them
+        admits, admit_s, gone, gone_s = self.run.mark(now_s)
+        open_s = self._open * span_s + waited_s - (gone * span_s - gone_s)
+        queue_s = self._queued * span_s + waited_s - (admits * span_s - admit_s)
+        self._open += len(new) - gone
+        self._queued += len(new) - admits
+        sums = c[[ENDS, FIRSTS, FIRST_TICKS, LATER_TICKS, LATER_TOKENS, SHED]]
+        ends, firsts, first, later, tokens, shed = (sums - self._before).tolist()
+        batch, kv = self.run.batches()[ready].astype(float), t[ready, R_KV]
+        self.last = (
+            batch,
+            np.maximum(t[ready, R_OPEN] - batch, 0.0),
+            kv / float(self.run.service.rules[KV_CAP]),
+        )
+        row = (
+            now_s, len(new), int(self._prompt[came] - self._prompt[self._came]),
+            int(self._output[came] - self._output[self._came]), ends,
+            max(open_s - queue_s, 0.0) / span_s, max(queue_s, 0.0) / span_s,
+            float(self.last[2].mean()) if ready else np.nan, len(ready),
+            first / TICKS_PER_S / firsts if firsts else np.nan,
+            later / TICKS_PER_S / tokens if tokens else np.nan, shed, *more,
+        )  # fmt: skip
+        if self.many == self._rows.shape[1]:
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)], axis=1)
+        self._rows[:, self.many] = row
+        self.many += 1
+        self._came, self._last_s, self._before = came, now_s, sums

@@ -1,0 +1,264 @@
+"""Services on the cluster: replicas come, answer, drain and go, as jobs like any other."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import simpy
+
+from sim.engine.clock import Clock
+from sim.engine.cluster import Cluster
+from sim.engine.scrapes import Log
+from sim.engine.serving import Run
+from sim.state.arrays import F8
+from sim.state.scaling import NOTHING, Replica, Seen, Wish
+from sim.state.services import Serving
+from sim.state.words import JobState
+
+PATIENCE_S = 86400.0
+"""After the last request has come, how long a service may go without answering any."""
+
+
+class Stage(IntEnum):
+    """How a replica stands."""
+
+    ASKED = 0
+    """Waits for GPUs."""
+    STARTS = 1
+    """Holds them, and comes up."""
+    READY = 2
+    """Takes requests."""
+    DRAINS = 3
+    """Answers what it has, and takes no more."""
+    GONE = 4
+    """Holds nothing."""
+
+
+@dataclass
+class Held:
+    """One replica from asking to going: the place it fills, how it stands, its instants."""
+
+    slot: int
+    asked_s: float
+    warm: bool = False
+    stage: Stage = Stage.ASKED
+    row: int = -1  # first row of the ledger
+    start_s: float = np.nan
+    ready_s: float = np.nan
+    told_s: float = np.nan  # to go
+    end_s: float = np.nan
+    why: str = ""
+
+
+class Life:
+    """One service: which replicas it has, and what they do."""
+
+    def __init__(
+        self, clock: Clock, cluster: Cluster, of: Serving, run: Run, log: Log, slots: Sequence[int]
+    ) -> None:
+        self.clock, self.cluster, self.of, self.run, self.log = clock, cluster, of, run, log
+        self.slots = slots  # the job of each place
+        self.free = list(range(len(slots)))
+        self.all: list[Held] = []
+        self.here: list[Held] = []
+        self.images: set[int] = set()
+        self.over = False
+        self.notes: F8 = NOTHING
+        self._quiet_s = 0.0
+        self._past: list[tuple[float, tuple[F8, F8, F8]]] = []
+        cluster.watch(slots, self.look)
+
+    def at(self, *stages: Stage) -> list[Held]:
+        """Return the replicas at these stages, oldest first."""
+        return [one for one in self.here if one.stage in stages]
+
+    def more(self, many: int, warm: bool = False) -> None:
+        """Ask for replicas, as many as there are places for."""
+        for _ in range(min(many, len(self.free))):
+            one = Held(heapq.heappop(self.free), self.clock.now, warm)
+            self.all.append(one)
+            self.here.append(one)
+            self.cluster.submit(self.slots[one.slot])
+
+    def fewer(self, many: int) -> None:
+        """Let replicas go: those that wait for GPUs first, then those that start, the youngest."""
+        alive = [one for one in self.here if one.stage < Stage.DRAINS]
+        order = sorted(range(len(alive)), key=lambda i: (alive[i].stage, -i))
+        for i in order[:many]:
+            one = alive[i]
+            one.told_s = self.clock.now
+            if one.stage == Stage.READY:
+                self.drain(one)
+            else:
+                self.go(one, "recalled")
+
+    def drain(self, one: Held) -> None:
+        """Send a replica no more requests; it goes when it has answered all it has."""
+        self.run.advance(self.clock.now)
+        self.run.accepts[one.slot] = 0
+        one.stage = Stage.DRAINS
+        if self.run.outstanding(one.slot) == 0:
+            self.go(one, "drained")
+        else:
+            self.clock.process(self.emptied(one))
+
+    def emptied(self, one: Held) -> Generator[simpy.Event, None, None]:
+        """Let a replica go within a microsecond of its last answer."""
+        while one.stage == Stage.DRAINS:
+            wait_s = self.run.emptied_s(one.slot) - self.clock.now
+            yield self.clock.timeout(max(wait_s, 0.0) + 1e-6)
+            if one.stage == Stage.DRAINS:
+                self.run.advance(self.clock.now)
+                if self.run.outstanding(one.slot) == 0:
+                    self.go(one, "drained")
+
+    def go(self, one: Held, why: str) -> None:
+        """A replica gives back what it holds."""
+        self.cluster.withhold(self.slots[one.slot])
+        self.ended(one, why)
+
+    def ended(self, one: Held, why: str) -> None:
+        """Note that a replica is no more."""
+        one.stage, one.why, one.end_s = Stage.GONE, why, self.clock.now
+        self.here.remove(one)
+        heapq.heappush(self.free, one.slot)
+
+    def look(self) -> None:
+        """See which replicas have got GPUs, and which have lost them."""
+        for one in list(self.here):
+            job = self.slots[one.slot]
+            runs = self.cluster.state_of(job) == JobState.RUNNING
+            if one.row >= 0 and not (runs and self.cluster.held(job)[0] == one.row):
+                self.lost(one)
+            elif runs and one.row < 0:
+                self.began(one)
+
+    def began(self, one: Held) -> None:
+        """A replica has its GPUs, and comes up stage by stage."""
+        one.row, one.start_s, nodes = self.cluster.held(self.slots[one.slot])
+        one.stage = Stage.STARTS
+        stages = list(self.of.stages_s)
+        if self.of.image_stays and all(int(node) in self.images for node in nodes):
+            stages[1] = 0.0
+        cold_s = 0.0 if one.warm else sum(stages)
+        if cold_s == 0.0:
+            self.up(one, nodes)
+        else:
+            self.clock.process(self.warming(one, nodes, cold_s))
+
+    def warming(
+        self, one: Held, nodes: np.ndarray, cold_s: float
+    ) -> Generator[simpy.Event, None, None]:
+        """Let a replica take requests when it has come up."""
+        yield self.clock.timeout(cold_s)
+        if one.stage == Stage.STARTS:
+            self.up(one, nodes)
+
+    def up(self, one: Held, nodes: np.ndarray) -> None:
+        """A replica takes requests from now on."""
+        self.run.advance(self.clock.now)
+        self.run.accepts[one.slot] = 1
+        self.images.update(int(node) for node in nodes)
+        one.stage, one.ready_s = Stage.READY, self.clock.now
+
+    def lost(self, one: Held) -> None:
+        """A replica has lost its GPUs: its requests go elsewhere; it comes anew unless told to go."""
+        if one.stage in (Stage.READY, Stage.DRAINS):
+            self.run.advance(self.clock.now)
+            self.run.accepts[one.slot] = 0
+            self.run.lose(one.slot, self.clock.now)
+        again = one.stage != Stage.DRAINS
+        self.cluster.withhold(self.slots[one.slot])
+        self.ended(one, self.cluster.left_by(one.row))
+        if again:
+            self.more(1)
+
+    def scrape(self) -> None:
+        """Read the numbers of the interval that ends now; the service is over when all is done."""
+        now_s = self.clock.now
+        self.run.advance(now_s)
+        ready = [one.slot for one in self.at(Stage.READY)]
+        many = [len(self.at(stage)) for stage in (Stage.ASKED, Stage.STARTS, Stage.DRAINS)]
+        before = self.log.many
+        self.log.read(now_s, ready, (many[0], many[1], many[2]))
+        self._past.append((now_s, self.log.last))
+        row = self.log.table()[:, before]
+        if row[4] > 0 or now_s <= self.log.arrival_s[-1]:
+            self._quiet_s = now_s
+        if self.run.over() or now_s > self._quiet_s + PATIENCE_S:
+            self.close()
+
+    def close(self) -> None:
+        """End the service: its replicas give back what they hold, for good."""
+        for one in list(self.here):
+            self.ended(one, "over")
+        for job in self.slots:
+            self.cluster.end(job)
+        self.over = True
+
+    def seen(self, ahead: bool) -> Seen:
+        """Return what an autoscaler can see now."""
+        now_s, of = self.clock.now, self.of
+        old_s = now_s - of.lag_s
+        while len(self._past) > 1 and self._past[1][0] <= old_s + 1e-9:
+            self._past.pop(0)
+        known = bool(self._past) and self._past[0][0] <= old_s + 1e-9
+        each = self._past[0][1] if known else (np.zeros(0),) * 3
+        counts = [len(self.at(stage)) for stage in Stage]
+        return Seen(
+            now_s, counts[Stage.READY], counts[Stage.ASKED] + counts[Stage.STARTS],
+            counts[Stage.DRAINS], of.least, of.most, of.scrape_s, self.log.seen(old_s), *each,
+            replica_of(of), self.log.ahead(now_s, of.scrape_s) if ahead else None,
+        )  # fmt: skip
+
+    def hold_to(self, wish: Wish) -> None:
+        """Have as many replicas as were wished for, between the least and the most."""
+        self.notes = wish.notes
+        want = min(max(int(wish.replicas), self.of.least), self.of.most)
+        have = len(self.at(Stage.ASKED, Stage.STARTS, Stage.READY))
+        if want > have:
+            self.more(want - have)
+        elif want < have:
+            self.fewer(have - want)
+
+
+def replica_of(of: Serving) -> Replica:
+    """Return what a replica of a service is, as an autoscaler knows it."""
+    return Replica(
+        of.decode_s, of.mixed_s, of.batch, of.kv_tokens, of.gpus, float(sum(of.stages_s)),
+        of.slo_ttft_s, of.slo_tpot_s,
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def control(
+    clock: Clock,
+    lives: Sequence[Life],
+    ask: Callable[[list[Seen], list[F8]], list[Wish]],
+    every_s: float,
+    ahead: bool,
+) -> Generator[simpy.Event, None, None]:
+    """Read each service's numbers as often as it says, then ask how many replicas there should be.
+
+    At one instant all are read before the policy is asked, once for all services.
+    """
+    turn, reads = 1, [1] * len(lives)
+    while any(not life.over for life in lives):
+        dues = [n * life.of.scrape_s for n, life in zip(reads, lives, strict=True)
+                if not life.over]  # fmt: skip
+        due_s = min(*dues, turn * every_s)
+        yield clock.timeout(max(due_s - clock.now, 0.0))
+        late_s = clock.now + 1e-9
+        for i, life in enumerate(lives):
+            if not life.over and reads[i] * life.of.scrape_s <= late_s:
+                life.scrape()
+                reads[i] += 1
+        if turn * every_s <= late_s:
+            turn += 1
+            on = [life for life in lives if not life.over]
+            wishes = ask([life.seen(ahead) for life in on], [life.notes for life in on])
+            for life, wish in zip(on, wishes, strict=True):
+                life.hold_to(wish)

@@ -1,0 +1,36 @@
+"""What a service is to those who run it: names and numbers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+STAGES = ("node", "image", "weights", "warm_up")
+"""The stages of a cold start, in order."""
+
+
+class Serving(NamedTuple):
+    """One service, in numbers."""
+
+    name: str
+    gpus: int  # of a replica
+    gpu_types: str | None  # allowed ones, as in job_request; None: any
+    decode_s: tuple[float, ...]  # step times: see engine.serving.StepTime
+    mixed_s: tuple[float, ...]
+    batch: int
+    chunked: bool
+    chunk_tokens: int
+    prompt_tokens: int
+    kv_tokens: int
+    grow: bool
+    prefix_hit_frac: float
+    route: str
+    most_open: int | None  # requests outstanding on a replica from which on more are shed
+    least: int  # replicas
+    most: int
+    first: int | None  # ready at instant 0, as far as there are GPUs; None: the autoscaler says
+    stages_s: tuple[float, ...]  # of a cold start: see STAGES
+    image_stays: bool  # a node that had the image has it
+    scrape_s: float  # how often its numbers are read
+    lag_s: float  # how old they are when an autoscaler sees them
+    slo_ttft_s: float
+    slo_tpot_s: float

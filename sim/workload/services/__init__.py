@@ -1,0 +1,27 @@
+"""Services: what answers requests, and what may be asked of it.
+
+Enters: parameters.   Leaves: what a study needs to run a service: requests, replicas, limits.
+May import: the ground, requests.   Must not know: policies, kernels, SimPy.
+To add a stage of a cold start, a kind of replica: a frozen class here, a YAML in conf/services/.
+Begin with: base.py, then llm.py.
+"""
+
+from sim.workload.services.base import (
+    AbstractColdStart,
+    AbstractReplica,
+    AbstractServices,
+    NoServices,
+    Several,
+)
+from sim.workload.services.llm import LlmReplica, LlmService, Stages
+
+__all__ = [
+    "AbstractColdStart",
+    "AbstractReplica",
+    "AbstractServices",
+    "LlmReplica",
+    "LlmService",
+    "NoServices",
+    "Several",
+    "Stages",
+]

@@ -1,0 +1,219 @@
+"""A large language model that answers requests, iteration by iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from sim.state.services import Serving
+from sim.workload import rules
+from sim.workload.requests import AbstractRequests, DrawnRequests
+from sim.workload.services.base import (
+    AbstractColdStart,
+    AbstractReplica,
+    AbstractServices,
+)
+
+ROUTES = ("round_robin", "least_requests", "least_tokens", "two_choices", "affinity")
+MOST_BATCH = 4096
+MOST_REPLICAS = 10_000
+
+
+def steps_of(path: str, values: Sequence[float], names: str) -> list[str]:
+    """Return the fault of coefficients of a step time that are none."""
+    many = len(names.split())
+    if not rules.is_list(values) or len(values) != many:
+        return [f"{path}: is {values!r}; must be {many} times: {names}"]
+    if not all(rules.is_number(v) and v >= 0 for v in values) or not values[0] > 0:
+        return [f"{path}: is {list(values)!r}; must be above 0, then at least 0: {names}"]
+    return []
+
+
+@final
+@dataclass(frozen=True)
+class LlmReplica(AbstractReplica):
+    """One engine: its GPUs, its step time, its limits.
+
+    A step of D decoding sequences with C context tokens takes d0 + dD D + dC C; with P prompt
+    tokens in it p0 + pP P + pS S + pD D + pC C, S the sum of n (n + 2 done) over its chunks.
+
+    Parameters
+    ----------
+    gpus : held together, as tensor parallelism needs them: on one node.
+    gpu_types : where it may run, such as `h100`; None: anywhere. The step time is not scaled.
+    decode_s, mixed_s : (d0, dD, dC) and (p0, pP, pS, pD, pC), seconds.
+    batch : most sequences at once.
+    chunked : prompts in chunks beside decoders, at most `chunk_tokens` of both a step (Sarathi,
+        vLLM V1); else whole prompts first, up to `prompt_tokens` a step (vLLM V0).
+    kv_tokens : tokens for which there is KV memory.
+    grow : KV memory is taken token by token, the last to join evicted when it is full; else all a
+        request will need is reserved.
+    prefix_hit_frac : share of each prompt that a prefix cache saves.
+
+    Source: the defaults are Llama-3.1-70B, bf16, on 4 H100, fitted to NVIDIA AIConfigurator 0.12,
+    vLLM (1.5 % decode, 3.9 % prefill); KV: 4 x 80 GB x 0.9 - 141 GB over 328 kB a token.
+    Neglects: pipeline parallelism, speculative decoding, adapters, what is not linear.
+    """
+
+    gpus: int = 4
+    gpu_types: str | None = None
+    decode_s: Sequence[float] = (15.198e-3, 32.34e-6, 26.4e-9)
+    mixed_s: Sequence[float] = (10.076e-3, 56.454e-6, 1.3709e-9, 32.34e-6, 26.4e-9)
+    batch: int = 256
+    chunked: bool = True
+    chunk_tokens: int = 2048
+    prompt_tokens: int = 8192
+    kv_tokens: int = 447_000
+    grow: bool = True
+    prefix_hit_frac: float = 0.0
+
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+        found = []
+        for name in ("gpus", "batch", "chunk_tokens", "prompt_tokens", "kv_tokens"):
+            found += rules.whole(f"{path}.{name}", getattr(self, name), 1)
+        if not found and self.batch > MOST_BATCH:
+            found.append(f"{path}.batch: is {self.batch}; must be at most {MOST_BATCH}")
+        found += steps_of(f"{path}.decode_s", self.decode_s, "d0 dD dC")
+        found += steps_of(f"{path}.mixed_s", self.mixed_s, "p0 pP pS pD pC")
+        if not (rules.is_number(self.prefix_hit_frac) and 0 <= self.prefix_hit_frac < 1):
+            told = f"is {self.prefix_hit_frac!r}; must be from 0 to below 1"
+            found.append(f"{path}.prefix_hit_frac: {told}")
+        return found
+
+    def fill(self) -> dict[str, Any]:
+        """Return its part of a Serving."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return plain | {
+            "decode_s": tuple(map(float, self.decode_s)),
+            "mixed_s": tuple(map(float, self.mixed_s)),
+        }
+
+
+@final
+@dataclass(frozen=True)
+class Stages(AbstractColdStart):
+    """A cold start, stage by stage, from the instant a replica has its GPUs.
+
+    node_s until the node runs it, image_s to pull the image (nothing on a node that had it, if it
+    stays), weights_s to read the weights, warm_s to fill memory and capture graphs.
+
+    Source: 155 s in all, as SageServe measured in production; the split is an assumption.
+    Neglects: that many at once share a registry and a disk.
+    """
+
+    node_s: float = 5.0
+    image_s: float = 85.0
+    weights_s: float = 45.0
+    warm_s: float = 20.0
+    image_stays: bool = True
+
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+        names = ("node_s", "image_s", "weights_s", "warm_s")
+        return [f for n in names for f in rules.at_least(f"{path}.{n}", getattr(self, n), 0)]
+
+    def fill(self) -> dict[str, Any]:
+        """Return its part of a Serving."""
+        stages = (self.node_s, self.image_s, self.weights_s, self.warm_s)
+        return {"stages_s": tuple(map(float, stages)), "image_stays": self.image_stays}
+
+
+@final
+@dataclass(frozen=True)
+class LlmService(AbstractServices):
+    """One model behind one address.
+
+    Parameters
+    ----------
+    requests : what is asked, and when.
+    replica, cold_start : how one answers, and how long it takes to come up.
+    route : how a request finds a replica: round_robin, least_requests, least_tokens (outstanding),
+        two_choices (the less loaded of two drawn), affinity (always the same for a prefix).
+    most_open : requests outstanding on a replica from which on more are shed; None: none are.
+    min_replicas, max_replicas : between which the autoscaler may choose.
+    start_replicas : ready at instant 0 without a cold start; None: as the autoscaler says.
+    scrape_s, lag_s : how often numbers are read, and how old they are when a policy sees them.
+    slo_ttft_s, slo_tpot_s : time to first token, and per token after it, that a request is to have.
+
+    A replica is a job for its GPUs, before all training in the queue. Which replicas go: those that
+    wait for GPUs, then those that start, then the youngest; one that is ready drains first.
+
+    Source: Kubernetes, ReplicaSet, which pods go first. Neglects: retries by clients, network.
+    """
+
+    name: str = "llm"
+    requests: AbstractRequests = field(default_factory=DrawnRequests)
+    replica: AbstractReplica = field(default_factory=LlmReplica)
+    cold_start: AbstractColdStart = field(default_factory=Stages)
+    route: str = "least_requests"
+    most_open: int | None = None
+    min_replicas: int = 1
+    max_replicas: int = 16
+    start_replicas: int | None = None
+    scrape_s: float = 15.0
+    lag_s: float = 0.0
+    slo_ttft_s: float = 2.0
+    slo_tpot_s: float = 0.05
+
+    def listed(self) -> tuple[tuple[Serving, AbstractRequests], ...]:
+        """Return itself, in numbers, and what is asked."""
+        parts = self.replica.fill() | self.cold_start.fill()
+        own = ("name", "route", "most_open", "slo_ttft_s", "slo_tpot_s", "scrape_s",
+               "lag_s")  # fmt: skip
+        parts |= {name: getattr(self, name) for name in own}
+        parts |= {"least": self.min_replicas, "most": self.max_replicas}
+        return ((Serving(**(parts | {"first": self.start_replicas})), self.requests),)
+
+    def issues(self, path: str = "services") -> list[str]:
+        """Return every fault of the parameters."""
+        found = [] if self.name else [f"{path}.name: is empty; must be a name"]
+        example = "requests, such as DrawnRequests or RequestTrace"
+        found += rules.one_of(f"{path}.requests", self.requests, AbstractRequests, example)
+        found += rules.one_of(f"{path}.replica", self.replica, AbstractReplica, "an LlmReplica")
+        found += rules.one_of(f"{path}.cold_start", self.cold_start, AbstractColdStart, "Stages")
+        if self.route not in ROUTES:
+            found.append(f"{path}.route: is {self.route!r}; must be one of {', '.join(ROUTES)}")
+        if self.most_open is not None:
+            found += rules.whole(f"{path}.most_open", self.most_open, 1)
+        for name in ("slo_ttft_s", "slo_tpot_s", "scrape_s"):
+            found += rules.above(f"{path}.{name}", getattr(self, name), 0)
+        found += rules.at_least(f"{path}.lag_s", self.lag_s, 0)
+        return found + self.count_issues(path) + self.slo_issues(path)
+
+    def count_issues(self, path: str) -> list[str]:
+        """Return the faults of the numbers of replicas."""
+        found = rules.whole(f"{path}.min_replicas", self.min_replicas, 0)
+        found += rules.whole(f"{path}.max_replicas", self.max_replicas, 1)
+        if found:
+            return found
+        if self.max_replicas > MOST_REPLICAS:
+            return [f"{path}.max_replicas: is {self.max_replicas}; at most {MOST_REPLICAS:,}"]
+        if self.min_replicas > self.max_replicas:
+            return [f"{path}.min_replicas: is {self.min_replicas}; must not be above "
+                    f"{path}.max_replicas, {self.max_replicas}: lower it or raise that"]  # fmt: skip
+        if self.start_replicas is not None and not (
+            rules.is_number(self.start_replicas)
+            and self.min_replicas <= self.start_replicas <= self.max_replicas
+        ):
+            return [f"{path}.start_replicas: is {self.start_replicas!r}; must be from "
+                    f"{self.min_replicas} to {self.max_replicas}, or null"]  # fmt: skip
+        return []
+
+    def slo_issues(self, path: str) -> list[str]:
+        """Return which targets no replica can reach, however few requests it has."""
+        try:
+            one = self.listed()[0][0]
+            d0, p0 = one.decode_s[0], one.mixed_s[0]
+            known = self.slo_tpot_s > 0 and self.slo_ttft_s > 0
+        except (AttributeError, IndexError, TypeError, ValueError):
+            return []  # told elsewhere
+        found = []
+        if known and self.slo_tpot_s < d0:
+            found.append(f"{path}.slo_tpot_s: is {self.slo_tpot_s:g} s; must be at least the step "
+                         f"of one sequence, {d0:g} s: raise it, or take a faster replica")  # fmt: skip
+        if known and self.slo_ttft_s < p0:
+            found.append(f"{path}.slo_ttft_s: is {self.slo_ttft_s:g} s; must be at least the step "
+                         f"of one prompt, {p0:g} s: raise it, or take a faster replica")  # fmt: skip
+        return found
