@@ -185,7 +185,7 @@ class Run:
         s = self.service
         t, step = s.t[replica], int(min(s.rules[DECODE_0], s.rules[MIXED_0]))
         seats = int(t[R_SEATS])
-        left = int(s.heap_key[replica, :seats].max() - t[R_VIRTUAL]) if seats else 0
+        left = int(s.seats[replica, :seats, 0].max() - t[R_VIRTUAL]) if seats else 0
         return max(int(t[R_DUE]), int(t[R_START]) + left * step) / TICKS_PER_S
 
     def batches(self) -> NDArray[np.int64]:

@@ -51,7 +51,7 @@ def lose(s: Service, r: int, now: int) -> int:
         s.t[r, R_VIRTUAL] += j
     taken, n = np.empty(s.t[r, R_OPEN], np.int64), 0
     for x in range(s.t[r, R_SEATS]):
-        i, left = s.heap_id[r, x], s.heap_key[r, x] - s.t[r, R_VIRTUAL]
+        i, left = s.seats[r, x, 1], s.seats[r, x, 0] - s.t[r, R_VIRTUAL]
         s.q[i, Q_PROMPT] += s.q[i, Q_OUTPUT] - left
         s.q[i, Q_OUTPUT] = left
         taken[n] = i
