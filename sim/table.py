@@ -173,6 +173,7 @@ TIMELINE: Final[Columns] = (
     _f8("waiting_jobs", "count", "jobs that wait, mean over the bin", required=True),
     _f8("waiting_gpus", "count", "GPUs waited for, mean over the bin", required=True),
     _f8("fragmentation", "", "at the bin's start: share of free GPUs on partly busy nodes"),
+    _f8("serving_gpus", "count", "of busy_gpus, those of services; no column where there is none"),
 )
 
 

@@ -29,6 +29,7 @@ from sim.policies.sharing import AbstractSharing
 from sim.state import AbstractCluster
 from sim.study import Scenario
 from sim.workload import AbstractWorkload
+from sim.workload.services import AbstractServices
 
 GROUPS: dict[str, type] = {
     "cluster": AbstractCluster,
@@ -41,13 +42,14 @@ GROUPS: dict[str, type] = {
     "quota": AbstractQuota,
     "sharing": AbstractSharing,
     "limits": AbstractLimits,
+    "services": AbstractServices,
     "autoscaler": AbstractAutoscaler,
     "failures": AbstractProcess,
     "reservations": AbstractProcess,
 }
 LEFT_OUT = (
     "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
-    "autoscaler",
+    "services", "autoscaler",
 )  # fmt: skip
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from sim.results import store
-from sim.results.metrics import summary
+from sim.results.metrics import services, summary
 from sim.units import human_s
 
 LEFT = {"running": "still running", "waiting": "still waiting", "unborn": "not yet eligible"}
@@ -32,6 +32,7 @@ class Result:
     jobs, ledger, nodes, timeline : tables whose columns, units and meanings `sim.table` declares;
         `result.jobs.to_pandas()` gives a data frame.
     rejected : rows of the trace that were set aside, and why; None if there were none.
+    requests, replicas, services : of services, declared in `sim.table_served`; None without one.
     manifest : what made the run: configuration, seed, inputs, status, end_s, warmup_s.
     """
 
@@ -41,6 +42,9 @@ class Result:
     timeline: pa.Table
     rejected: pa.Table | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    requests: pa.Table | None = None
+    replicas: pa.Table | None = None
+    services: pa.Table | None = None
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -99,6 +103,7 @@ class Result:
             told["elastic jobs"] = f"{resized['jobs']:,}, resized {resized['resizes']:,} times" + (
                 "" if many is None else f"; {many:,.1f} GPUs each in the mean"
             )
+        told |= services.headline(found)
         if self.rejected is not None and self.rejected.num_rows:
             told["rows set aside"] = f"{self.rejected.num_rows:,}; rejected.parquet says why"
         return {name: text for name, text in told.items() if text}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim import files, table
+from sim import files, table, table_served
 from sim.errors import RackplanError
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ TABLES = {
     "nodes": table.NODES,
     "timeline": table.TIMELINE,
     "rejected": table.REJECTED,
+    "requests": table_served.REQUESTS,
+    "replicas": table_served.REPLICAS,
+    "services": table_served.SERVICES,
 }
 LIBRARIES = ("rackplan", "simpy", "numpy", "numba", "pyarrow", "hydra-core")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from sim import table
 from sim.results.causes import causes
 from sim.results.result import Result
 from sim.results.segments import held, milli_held, outages
+from sim.results.services import tables_of
 from sim.results.timeline import timeline
 from sim.state import Ended, Inventory, JobState, State
 from sim.state.columns import PEAK, PLENTY, WHOLE
 from sim.state.mig import MEDIA
+from sim.state.services import Served
 
 
 def words(codes: np.ndarray, texts: list[str | None]) -> pa.Array:
@@ -167,15 +169,22 @@ def result(
     end_s: float,
     manifest: Mapping[str, Any],
     rejected: pa.Table | None,
+    served: Sequence[Served] = (),
 ) -> Result:
-    """Return the Result of a run that ended at `end_s`."""
+    """Return the Result of a run that ended at `end_s`.
+
+    The last rows of `request` are places of replicas, where services were `served`.
+    """
+    first = request.num_rows - sum(2 * one.of.most for one in served)
+    state.jobs.enter_s[first:] = np.inf  # their waits are told in `replicas`
     names = node_names(inventory)
     said = dict(manifest) | {"queue_peak": int(state.face.n[PEAK])}
     return Result(
-        jobs=jobs_table(state, request, inventory, end_s),
+        jobs=jobs_table(state, request, inventory, end_s).slice(0, first),
         ledger=ledger_table(state, request, names),
         nodes=nodes_table(state, inventory, names, end_s),
-        timeline=timeline(state, end_s),
+        timeline=timeline(state, end_s, first),
         rejected=rejected,
         manifest=said,
+        **tables_of(served, end_s),
     )

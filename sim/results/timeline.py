@@ -65,8 +65,11 @@ def fragmentation(state: State, edges_s: F8, end_s: float) -> F8:
     return out
 
 
-def timeline(state: State, end_s: float) -> pa.Table:
-    """Return the TIMELINE table of a run that ended at `end_s`; empty if no time has passed."""
+def timeline(state: State, end_s: float, first: int) -> pa.Table:
+    """Return the TIMELINE table of a run that ended at `end_s`; empty if no time has passed.
+
+    Jobs from `first` on are replicas of services.
+    """
     bins = BINS if end_s > 0.0 else 0
     if bins == 0:
         return table.schema(table.TIMELINE).empty_table()
@@ -74,9 +77,16 @@ def timeline(state: State, end_s: float) -> pa.Table:
     installed = float(state.nodes.gpus.sum())
     waiting, who = waits(state, end_s)
     wide = waiting._replace(weight=state.jobs.gpus[who] * (state.jobs.milli[who] / WHOLE))
+    more = {}
+    if first < len(state.jobs.gpus):
+        whose = state.ledger.job[: int(state.ledger.n[0])]
+        serves = held(state, end_s)[0]
+        weight = np.where(whose[whose >= 0] >= first, serves.weight, 0.0)
+        more["serving_gpus"] = means(serves._replace(weight=weight), edges_s)
     return table.from_numpy(
         table.TIMELINE,
-        {
+        more
+        | {
             "time_s": edges_s[:-1],
             "busy_gpus": means(held(state, end_s)[0], edges_s),
             "up_gpus": installed - means(outages(state, end_s)[0], edges_s),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 STAGES = ("node", "image", "weights", "warm_up")
 """The stages of a cold start, in order."""
@@ -34,3 +34,17 @@ class Serving(NamedTuple):
     lag_s: float  # how old they are when an autoscaler sees them
     slo_ttft_s: float
     slo_tpot_s: float
+
+
+class Served(NamedTuple):
+    """What became of one service: columns, and rows of numbers."""
+
+    of: Serving
+    arrival_s: Any  # (n,) of its requests
+    prompt: Any
+    output: Any
+    klass: Any
+    classes: tuple[str, ...]
+    q: Any  # (n, …) columns of `state.serving`
+    log: Any  # (columns, k): one row an interval, as `table_served.SERVICES` from time_s on
+    replicas: Any  # a row a replica: place, asked_s, start_s, ready_s, told_s, end_s, why

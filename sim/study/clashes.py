@@ -11,6 +11,7 @@ from sim.policies.placement import AbstractPlacement
 from sim.state import AbstractCluster, Inventory
 from sim.state.mig import faults_of
 from sim.state.quota import LIMITS
+from sim.workload.services import AbstractServices
 
 if TYPE_CHECKING:
     from sim.study.scenario import Scenario
@@ -85,6 +86,32 @@ def beside_quota(scenario: Scenario) -> list[str]:
         )
     if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
         found.append("quota: is set beside elastic, but counts sizes that stay: set one of them")
+    return found
+
+
+def beside_services(scenario: Scenario) -> list[str]:
+    """Return the faults of the services, and with which other choices there can be none."""
+    if not isinstance(scenario.services, AbstractServices):
+        return []  # told elsewhere
+    found = scenario.services.issues()
+    if found or not scenario.services.listed():
+        return found
+    try:
+        gives, tree = scenario.preemption.rule(), scenario.quota.tree()
+        deals = scenario.queue.remembers(1) > 0
+    except (ScenarioError, AttributeError):
+        return []  # told elsewhere
+    if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
+        found.append("elastic: sizes jobs beside services, whose replicas are jobs: must be none")
+    if tree is not None:
+        found.append("quota: is set beside services, whose replicas are jobs: must be none")
+    if deals:
+        found.append("queue: deals kinds of node beside services: must be one that orders jobs")
+    if gives.rebuild or gives.most_moved > 0 or gives.round_s > 0.0 or gives.requeue_s > 0.0:
+        found.append(
+            f"preemption: is {type(scenario.preemption).__name__} beside services; must be none, "
+            "or tail without rounds and delay"
+        )
     return found
 
 

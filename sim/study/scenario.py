@@ -18,8 +18,9 @@ from sim.policies.queue import AbstractQueuePolicy, Fifo
 from sim.policies.quota import AbstractQuota, NoQuota
 from sim.policies.sharing import AbstractSharing, NoInterference
 from sim.state import AbstractCluster, Homogeneous
-from sim.study.clashes import beside_quota, misfits, of_cluster
+from sim.study.clashes import beside_quota, beside_services, misfits, of_cluster
 from sim.workload import AbstractWorkload, Synthetic
+from sim.workload.services import AbstractServices, NoServices
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Scenario:
     quota: AbstractQuota = field(default_factory=NoQuota)
     sharing: AbstractSharing = field(default_factory=NoInterference)
     limits: AbstractLimits = field(default_factory=Walltime)
+    services: AbstractServices = field(default_factory=NoServices)
     autoscaler: AbstractAutoscaler = field(default_factory=NoAutoscaler)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
@@ -95,6 +97,7 @@ class Scenario:
             ("quota", AbstractQuota),
             ("sharing", AbstractSharing),
             ("limits", AbstractLimits),
+            ("services", AbstractServices),
             ("autoscaler", AbstractAutoscaler),
         ):
             value = getattr(self, path)
@@ -111,6 +114,7 @@ class Scenario:
                 "rounds or by Slurm's cycle: set one of them"
             )
         found += misfits(self)
+        found += beside_services(self)
         found += beside_quota(self)
         if not self.horizon_s > 0.0:
             found.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,24 @@ from sim.rng import Streams
 from sim.state import State
 from sim.state.beyond import told
 from sim.state.columns import LEFT, NOW
+from sim.state.services import Served
 from sim.study.prepare import prepared
 from sim.study.scenario import Scenario
+from sim.study.services import (
+    BEFORE_ALL,
+    Asked,
+    about,
+    asked_of,
+    extended,
+    inputs_of,
+    lives_of,
+    notes_of,
+    served,
+    unborn,
+)
 from sim.study.sizing import Sizing, unused
 
+LAST_ROW = 2**62
 EVERY_S = 0.2
 """Wall-clock seconds between two reports of progress."""
 
@@ -39,8 +53,13 @@ class Progress:
     wall_s: float
 
 
-def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
-    """Return what asks the queue policy about the waiting jobs and sorts them anew."""
+def asker(
+    queue: AbstractQueuePolicy, first: int = LAST_ROW
+) -> Callable[[State, float], None]:
+    """Return what asks the queue policy about the waiting jobs and sorts them anew.
+
+    Jobs from `first` on are replicas of services, before all others.
+    """
 
     def ask(state: State, now_s: float) -> None:
         rows = kernel.standing(state)
@@ -58,6 +77,8 @@ def asker(queue: AbstractQueuePolicy) -> Callable[[State, float], None]:
         keys = np.asarray(key, np.float64)
         if keys.shape != rows.shape or np.isnan(keys).any():
             raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
+        if first < LAST_ROW:
+            keys = np.where(rows >= first, BEFORE_ALL, keys)
         if here or not queue.foresees:
             kernel.rekey(state, rows[:here], keys[:here])
         state.jobs.key[rows[here:]] = keys[here:]
@@ -102,9 +123,11 @@ def run(
     streams: Streams,
     tell: Callable[[Progress], None] | None = None,
     stop: Stop | None = None,
-) -> tuple[State, float, str]:
-    """Run a prepared State; return it, when it ended, and `complete` or `interrupted`."""
-    ask, every_s = asker(scenario.queue), scenario.queue.refresh_s
+    asked: Sequence[Asked] = (),
+) -> tuple[State, float, str, list[Served]]:
+    """Run a prepared State; return it, when it ended, `complete` or `interrupted`, and services."""
+    first = asked[0].jobs.start if asked else LAST_ROW
+    ask, every_s = asker(scenario.queue, first), scenario.queue.refresh_s
     watch = watcher(state, tell) if tell else None
     sizing = Sizing(scenario.elastic) if scenario.elastic.refresh_s < np.inf else None
     clock = Clock(state, ask if every_s == 0.0 else None, watch, stop, sizing)
@@ -115,13 +138,15 @@ def run(
     cluster = Cluster(clock)
     for process in scenario.processes:
         process.begin(clock, cluster, streams)
+    lives = lives_of(asked, clock, cluster, scenario.autoscaler, streams)
     status = "complete"
     try:
         clock.finish(scenario.horizon_s)
     except KeyboardInterrupt:
         status = "interrupted"
     kernel.as_told(clock.state)
-    return clock.state, max(clock.now, float(clock.state.face.t[NOW])), status
+    end_s = max(clock.now, float(clock.state.face.t[NOW]))
+    return clock.state, end_s, status, served(asked, lives, end_s)
 
 
 def simulate(
@@ -141,25 +166,29 @@ def simulate(
     began = time.perf_counter()
     inventory, streams = scenario.cluster.inventory(), Streams(seed)
     request = scenario.workload.request(streams, inventory.gpus)
-    state = prepared(scenario, inventory, request.jobs, streams)
+    asked = asked_of(scenario.services, streams, request.jobs.num_rows)
+    jobs = extended(request.jobs, asked) if asked else request.jobs
+    state = unborn(prepared(scenario, inventory, jobs, streams), asked)
     ready = time.perf_counter()
     with interruptible() as stop:  # once the clock has stopped, the tables are made to their end
-        state, end_s, status = run(scenario, state, streams, progress, stop)
+        state, end_s, status, ended = run(scenario, state, streams, progress, stop, asked)
         manifest = {
             "status": status,
             "seed": seed,
             "name": scenario.name,
             "question": scenario.question,
             "config": dict(config) if config is not None else repr(scenario),
-            "inputs": dict(request.inputs),
+            "inputs": dict(request.inputs) | inputs_of(asked),
             "notes": [
                 *request.notes,
+                *notes_of(asked),
                 *unused(scenario.elastic, request.jobs),
                 *without_order(state),
             ],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,
             "quotas": told(scenario.quota.tree(), len(scenario.quota.by_qos())),
+            **({"services": about(scenario.services)} if asked else {}),
             "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
         }
-        return result(state, request.jobs, inventory, end_s, manifest, request.rejected)
+        return result(state, jobs, inventory, end_s, manifest, request.rejected, ended)

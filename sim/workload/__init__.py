@@ -20,7 +20,7 @@ from sim.workload.durations import (
 )
 from sim.workload.elastic import MakeElastic
 from sim.workload.factors import AbstractFactor, Constant, LogUniform, Uniform
-from sim.workload.given import Given
+from sim.workload.given import Given, NoJobs
 from sim.workload.node_list import NodeList
 from sim.workload.sizes import AbstractSizes, Mix
 from sim.workload.synthetic import Synthetic
@@ -56,6 +56,7 @@ __all__ = [
     "LogUniform",
     "MakeElastic",
     "Mix",
+    "NoJobs",
     "NodeList",
     "Pareto",
     "Poisson",

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sim.errors import TraceError
 from sim.rng import Streams
+from sim.table import JOB_REQUEST, schema
 from sim.workload import throughput
 from sim.workload.base import AbstractWorkload, Request
 from sim.workload.check import OnError, checked
@@ -62,3 +63,19 @@ class Given(AbstractWorkload):
         if "job_id" not in table.column_names:
             table = table.add_column(0, "job_id", pa.array(range(table.num_rows), pa.int64()))
         return table
+
+
+@final
+@dataclass(frozen=True)
+class NoJobs(AbstractWorkload):
+    """No jobs at all: a cluster for services."""
+
+    def issues(self, path: str = "workload") -> list[str]:
+        """Return nothing: there is no parameter."""
+        del path
+        return []
+
+    def request(self, streams: Streams, gpus: int) -> Request:
+        """Return no jobs."""
+        del streams, gpus
+        return Request(finished(schema(c for c in JOB_REQUEST if c.required).empty_table()))

@@ -6,6 +6,7 @@ To add one: a pure function here, and its line in summary.py.
 Begin with: jobs.py, then summary.py.
 """
 
+from sim.results.metrics import services
 from sim.results.metrics.summary import summary
 
-__all__ = ["summary"]
+__all__ = ["services", "summary"]

@@ -12,6 +12,7 @@ from sim.results.metrics.elastic import elastic
 from sim.results.metrics.evictions import evictions
 from sim.results.metrics.jobs import F8, SIZES, Number, bounded_slowdown, jain, spread
 from sim.results.metrics.quota import quotas
+from sim.results.metrics.services import services
 
 if TYPE_CHECKING:
     from sim.results.result import Result
@@ -162,4 +163,5 @@ def summary(result: Result) -> dict[str, Any]:
         "by_size": sizes,
         "by_tenant": tenants(result, columns, counted),
         "by_queue": quotas(result),
+        **services(result),
     }

@@ -1,0 +1,169 @@
+"""How services answered, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sim import table
+from sim.results.metrics.jobs import Number, spread
+from sim.units import human_s
+
+if TYPE_CHECKING:
+    from sim.results.result import Result
+
+
+def ratio(part: float, whole: float) -> Number:
+    """Return part / whole; None where the whole is nothing."""
+    return float(part) / float(whole) if whole > 0.0 else None
+
+
+def of(made: pa.Table, name: str) -> pa.Table:
+    """Return the rows of one service."""
+    return made.filter(pc.equal(made.column("service"), name))
+
+
+def replicas(rows: pa.Table, gpus: int, end_s: float) -> dict[str, Any]:
+    """Return what the replicas of a service cost: hours held, of these before ready and draining.
+
+    replica_hours = sum over replicas of (end - start) / 1 h; gpu_hours = that times GPUs each.
+    """
+    start, ready, told, end = (
+        table.to_numpy(rows, name) for name in ("start_s", "ready_s", "told_s", "end_s")
+    )
+    asked = table.to_numpy(rows, "asked_s")
+    until = np.where(np.isnan(end), end_s, end)
+    held = np.where(np.isnan(start), 0.0, until - start)
+    cold = np.where(np.isnan(start), 0.0, np.fmin(np.where(np.isnan(ready), until, ready), until) - start)
+    drain = np.where(np.isnan(ready) | np.isnan(told), 0.0, until - told)
+    why = rows.column("why").to_pylist()
+    return {
+        "replica_hours": float(held.sum()) / 3600.0,
+        "gpu_hours": float(held.sum()) * gpus / 3600.0,
+        "starting_hours": float(cold.sum()) / 3600.0,
+        "draining_hours": float(drain.sum()) / 3600.0,
+        "cold_starts": int((ready > start).sum()),
+        "asked": len(start),
+        "lost": sum(word in ("node_fail", "preempted") for word in why),
+        "wait_for_gpus_s": spread(start - asked),
+    }
+
+
+def answered(rows: pa.Table, about: Mapping[str, Any], warm_s: float, end_s: float) -> dict[str, Any]:
+    """Return how the requests of a service fared that came from the warm-up on.
+
+    slo_attainment = those answered within both targets / all that came, shed and open ones too;
+    goodput = those a second. A request still open when the run stopped, and not yet beyond its
+    target, counts as missed.
+    """
+    arrival, ttft, tpot, e2e, prompt, output, preempted = (
+        table.to_numpy(rows, name)
+        for name in ("arrival_s", "ttft_s", "tpot_s", "e2e_s", "prompt_tokens", "output_tokens",
+                     "preemptions")
+    )  # fmt: skip
+    late = arrival >= warm_s
+    good = late & (ttft <= about["slo_ttft_s"]) & (tpot <= about["slo_tpot_s"])
+    ended = late & ~np.isnan(e2e)
+    span_s = end_s - warm_s
+    last = np.nanmax(arrival + e2e) if ended.any() else end_s
+    span_s = min(end_s, float(last)) - warm_s if ended.any() else end_s - warm_s
+    fate, words = table.codes(rows, "fate")
+    shed = words.index("shed") if "shed" in words else -1
+    many, klass = int(late.sum()), rows.column("class")
+    found = {
+        "requests": many,
+        "answered": int(ended.sum()),
+        "shed": int((late & (fate == shed)).sum()),
+        "ttft_s": spread(ttft[late]),
+        "tpot_s": spread(tpot[late]),
+        "e2e_s": spread(e2e[late]),
+        "slo_attainment": ratio(good.sum(), many),
+        "goodput_per_s": ratio(good.sum(), span_s),
+        "requests_per_s": ratio(ended.sum(), span_s),
+        "prompt_tokens": int(prompt[ended].sum()),
+        "output_tokens": int(output[ended].sum()),
+        "output_tokens_per_s": ratio(output[ended].sum(), span_s),
+        "preemptions": int(preempted[late].sum()),
+    }
+    if klass.null_count < rows.num_rows:
+        code, names = table.codes(rows, "class", "(none)")
+        found["by_class"] = {
+            name: {
+                "requests": int((late & (code == k)).sum()),
+                "slo_attainment": ratio((good & (code == k)).sum(), (late & (code == k)).sum()),
+                "ttft_s": spread(ttft[late & (code == k)]),
+            }
+            for k, name in enumerate(names)
+        }
+    return found
+
+
+def services(result: Result) -> dict[str, Any]:
+    """Return the numbers of each service by name, and of all together; {} where there is none."""
+    abouts = result.manifest.get("services") or []
+    if result.requests is None or result.replicas is None or result.services is None:
+        return {}
+    end_s, warm_s = (float(result.manifest.get(k) or 0.0) for k in ("end_s", "warmup_s"))
+    found: dict[str, Any] = {}
+    for about in abouts:
+        name = about["name"]
+        rows, lines = of(result.requests, name), of(result.services, name)
+        one = answered(rows, about, warm_s, end_s)
+        one |= replicas(of(result.replicas, name), int(about["gpus"]), end_s)
+        one["tokens_per_gpu_s"] = ratio(one["output_tokens"], one["gpu_hours"] * 3600.0)
+        late = table.to_numpy(lines, "time_s") >= warm_s
+        for column in ("ready", "kv_share", "running", "waiting"):
+            values = table.to_numpy(lines, column)[late]
+            known = values[~np.isnan(values)]
+            one[column] = {"mean": float(known.mean()) if known.size else None,
+                           "max": float(known.max()) if known.size else None}  # fmt: skip
+        found[name] = one
+    return {"services": found, "serving": together(found)}
+
+
+def together(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all services make together: shares by requests, tails of the worst service."""
+
+    def total(name: str) -> float:
+        return float(sum(one[name] or 0.0 for one in found.values()))
+
+    def worst(name: str, at: str) -> Number:
+        known = [one[name][at] for one in found.values() if one[name][at] is not None]
+        return max(known, default=None)
+
+    met = sum((one["slo_attainment"] or 0.0) * one["requests"] for one in found.values())
+    return {
+        **{name: int(total(name)) for name in ("requests", "answered", "shed", "cold_starts")},
+        "slo_attainment": ratio(met, total("requests")),
+        **{name: total(name) for name in ("goodput_per_s", "replica_hours", "gpu_hours")},
+        "tokens_per_gpu_s": ratio(total("output_tokens"), total("gpu_hours") * 3600.0),
+        "ttft_p50_s": worst("ttft_s", "p50"),
+        "ttft_p99_s": worst("ttft_s", "p99"),
+        "tpot_p99_s": worst("tpot_s", "p99"),
+        "e2e_p99_s": worst("e2e_s", "p99"),
+    }
+
+
+def headline(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return what one looks at first of services, as text; {} where there is none."""
+    if "serving" not in metrics:
+        return {}
+    found = metrics["serving"]
+
+    def time_of(value: float | None) -> str:
+        return "–" if value is None else human_s(value)
+
+    met = found["slo_attainment"]
+    shed = f", {found['shed']:,} shed" if found["shed"] else ""
+    return {
+        "requests answered": f"{found['answered']:,} of {found['requests']:,}{shed}",
+        "within the SLO": "–" if met is None else f"{100 * met:.2f} %",
+        "TTFT, median / p99": f"{time_of(found['ttft_p50_s'])} / {time_of(found['ttft_p99_s'])}",
+        "TPOT, p99": time_of(found["tpot_p99_s"]),
+        "replicas": f"{found['replica_hours']:,.1f} replica-hours, {found['gpu_hours']:,.1f} "
+        f"GPU-hours, {found['cold_starts']:,} cold starts",
+    }

@@ -1,0 +1,160 @@
+"""Services beside jobs: places for their replicas, their lives, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from sim import table
+from sim.engine import Clock, Cluster
+from sim.engine.scrapes import Log
+from sim.engine.services import Life, control
+from sim.engine.serving import Run, ServiceSpec, StepTime
+from sim.errors import ScenarioError
+from sim.policies.autoscaler import AbstractAutoscaler
+from sim.rng import Streams
+from sim.state import JobState, State
+from sim.state.services import Served, Serving
+from sim.workload.bounds import LONGEST_S
+from sim.workload.requests import Requests
+from sim.workload.services import AbstractServices
+
+BEFORE_ALL = -1e300
+"""The place of a replica in any queue."""
+
+
+class Asked(NamedTuple):
+    """One service and what is asked of it; its replicas' places are jobs of these numbers."""
+
+    of: Serving
+    requests: Requests
+    jobs: range
+
+
+def asked_of(services: AbstractServices, streams: Streams, first: int) -> list[Asked]:
+    """Return the services with their requests; places for replicas are jobs from `first` on.
+
+    Twice as many as there may be replicas: some still drain when others come.
+    """
+    made = []
+    for of, requests in services.listed():
+        many = 2 * of.most
+        made.append(Asked(of, requests.requests(streams, of.name), range(first, first + many)))
+        first += many
+    if found := too_long(made):
+        raise ScenarioError(found)
+    return made
+
+
+def extended(jobs: pa.Table, asked: Sequence[Asked]) -> pa.Table:
+    """Return the jobs, then a job without an end for each place of a replica."""
+    parts = [jobs]
+    for of, _, places in asked:
+        n = len(places)
+        values: dict[str, Any] = {
+            "job_id": [f"{of.name}/{i}" for i in range(n)],
+            "submit_s": np.zeros(n),
+            "gpus": np.full(n, of.gpus, np.int64),
+            "work_s": np.full(n, LONGEST_S),
+            "walltime_s": np.full(n, LONGEST_S),
+            "tenant": [of.name] * n,
+        }
+        if of.gpu_types is not None:
+            values["gpu_types"] = [of.gpu_types] * n
+        parts.append(table.from_numpy(table.JOB_REQUEST, values))
+    made = pa.concat_tables(parts, promote_options="permissive")
+    return made.replace_schema_metadata(jobs.schema.metadata)
+
+
+def unborn(state: State, asked: Sequence[Asked]) -> State:
+    """Return the State with the places unborn until asked for, and before all other jobs."""
+    if not asked:
+        return state
+    first = asked[0].jobs.start
+    for of, _, places in asked:
+        if state.jobs.state[places.start] == JobState.UNFIT:
+            raise ScenarioError([
+                f"services.replica.gpus: is {of.gpus}; a replica of {of.name} can never fit this "
+                "cluster: take fewer GPUs, or larger nodes, or another gpu_types"
+            ])  # fmt: skip
+    arrive = state.events.arrive
+    state.jobs.key[first:] = BEFORE_ALL
+    return state.replaced(events=state.events._replace(arrive=arrive[arrive < first].copy()))
+
+
+def spec_of(of: Serving, replicas: int) -> ServiceSpec:
+    """Return what the serving core wants to know."""
+    step = StepTime(of.decode_s, of.mixed_s)  # type: ignore[arg-type]
+    return ServiceSpec(
+        step, replicas, of.batch, of.chunked, of.chunk_tokens, of.prompt_tokens, of.kv_tokens,
+        of.grow, of.route, of.prefix_hit_frac, most_open=of.most_open,
+    )  # fmt: skip
+
+
+def too_long(asked: Sequence[Asked]) -> list[str]:
+    """Return which services are asked what no replica can hold."""
+    found = []
+    for of, requests, _ in asked:
+        longest = int((requests.prompt + requests.output).max())
+        if longest > of.kv_tokens:
+            found.append(f"services.replica.kv_tokens: is {of.kv_tokens}; must be at least "
+                         f"{longest}, the longest request of {of.name}: raise it, or cut the "
+                         "requests (services.requests.tokens.most_tokens)")  # fmt: skip
+    return found
+
+
+def lives_of(
+    asked: Sequence[Asked], clock: Clock, cluster: Cluster, autoscaler: AbstractAutoscaler,
+    streams: Streams,
+) -> list[Life]:  # fmt: skip
+    """Start the services on the clock, each with its first replicas, and return them."""
+    lives = []
+    for of, requests, places in asked:
+        draw = streams.stream("routes", of.name).integers(0, 2**62, len(requests.prompt))
+        given = requests.arrival_s, requests.prompt, requests.output
+        run = Run(spec_of(of, len(places)), *given, draw)
+        lives.append(Life(clock, cluster, of, run, Log(run, *given), places))
+    for life in lives:
+        first = life.of.first
+        if first is None:
+            first = autoscaler.start(life.seen(autoscaler.sees_ahead))
+        life.more(min(max(int(first), life.of.least), life.of.most), warm=True)
+    if lives:
+        every_s, ahead = autoscaler.every_s, autoscaler.sees_ahead
+        clock.process(control(clock, lives, autoscaler.together, every_s, ahead))
+    return lives
+
+
+def served(asked: Sequence[Asked], lives: Sequence[Life], end_s: float) -> list[Served]:
+    """Return what became of the services by the end of the run."""
+    made = []
+    for (of, requests, _), life in zip(asked, lives, strict=True):
+        life.run.advance(end_s)
+        rows = [(o.slot, o.asked_s, o.start_s, o.ready_s, o.told_s, o.end_s, o.why)
+                for o in life.all]  # fmt: skip
+        made.append(Served(
+            of, requests.arrival_s, requests.prompt, requests.output, requests.klass,
+            requests.classes, life.run.service.q, life.log.table(), rows,
+        ))  # fmt: skip
+    return made
+
+
+def about(services: AbstractServices) -> list[Mapping[str, Any]]:
+    """Return what the manifest keeps of each service: what its metrics need."""
+    return [
+        {"name": of.name, "gpus": of.gpus, "slo_ttft_s": of.slo_ttft_s, "slo_tpot_s": of.slo_tpot_s}
+        for of, _ in services.listed()
+    ]
+
+
+def inputs_of(asked: Sequence[Asked]) -> dict[str, str]:
+    """Return the SHA-256 of each file that requests were read from."""
+    return {path: digest for one in asked for path, digest in one.requests.inputs.items()}
+
+
+def notes_of(asked: Sequence[Asked]) -> list[str]:
+    """Return what a reader should know of the requests."""
+    return [note for one in asked for note in one.requests.notes]

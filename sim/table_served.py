@@ -1,0 +1,66 @@
+"""The tables of services: each column's name, type, unit and meaning, said once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sim.table import Column, Columns
+
+
+def _f8(name: str, unit: str, meaning: str, required: bool = False) -> Column:
+    return Column(name, "float64", unit, meaning, required)
+
+
+def _i4(name: str, meaning: str, required: bool = False) -> Column:
+    return Column(name, "int32", "count", meaning, required)
+
+
+def _text(name: str, meaning: str, required: bool = False) -> Column:
+    return Column(name, "string", "", meaning, required)
+
+
+REQUEST_IN: Final[Columns] = (
+    _f8("arrival_s", "s", "instant it comes; the first of a trace becomes 0", required=True),
+    _i4("prompt_tokens", "tokens it brings", required=True),
+    _i4("output_tokens", "tokens it is answered with", required=True),
+    _text("class", "class of requests, for statistics"),
+)
+REQUESTS: Final[Columns] = (
+    _text("service", "the service it asked", required=True),
+    *REQUEST_IN,
+    _text("fate", "answered, shed, or open when the run stopped", required=True),
+    _f8("ttft_s", "s", "from its arrival to its first token; null: had none"),
+    _f8("tpot_s", "s", "mean time of each token after the first; null: not answered in full"),
+    _f8("e2e_s", "s", "from its arrival to its last token; null: not answered in full"),
+    _i4("place", "the place of the replica that had it last; null: none had it"),
+    _i4("preemptions", "times it was thrown out of a batch, or lost its replica", required=True),
+)
+REPLICAS: Final[Columns] = (
+    _text("service", "the service", required=True),
+    _i4("place", "which of the service's places it filled, from 0", required=True),
+    _i4("gpus", "GPUs it held from start_s to end_s", required=True),
+    _f8("asked_s", "s", "instant it was asked for", required=True),
+    _f8("start_s", "s", "instant it had its GPUs; null: never"),
+    _f8("ready_s", "s", "instant from which it took requests; null: never"),
+    _f8("told_s", "s", "instant it was told to go; null: was not"),
+    _f8("end_s", "s", "instant it was no more; null: still there when the run stopped"),
+    _text("why", "why it went: drained, recalled, node_fail, preempted, over; null: has not"),
+)
+SERVICES: Final[Columns] = (
+    _text("service", "the service", required=True),
+    _f8("time_s", "s", "end of the interval", required=True),
+    _f8("arrivals", "count", "requests that came in it", required=True),
+    _f8("prompt_tokens", "count", "tokens they brought", required=True),
+    _f8("output_tokens", "count", "tokens they ask for", required=True),
+    _f8("ended", "count", "requests answered in full in it", required=True),
+    _f8("running", "count", "requests in batches, mean over the interval", required=True),
+    _f8("waiting", "count", "requests in queues, mean over the interval", required=True),
+    _f8("kv_share", "", "KV memory in use at its end, mean over ready replicas; null: none"),
+    _f8("ready", "count", "replicas that take requests, at its end", required=True),
+    _f8("ttft_s", "s", "mean time to first token of those that had it in the interval"),
+    _f8("tpot_s", "s", "mean time a token after the first, of the requests that ended"),
+    _f8("shed", "count", "requests shed in it", required=True),
+    _f8("asked", "count", "replicas that wait for GPUs, at its end", required=True),
+    _f8("starting", "count", "replicas that come up, at its end", required=True),
+    _f8("draining", "count", "replicas that answer what they have, at its end", required=True),
+)
