@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 REPORT, MANIFEST = "report.html", "manifest.json"
 ASIDE = "rows set aside:"
+BRIEF = {"wait": "wait, mean", "occupancy": "occupancy", "within the SLO": "within the SLO"}
 USAGE, INTERRUPTED = 2, 130
 PLACES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.ENOENT,
           errno.EEXIST, errno.ENAMETOOLONG)  # fmt: skip
@@ -182,9 +183,9 @@ def shown(result: Result, folder: Path, many: bool) -> None:
     if many:
         told = result.headline()
         cut = "interrupted; so far " if result.manifest["status"] == "interrupted" else ""
-        wait = told.get("waiting in all, mean", told["wait, mean"])
-        brief = f"{cut}wait {wait}, occupancy {told['occupancy']}"
-        print(f"  {place}: {brief}", flush=True)
+        told |= {"wait, mean": told["waiting in all, mean"]} if "waiting in all, mean" in told else {}
+        brief = ", ".join(f"{word} {told[name]}" for word, name in BRIEF.items() if name in told)
+        print(f"  {place}: {cut}{brief}", flush=True)
         return
     title = str(result.manifest.get("name") or "rackplan")
     table(f"{title}, seed {result.manifest['seed']}", result.headline())

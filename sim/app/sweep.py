@@ -45,6 +45,14 @@ HEADLINE = {
     "suspended": ("evictions", "count", "suspended"),
     "lost_gpu_s": ("lost_gpu_s",),
     "worst_tenant_slowdown": ("worst_tenant_slowdown",),
+    "slo_attainment_frac": ("serving", "slo_attainment"),
+    "gpu_hours": ("serving", "gpu_hours"),
+    "replica_hours": ("serving", "replica_hours"),
+    "ttft_p99_s": ("serving", "ttft_p99_s"),
+    "tpot_p99_s": ("serving", "tpot_p99_s"),
+    "goodput_per_s": ("serving", "goodput_per_s"),
+    "cold_starts": ("serving", "cold_starts"),
+    "shed": ("serving", "shed"),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sim import files
-from sim.report import why
+from sim.report import serving, why
 from sim.units import human_s
 
 LABELS = {
@@ -80,15 +80,17 @@ class Comparison:
     def labels(self) -> dict[str, str]:
         """Return the metrics to show by their labels; fairness only where it tells something."""
         fair = {v for design in self.designs for v in design.values["jain_tenants"].values()}
-        return {
+        jobs = {
             name: label
             for name, label in LABELS.items()
             if name != "jain_tenants" or any(abs(v - 1.0) > NOISE for v in fair)
         }
+        return serving.labels(self.designs, jobs)
 
     def header(self) -> list[str]:
         """Return the head of the table."""
-        return ["design", "seeds", *self.labels().values(), CHANGE]
+        told = [] if serving.serves(self.designs) else [CHANGE]
+        return ["design", "seeds", *self.labels().values(), *told]
 
     def first_to_go(self) -> list[str]:
         """Return the heads of the columns that a narrow table can do without, in this order."""
@@ -101,7 +103,8 @@ class Comparison:
             shown = [said(name, design.means[name]) for name in self.labels()]
             change = design.against_first["wait_mean_s"]
             told = "–" if i == 0 or change is None else difference("wait_mean_s", change)
-            made.append([design.name, str(len(design.seeds)), *shown, told])
+            last = [] if serving.serves(self.designs) else [told]
+            made.append([design.name, str(len(design.seeds)), *shown, *last])
         return made
 
 
@@ -186,7 +189,7 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
     first = next(iter(runs.values()), {})
     designs = []
     for name, own in runs.items():
-        seen = {metric: known(own, metric) for metric in (*LABELS, *why.LABELS)}
+        seen = {metric: known(own, metric) for metric in (*LABELS, *why.LABELS, *serving.LABELS)}
         designs.append(
             Design(
                 name,
@@ -208,12 +211,16 @@ def means_of(told: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def best_of(made: Comparison) -> Design | None:
     """Return the design of the shortest mean wait, the first of them; None if none is known."""
+    if serving.serves(made.designs):
+        return serving.best_of(made.designs)
     known = [d for d in made.designs if d.means["wait_mean_s"] is not None]
     return min(known, key=lambda d: d.means["wait_mean_s"] or 0.0, default=None)
 
 
 def answer(made: Comparison) -> str:
     """Return the comparison in one sentence: what waits least, and how sure that is."""
+    if serving.serves(made.designs):
+        return serving.answer(made)
     best, first = best_of(made), made.designs[0] if made.designs else None
     if best is None or first is None:
         return "No design has a wait to compare."
@@ -278,7 +285,9 @@ def page(made: Comparison) -> str:
                 for width in widths
             ]
             for name, label in shown.items()
+            if not serving.serves(drawn) or any(d.values[name] for d in drawn)
         },
+        cost=[serving.cost(drawn, width) for width in widths] if serving.serves(drawn) else [],
         tenants=[dots.dots(names, fair, "mean slowdown of a tenant's jobs", width, "tenant")
                  for width in widths] if any(len(one) > 1 for one in fair) else [],
     )  # fmt: skip

@@ -162,8 +162,11 @@ def over_time(result: Result, width: float = WIDE) -> str:
     figure, axes = canvas(width, 4.4 if waited else 2.4, 2 if waited else 1)
     top, low = axes[0], axes[-1]
     filled(top, busy, edges, BLUE, PALE)
+    if "serving_gpus" in lines:
+        filled(top, coarse(lines["serving_gpus"]), edges, ORANGE, SAND)
     top.stairs(up, edges, baseline=None, color=INK, linewidth=0.9)
-    top.set_title("GPUs in use", loc="left", color=BLUE, fontsize=10, fontweight="bold")
+    whose = ": services below, jobs above" if "serving_gpus" in lines else ""
+    top.set_title(f"GPUs in use{whose}", loc="left", color=BLUE, fontsize=10, fontweight="bold")
     top.set_ylim(0, max(float(up.max()), 1.0) * 1.14)
     if waited:
         filled(low, queue, edges, ORANGE, SAND)

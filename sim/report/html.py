@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim import files, table
-from sim.report import figures, why
+from sim.report import figures, serving, why
 from sim.results.metrics.jobs import SIZES
 from sim.units import human_s
 
@@ -75,6 +75,8 @@ def answer(result: Result) -> str:
     """Return the run in one sentence."""
     found = result.metrics
     wait, jobs = found["wait_s"], found["jobs"]
+    if not jobs["submitted"] and "serving" in found:
+        return serving.sentence(result)
     what = f"{count(found['gpus'], 'GPU')} on {count(found['nodes'], 'node')}"
     ended = ended_of(result)
     if not ended:
@@ -129,6 +131,8 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
     """Return the key numbers: name, value, what it means."""
     found = result.metrics
     queue = found["queue_jobs"]
+    if not found["jobs"]["submitted"] and "serving" in found:
+        return []
     return [
         ("Occupancy", share_of(found["occupancy"]), "of GPU time was held by jobs"),
         (
@@ -194,8 +198,10 @@ def page(result: Result) -> str:
         title=manifest.get("name") or "rackplan report",
         question=manifest.get("question") or "How does this cluster carry this workload?",
         answer=answer(result),
+        jobs=result.metrics["jobs"]["submitted"] > 0 or "serving" not in result.metrics,
+        served=serving.sections(result, WIDTHS),
         warnings=[held(text) for text in warnings(result)],
-        cards=cards(result),
+        cards=[*serving.cards(result), *cards(result)],
         ended=fates(result.metrics["jobs"]),
         over_time=[figures.over_time(result, width) for width in WIDTHS],
         waits=[figures.waits(result, SIZES, width) for width in WIDTHS],

@@ -16,6 +16,8 @@ from sim.results.metrics import services, summary
 from sim.units import human_s
 
 LEFT = {"running": "still running", "waiting": "still waiting", "unborn": "not yet eligible"}
+OF_JOBS = ("jobs completed", "the others", "wait, mean", "wait, median / p95",
+           "completion time, mean", "queue, mean / most")  # fmt: skip
 ENDED = {
     "unfit": "can never fit",
     "timeout": "ended at their walltime",
@@ -104,6 +106,8 @@ class Result:
                 "" if many is None else f"; {many:,.1f} GPUs each in the mean"
             )
         told |= services.headline(found)
+        if "serving" in found and not states["submitted"]:
+            told = {name: text for name, text in told.items() if name not in OF_JOBS}
         if self.rejected is not None and self.rejected.num_rows:
             told["rows set aside"] = f"{self.rejected.num_rows:,}; rejected.parquet says why"
         return {name: text for name, text in told.items() if text}
@@ -130,9 +134,9 @@ class Result:
         name, seed = self.manifest.get("name"), self.manifest.get("seed", "")
         words = [
             f"Result{f' {name!r}' if name else ''}, seed {seed}: {told.get('status', 'no status')}",
-            f"{told['jobs completed']} jobs completed in {told['simulated time']}",
+            f"{told.get('jobs completed', '0 of 0')} jobs completed in {told['simulated time']}",
             f"{told['GPUs'].replace(' on', ' GPUs on')}, {told['occupancy']} occupied",
-            f"mean wait {told['wait, mean']}",
+            f"mean wait {told.get('wait, mean', '–')}",
         ]
         return f"<{'; '.join(words)}>"
 

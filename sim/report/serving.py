@@ -1,0 +1,232 @@
+"""How services answered, over time; and what designs cost against what they keep of the SLO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim import table
+from sim.report import figures
+from sim.report.figures import BLUE, GRID, INK, ORANGE, PALE, QUIET, SAND
+from sim.units import human_s
+
+if TYPE_CHECKING:
+    from sim.report.compare import Comparison, Design
+    from sim.results import Result
+
+LABELS = {
+    "slo_attainment_frac": "within the SLO",
+    "gpu_hours": "GPU-hours",
+    "replica_hours": "replica-hours",
+    "ttft_p99_s": "TTFT, 99 %",
+    "tpot_p99_s": "TPOT, 99 %",
+    "goodput_per_s": "good requests a second",
+    "cold_starts": "cold starts",
+    "shed": "shed",
+}
+KEPT = 0.99
+"""Share of requests within the SLO from which on a design is taken to keep it."""
+BINS = 240
+GREEN, MINT = "#1a7f4b", "#cdeedd"
+
+
+def serves(designs: Sequence[Design]) -> bool:
+    """Return whether some design has a service."""
+    return any(design.values["gpu_hours"] for design in designs)
+
+
+def labels(designs: Sequence[Design], jobs: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels to show: where there are services theirs, then those of jobs if there are."""
+    if not serves(designs):
+        return dict(jobs)
+
+    def known(name: str) -> bool:
+        return any(design.means[name] is not None for design in designs)
+
+    told = {"shed": any(design.means["shed"] for design in designs)}
+    own = {name: label for name, label in LABELS.items() if told.get(name, True) and known(name)}
+    waits = known("wait_mean_s")
+    return own | {name: label for name, label in jobs.items() if waits or name == "occupancy_frac"}
+
+
+def best_of(designs: Sequence[Design]) -> Design | None:
+    """Return the design of fewest GPU-hours of those that keep the SLO, else who keeps most of it."""
+    known = [d for d in designs if d.means["slo_attainment_frac"] is not None]
+    keep = [d for d in known if (d.means["slo_attainment_frac"] or 0.0) >= KEPT]
+    if keep:
+        return min(keep, key=lambda d: d.means["gpu_hours"] or 0.0)
+    return max(known, key=lambda d: d.means["slo_attainment_frac"] or 0.0, default=None)
+
+
+def answer(made: Comparison) -> str:
+    """Return the comparison of services in one sentence: what keeps the SLO at the least cost."""
+    best, first = best_of(made.designs), made.designs[0]
+    if best is None:
+        return "No request came."
+    met, cost = best.means["slo_attainment_frac"] or 0.0, best.means["gpu_hours"] or 0.0
+    if met < KEPT:
+        return (f"No design answers {100 * KEPT:.0f} % of requests within the SLO; {best.name} comes "
+                f"closest: {100 * met:.2f} % for {cost:,.0f} GPU-hours.")  # fmt: skip
+    text = f"{best.name} keeps the SLO at the least cost: {100 * met:.2f} % for {cost:,.0f} GPU-hours"
+    before = first.means["gpu_hours"]
+    if best is first or not before:
+        return f"{text}."
+    less = 100.0 * (1.0 - cost / before)
+    return f"{text}, {abs(less):.0f} % {'fewer' if less > 0 else 'more'} than {first.name}."
+
+
+@figures.style()
+def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
+    """Return each design's GPU-hours against the share it answered within the SLO, a dot a seed.
+
+    The share missed is drawn on a logarithmic axis, least on top: each line is ten times better.
+    """
+    figure, (axis,) = figures.canvas(width, 4.4)
+    points = []
+    for design in designs:
+        met, hours = (design.values[name] for name in ("slo_attainment_frac", "gpu_hours"))
+        seeds = sorted(set(met) & set(hours))
+        if seeds:
+            points.append((design.name, [hours[s] for s in seeds], [1 - met[s] for s in seeds]))
+    if not points:
+        return ""
+    least = min((m for _, _, missed in points for m in missed if m > 0), default=1e-3)
+    floor = max(10.0 ** np.floor(np.log10(least)) / 3.0, 1e-6)
+    right = max(max(hours) for _, hours, _ in points)
+    for i, (name, hours, missed) in enumerate(points):
+        shade = figures.SHADES[1:][i % 4]
+        held = [max(m, floor) for m in missed]
+        axis.plot(hours, held, "o", color=shade, alpha=0.6, ms=7, clip_on=False)
+        x, y = float(np.mean(hours)), float(np.exp(np.mean(np.log(held))))
+        side = "right" if x > 0.7 * right else "left"
+        axis.annotate(name, (x, y), (-9 if side == "right" else 9, 0), "data", "offset points",
+                      ha=side, va="center", color=shade, fontweight="bold")  # fmt: skip
+    axis.set_yscale("log")
+    axis.set_ylim(1.0, floor)
+    marks = [m for m in (1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6) if m >= floor]
+    axis.set_yticks(marks, [f"{100 * (1 - m):.10g} %" for m in marks])
+    axis.minorticks_off()
+    axis.set_xlim(0, right * 1.06)
+    axis.grid(axis="x", color=GRID, linewidth=0.8)
+    axis.set_xlabel("GPU-hours held by replicas")
+    axis.set_title("Requests within the SLO", loc="left", color=QUIET, fontsize=10)
+    return figures.svg(figure, "GPU-hours against the share of requests within the SLO, by design")
+
+
+def percentiles(arrival_s: np.ndarray, value_s: np.ndarray, edges_s: np.ndarray) -> np.ndarray:
+    """Return median and 99th percentile of what came in each bin, (2, bins); nan where nothing."""
+    at = np.searchsorted(arrival_s, edges_s)
+    out = np.full((2, len(edges_s) - 1), np.nan)
+    for k in range(len(edges_s) - 1):
+        own = value_s[at[k] : at[k + 1]]
+        own = own[~np.isnan(own)]
+        if own.size:
+            out[:, k] = np.quantile(own, [0.5, 0.99])
+    return out
+
+
+def binned(time_s: np.ndarray, values: np.ndarray, edges_s: np.ndarray) -> np.ndarray:
+    """Return means of the rows that end in each bin, (bins,); a bin without one as that before."""
+    at = np.searchsorted(time_s, edges_s + 1e-9, "right")
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    many = np.diff(at)
+    means = np.where(many > 0, np.diff(total[at]) / np.maximum(many, 1), np.nan)
+    last = np.maximum.accumulate(np.where(many > 0, np.arange(len(many)), 0))
+    return np.nan_to_num(means[last])
+
+
+@figures.style()
+def over_time(result: Result, about: Mapping[str, Any], width: float = figures.WIDE) -> str:
+    """Return demand, replicas and latency of a service over time, one above the other."""
+    from matplotlib.ticker import MaxNLocator
+
+    from sim.results.metrics.services import of
+
+    assert result.services is not None
+    assert result.requests is not None
+    rows, asked = of(result.services, about["name"]), of(result.requests, about["name"])
+    time_s = table.to_numpy(rows, "time_s")
+    if not len(time_s):
+        return ""
+    span_s = float(time_s[-1])
+    size, _ = figures.unit_of(span_s)
+    edges_s = np.linspace(0.0, span_s, min(BINS, len(time_s)) + 1)
+    edges = edges_s / size
+    lines = {n: binned(time_s, table.to_numpy(rows, n, 0.0), edges_s)
+             for n in ("ready", "starting", "asked", "draining")}  # fmt: skip
+    arrival_s = table.to_numpy(asked, "arrival_s")
+    rate = np.histogram(arrival_s, edges_s)[0] / np.diff(edges_s)
+    figure, (top, mid, low) = figures.canvas(width, 6.2, 3)
+    figures.filled(top, rate, edges, BLUE, PALE)
+    top.set_title("Requests a second", loc="left", color=BLUE, fontsize=10, fontweight="bold")
+    held = lines["ready"] + lines["draining"] + lines["starting"]
+    figures.filled(mid, held, edges, ORANGE, SAND)
+    figures.filled(mid, lines["ready"], edges, GREEN, MINT)
+    mid.stairs(held + lines["asked"], edges, baseline=None, color=INK, linewidth=0.9)
+    mid.set_title("Replicas: ready (green), starting or draining (orange), waiting for GPUs (line)",
+                  loc="left", color=GREEN, fontsize=10, fontweight="bold")  # fmt: skip
+    ttft = percentiles(arrival_s, table.to_numpy(asked, "ttft_s"), edges_s)
+    for values, shade, name in ((ttft[1], ORANGE, "99 %"), (ttft[0], BLUE, "median")):
+        low.stairs(values, edges, baseline=None, color=shade, linewidth=1.2, label=name)
+    slo_s = float(about["slo_ttft_s"])
+    low.axhline(slo_s, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    low.text(edges[-1], slo_s, f"SLO {human_s(slo_s)} ", ha="right", va="bottom", color=INK)
+    low.set_yscale("log")
+    low.set_title("Time to first token, seconds: median (blue), 99 % (orange)", loc="left",
+                  color=ORANGE, fontsize=10, fontweight="bold")  # fmt: skip
+    low.yaxis.set_major_formatter("{x:,g}")
+    for axis in (top, mid):
+        axis.set_ylim(0, None)
+        axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axis.yaxis.set_major_formatter("{x:,.0f}")
+    figures.clock(low, span_s, round(1.3 * width))
+    return figures.svg(figure, f"Requests a second, replicas and time to first token of "
+                       f"{about['name']} over time")  # fmt: skip
+
+
+def sentence(result: Result) -> str:
+    """Return how the services answered in one sentence; "" where there is none."""
+    found = result.metrics.get("serving")
+    if not found:
+        return ""
+    if not found["requests"]:
+        return "No request came."
+    met = 100.0 * (found["slo_attainment"] or 0.0)
+    return (f"{found['gpu_hours']:,.0f} GPU-hours of replicas answered {found['answered']:,} of "
+            f"{found['requests']:,} requests, {met:.2f} % within the SLO.")  # fmt: skip
+
+
+def cards(result: Result) -> list[tuple[str, str, str]]:
+    """Return the key numbers of services: name, value, what it means."""
+    found = result.metrics.get("serving")
+    if not found or not found["requests"]:
+        return []
+
+    def time_of(value: float | None) -> str:
+        return "–" if value is None else human_s(value)
+
+    return [
+        ("Within the SLO", f"{100.0 * (found['slo_attainment'] or 0.0):.2f} %",
+         f"of {found['requests']:,} requests"),
+        ("First token", time_of(found["ttft_p50_s"]), f"99 % {time_of(found['ttft_p99_s'])}"),
+        ("Token after", time_of(found["tpot_p99_s"]), "99 % of requests"),
+        ("Replicas", f"{found['replica_hours']:,.0f} h", f"{found['gpu_hours']:,.0f} GPU-hours"),
+        ("Cold starts", f"{found['cold_starts']:,}", f"{found['shed']:,} requests shed"),
+    ]  # fmt: skip
+
+
+def sections(result: Result, widths: Sequence[float]) -> list[dict[str, Any]]:
+    """Return what the page shows of each service."""
+    return [
+        {
+            "name": about["name"],
+            "slo": f"first token within {human_s(about['slo_ttft_s'])}, then a token each "
+            f"{human_s(about['slo_tpot_s'])}",
+            "figures": [over_time(result, about, width) for width in widths],
+            "found": result.metrics["services"][about["name"]],
+        }
+        for about in result.manifest.get("services") or []
+        if result.services is not None and "services" in result.metrics
+    ]
