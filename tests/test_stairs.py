@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
-    "units": 0, "errors": 0, "rng": 0, "table": 0, "files": 0,
+    "units": 0, "errors": 0, "rng": 0, "table": 0, "files": 0, "table_served": 0,
     "state": 1, "kernel": 2, "physics": 2, "policies": 3, "workload": 3, "engine": 4, "results": 5,
     "study": 6, "report": 7, "app": 8,
 }  # fmt: skip

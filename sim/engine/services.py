@@ -166,7 +166,7 @@ class Life:
         one.stage, one.ready_s = Stage.READY, self.clock.now
 
     def lost(self, one: Held) -> None:
-        """A replica has lost its GPUs: its requests go elsewhere; it comes anew unless told to go."""
+        """A replica has lost its GPUs: its requests go elsewhere; unless told to go it is back."""
         if one.stage in (Stage.READY, Stage.DRAINS):
             self.run.advance(self.clock.now)
             self.run.accepts[one.slot] = 0
@@ -231,7 +231,7 @@ def replica_of(of: Serving) -> Replica:
     return Replica(
         of.decode_s, of.mixed_s, of.batch, of.kv_tokens, of.gpus, float(sum(of.stages_s)),
         of.slo_ttft_s, of.slo_tpot_s,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def control(

@@ -73,8 +73,8 @@ class ServiceSpec:
     `chunked` is Sarathi's rule with a budget of `chunk_tokens`, else prompts go first and whole, up
     to `prompt_tokens` a step. `grow` takes KV memory token by token and preempts the last that
     joined, else all is reserved at the start. `changes` are (time_s, replica, accepts): a cold
-    start ends or a drain begins. Without changes all accept from the start. A request is shed if the
-    replica it would go to has `most_open` outstanding.
+    start ends or a drain begins. Without changes all accept from the start. A request is shed if
+    the replica it would go to has `most_open` outstanding.
     """
 
     step: StepTime

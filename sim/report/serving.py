@@ -38,7 +38,7 @@ def serves(designs: Sequence[Design]) -> bool:
 
 
 def labels(designs: Sequence[Design], jobs: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels to show: where there are services theirs, then those of jobs if there are."""
+    """Return the labels to show: those of services, then those of jobs, as far as there are any."""
     if not serves(designs):
         return dict(jobs)
 
@@ -52,7 +52,7 @@ def labels(designs: Sequence[Design], jobs: Mapping[str, str]) -> dict[str, str]
 
 
 def best_of(designs: Sequence[Design]) -> Design | None:
-    """Return the design of fewest GPU-hours of those that keep the SLO, else who keeps most of it."""
+    """Return the cheapest design in GPU-hours that keeps the SLO, else who keeps most of it."""
     known = [d for d in designs if d.means["slo_attainment_frac"] is not None]
     keep = [d for d in known if (d.means["slo_attainment_frac"] or 0.0) >= KEPT]
     if keep:
@@ -66,10 +66,13 @@ def answer(made: Comparison) -> str:
     if best is None:
         return "No request came."
     met, cost = best.means["slo_attainment_frac"] or 0.0, best.means["gpu_hours"] or 0.0
+    told = f"{100 * met:.2f} % for {cost:,.0f} GPU-hours"
     if met < KEPT:
-        return (f"No design answers {100 * KEPT:.0f} % of requests within the SLO; {best.name} comes "
-                f"closest: {100 * met:.2f} % for {cost:,.0f} GPU-hours.")  # fmt: skip
-    text = f"{best.name} keeps the SLO at the least cost: {100 * met:.2f} % for {cost:,.0f} GPU-hours"
+        goal = f"{100 * KEPT:.0f} % of requests within the SLO"
+        return f"No design answers {goal}; {best.name} comes closest: {told}."
+    text = (
+        f"{best.name} keeps the SLO at the least cost: {100 * met:.2f} % for {cost:,.0f} GPU-hours"
+    )
     before = first.means["gpu_hours"]
     if best is first or not before:
         return f"{text}."
@@ -94,12 +97,12 @@ def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
         return ""
     least = min((m for _, _, missed in points for m in missed if m > 0), default=1e-3)
     floor = max(10.0 ** np.floor(np.log10(least)) / 3.0, 1e-6)
-    right = max(max(hours) for _, hours, _ in points)
-    for i, (name, hours, missed) in enumerate(points):
+    right = max(max(spent) for _, spent, _ in points)
+    for i, (name, spent, missed) in enumerate(points):
         shade = figures.SHADES[1:][i % 4]
         held = [max(m, floor) for m in missed]
-        axis.plot(hours, held, "o", color=shade, alpha=0.6, ms=7, clip_on=False)
-        x, y = float(np.mean(hours)), float(np.exp(np.mean(np.log(held))))
+        axis.plot(spent, held, "o", color=shade, alpha=0.6, ms=7, clip_on=False)
+        x, y = float(np.mean(spent)), float(np.exp(np.mean(np.log(held))))
         side = "right" if x > 0.7 * right else "left"
         axis.annotate(name, (x, y), (-9 if side == "right" else 9, 0), "data", "offset points",
                       ha=side, va="center", color=shade, fontweight="bold")  # fmt: skip

@@ -14,8 +14,8 @@ class Serving(NamedTuple):
     name: str
     gpus: int  # of a replica
     gpu_types: str | None  # allowed ones, as in job_request; None: any
-    decode_s: tuple[float, ...]  # step times: see engine.serving.StepTime
-    mixed_s: tuple[float, ...]
+    decode_s: tuple[float, float, float]  # step times: see engine.serving.StepTime
+    mixed_s: tuple[float, float, float, float, float]
     batch: int
     chunked: bool
     chunk_tokens: int

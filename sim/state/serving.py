@@ -50,12 +50,12 @@ class Service(NamedTuple):
     the run under way with its steps, start and end, context tokens over the decoding sequences,
     KV tokens held, computed tokens of the head's prompt, prompts that end with this step, requests
     and tokens outstanding, whether it accepts.
-    clock: the next request to come, turns of round robin, replicas that accept, events, steps, where
-    the tournament's leaves begin, the instant up to which all is done; then sums so far: first
-    tokens and ticks to them, ends, ticks and tokens after the first, requests shed; and the first of
-    those that lost their replica and wait for another, -1 for none; then, since the instant `MARK`,
-    how many left a queue for a batch (less those that came back) and how many were answered or
-    shed, and the sums of these instants, in ns.
+    clock: the next request to come, turns of round robin, replicas that accept, events, steps,
+    where the tournament's leaves begin, the instant up to which all is done; then sums so far:
+    first tokens and ticks to them, ends, ticks and tokens after the first, requests shed; and the
+    first of those that lost their replica and wait for another, -1 for none; then, since the
+    instant `MARK`, how many left a queue for a batch (less those that came back) and how many were
+    answered or shed, and the sums of these instants, in ns.
     """
 
     q: NDArray[np.int64]  # (requests, 10)

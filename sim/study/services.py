@@ -87,7 +87,7 @@ def unborn(state: State, asked: Sequence[Asked]) -> State:
 
 def spec_of(of: Serving, replicas: int) -> ServiceSpec:
     """Return what the serving core wants to know."""
-    step = StepTime(of.decode_s, of.mixed_s)  # type: ignore[arg-type]
+    step = StepTime(of.decode_s, of.mixed_s)
     return ServiceSpec(
         step, replicas, of.batch, of.chunked, of.chunk_tokens, of.prompt_tokens, of.kv_tokens,
         of.grow, of.route, of.prefix_hit_frac, most_open=of.most_open,

@@ -53,9 +53,7 @@ class Progress:
     wall_s: float
 
 
-def asker(
-    queue: AbstractQueuePolicy, first: int = LAST_ROW
-) -> Callable[[State, float], None]:
+def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State, float], None]:
     """Return what asks the queue policy about the waiting jobs and sorts them anew.
 
     Jobs from `first` on are replicas of services, before all others.

@@ -178,12 +178,12 @@ def advance(s: Service, until: int) -> None:
     n, since = s.q.shape[0], c[SINCE]
     while True:
         due, r = s.queue[0, 0], s.queue[0, 1]
-        came = NEVER
+        came = int(NEVER)
         if c[ACTIVE] > 0:
             if c[BACK] >= 0:
-                came = since
+                came = int(since)
             elif c[NEXT] < n:
-                came = max(s.q[c[NEXT], Q_ARRIVAL], since)
+                came = int(max(s.q[c[NEXT], Q_ARRIVAL], since))
         if min(due, came) >= until:
             c[SINCE] = until
             return

@@ -38,7 +38,9 @@ def replicas(rows: pa.Table, gpus: int, end_s: float) -> dict[str, Any]:
     asked = table.to_numpy(rows, "asked_s")
     until = np.where(np.isnan(end), end_s, end)
     held = np.where(np.isnan(start), 0.0, until - start)
-    cold = np.where(np.isnan(start), 0.0, np.fmin(np.where(np.isnan(ready), until, ready), until) - start)
+    cold = np.where(
+        np.isnan(start), 0.0, np.fmin(np.where(np.isnan(ready), until, ready), until) - start
+    )
     drain = np.where(np.isnan(ready) | np.isnan(told), 0.0, until - told)
     why = rows.column("why").to_pylist()
     return {
@@ -53,7 +55,9 @@ def replicas(rows: pa.Table, gpus: int, end_s: float) -> dict[str, Any]:
     }
 
 
-def answered(rows: pa.Table, about: Mapping[str, Any], warm_s: float, end_s: float) -> dict[str, Any]:
+def answered(
+    rows: pa.Table, about: Mapping[str, Any], warm_s: float, end_s: float
+) -> dict[str, Any]:
     """Return how the requests of a service fared that came from the warm-up on.
 
     slo_attainment = those answered within both targets / all that came, shed and open ones too;
@@ -68,7 +72,6 @@ def answered(rows: pa.Table, about: Mapping[str, Any], warm_s: float, end_s: flo
     late = arrival >= warm_s
     good = late & (ttft <= about["slo_ttft_s"]) & (tpot <= about["slo_tpot_s"])
     ended = late & ~np.isnan(e2e)
-    span_s = end_s - warm_s
     last = np.nanmax(arrival + e2e) if ended.any() else end_s
     span_s = min(end_s, float(last)) - warm_s if ended.any() else end_s - warm_s
     fate, words = table.codes(rows, "fate")

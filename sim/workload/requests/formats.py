@@ -76,6 +76,11 @@ def lines_of(path: Path) -> Raw:
     return Raw(str(path), table, lambda rows: at[rows], faults=faults)
 
 
+def needed_of(form: str) -> set[str]:
+    """Return the columns that a format cannot do without."""
+    return {theirs for theirs, ours in COLUMNS[form].items() if ours in NEEDED}
+
+
 def raw_of(path: Path, form: str) -> tuple[Raw, str]:
     """Return a file's own columns, and the format: told by how the file looks, if `auto`."""
     with open_bytes(path) as file:
@@ -88,13 +93,13 @@ def raw_of(path: Path, form: str) -> tuple[Raw, str]:
         raw = read_csv(path, [*NEEDED, "ContextTokens", "GeneratedTokens"])
     have = set(raw.table.column_names)
     if form == "auto":
-        fits = [n for n, names in COLUMNS.items() if {k for k, v in names.items() if v in NEEDED} <= have]
+        fits = [name for name in COLUMNS if needed_of(name) <= have]
         if not fits:
             told = "; ".join(f"{n}: {', '.join(names)}" for n, names in COLUMNS.items())
             raise TraceError(path, remedy=f"has {', '.join(raw.table.column_names[:20])}; must "
                              f"have the columns of a format, {told}")  # fmt: skip
         form = fits[0]
-    missing = [k for k, v in COLUMNS[form].items() if v in NEEDED and k not in have]
+    missing = [name for name in COLUMNS[form] if name in needed_of(form) - have]
     if missing:
         raise TraceError(path, remedy=f"lacks the required {', '.join(missing)} of {form}")
     return raw, form

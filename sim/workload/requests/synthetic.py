@@ -12,7 +12,7 @@ from sim.errors import ScenarioError
 from sim.rng import Streams
 from sim.workload import rules
 from sim.workload.arrivals import AbstractArrivals, Profile
-from sim.workload.requests.base import LATEST_S, MOST_REQUESTS, AbstractRequests, Requests
+from sim.workload.requests.base import I8, LATEST_S, MOST_REQUESTS, AbstractRequests, Requests
 from sim.workload.requests.tokens import AbstractTokens, LogNormalTokens
 
 
@@ -61,7 +61,8 @@ class DrawnRequests(AbstractRequests):
             told = f"is {self.rate_per_s:g}; no request came in {self.duration_s:g} s"
             raise ScenarioError([f"services.requests.rate_per_s: {told}"])
         prompt, output = self.tokens.draw(streams.stream("tokens", service), n)
-        klass, names = np.zeros(n, np.int64), ("",)
+        klass: I8 = np.zeros(n, np.int64)
+        names: tuple[str, ...] = ("",)
         if self.classes is not None:
             names = tuple(sorted(map(str, self.classes)))
             weights = np.array([self.classes[name] for name in names], np.float64)

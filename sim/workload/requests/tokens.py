@@ -13,7 +13,7 @@ import numpy as np
 from sim.errors import RackplanError
 from sim.files import find, sha256
 from sim.workload import rules
-from sim.workload.requests.base import MOST_TOKENS, I8
+from sim.workload.requests.base import I8, MOST_TOKENS
 from sim.workload.requests.formats import read
 
 Rng = np.random.Generator

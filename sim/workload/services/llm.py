@@ -18,6 +18,7 @@ from sim.workload.services.base import (
 ROUTES = ("round_robin", "least_requests", "least_tokens", "two_choices", "affinity")
 MOST_BATCH = 4096
 MOST_REPLICAS = 10_000
+REMEDY = ": raise it, or take a faster replica"
 
 
 def steps_of(path: str, values: Sequence[float], names: str) -> list[str]:
@@ -191,8 +192,8 @@ class LlmService(AbstractServices):
         if self.max_replicas > MOST_REPLICAS:
             return [f"{path}.max_replicas: is {self.max_replicas}; at most {MOST_REPLICAS:,}"]
         if self.min_replicas > self.max_replicas:
-            return [f"{path}.min_replicas: is {self.min_replicas}; must not be above "
-                    f"{path}.max_replicas, {self.max_replicas}: lower it or raise that"]  # fmt: skip
+            told = f"must not be above {path}.max_replicas, {self.max_replicas}"
+            return [f"{path}.min_replicas: is {self.min_replicas}; {told}: lower it or raise that"]
         if self.start_replicas is not None and not (
             rules.is_number(self.start_replicas)
             and self.min_replicas <= self.start_replicas <= self.max_replicas
@@ -211,9 +212,9 @@ class LlmService(AbstractServices):
             return []  # told elsewhere
         found = []
         if known and self.slo_tpot_s < d0:
-            found.append(f"{path}.slo_tpot_s: is {self.slo_tpot_s:g} s; must be at least the step "
-                         f"of one sequence, {d0:g} s: raise it, or take a faster replica")  # fmt: skip
+            told = f"must be at least the step of one sequence, {d0:g} s"
+            found.append(f"{path}.slo_tpot_s: is {self.slo_tpot_s:g} s; {told}{REMEDY}")
         if known and self.slo_ttft_s < p0:
-            found.append(f"{path}.slo_ttft_s: is {self.slo_ttft_s:g} s; must be at least the step "
-                         f"of one prompt, {p0:g} s: raise it, or take a faster replica")  # fmt: skip
+            told = f"must be at least the step of one prompt, {p0:g} s"
+            found.append(f"{path}.slo_ttft_s: is {self.slo_ttft_s:g} s; {told}{REMEDY}")
         return found
