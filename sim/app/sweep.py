@@ -50,7 +50,7 @@ HEADLINE = {
     "replica_hours": ("serving", "replica_hours"),
     "ttft_p99_s": ("serving", "ttft_p99_s"),
     "tpot_p99_s": ("serving", "tpot_p99_s"),
-    "goodput_per_s": ("serving", "goodput_per_s"),
+    "goodput": ("serving", "goodput_per_s"),
     "cold_starts": ("serving", "cold_starts"),
     "shed": ("serving", "shed"),
 }

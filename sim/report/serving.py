@@ -22,7 +22,7 @@ LABELS = {
     "replica_hours": "replica-hours",
     "ttft_p99_s": "TTFT, 99 %",
     "tpot_p99_s": "TPOT, 99 %",
-    "goodput_per_s": "good requests a second",
+    "goodput": "good requests a second",
     "cold_starts": "cold starts",
     "shed": "shed",
 }

@@ -21,9 +21,9 @@ NOBODY = "(nobody)"
 
 def rows_of(result: Result) -> dict[str, np.ndarray]:
     """Return the ledger's rows of jobs as columns, (k,): job, node, gpu_s, start_s, end_s, why."""
-    led = result.ledger.filter(result.ledger.column("job_id").is_valid())
+    ids = result.jobs.column("job_id").combine_chunks()  # replicas of services are none of them
+    led = result.ledger.filter(pc.is_in(result.ledger.column("job_id"), ids))
     made: dict[str, np.ndarray] = {n: table.to_numpy(led, n) for n in ("start_s", "end_s", "gpus")}
-    ids = result.jobs.column("job_id").combine_chunks()
     made["job"] = np.asarray(pc.index_in(led.column("job_id").combine_chunks(), ids))
     made["node"] = table.codes(led, "node")[0]
     why, words = table.codes(led, "why")

@@ -1,0 +1,336 @@
+"""A service on a cluster: what its replicas hold, when they answer, and that nothing is lost."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from sim import Scenario, simulate
+from sim.engine import AbstractProcess
+from sim.engine.serving import ServiceSpec, StepTime, serve
+from sim.errors import ScenarioError
+from sim.policies.autoscaler import AbstractAutoscaler, NoAutoscaler
+from sim.policies.preemption import Tail
+from sim.policies.queue import Fifo, Sjf
+from sim.state import Homogeneous
+from sim.state.scaling import NOTHING, Wish
+from sim.workload import Given, NoJobs, Poisson
+from sim.workload.requests import DrawnRequests, FixedTokens, GivenRequests, LogNormalTokens
+from sim.workload.services import LlmReplica, LlmService, Several, Stages
+
+STEP = ((0.02, 1e-4, 1e-7), (0.02, 5e-5, 1e-9, 1e-4, 1e-7))
+COLD = Stages(node_s=5.0, image_s=40.0, weights_s=20.0, warm_s=10.0)
+SMALL = LlmReplica(2, None, *STEP, batch=16, chunk_tokens=256, kv_tokens=50_000)
+
+
+@dataclass(frozen=True)
+class Plan(AbstractAutoscaler):
+    """So many replicas from each instant on."""
+
+    steps: tuple = ((0.0, 1),)
+    every_s: float = 10.0
+
+    def start(self, seen):
+        return self.steps[0][1]
+
+    def desired(self, seen, notes):
+        return Wish([n for at_s, n in self.steps if at_s <= seen.now_s][-1], NOTHING)
+
+
+@dataclass(frozen=True)
+class Fall(AbstractProcess):
+    """A node fails at an instant and is back later."""
+
+    node: int
+    at_s: float
+    back_s: float
+
+    def begin(self, clock, cluster, streams):
+        def life():
+            yield clock.timeout(self.at_s)
+            cluster.fail(self.node)
+            yield clock.timeout(self.back_s - self.at_s)
+            cluster.repair(self.node)
+
+        clock.process(life())
+
+
+def asked(rate_per_s=8.0, duration_s=200.0, tokens=None):
+    return DrawnRequests(rate_per_s, duration_s, Poisson(), tokens or LogNormalTokens(
+        300, 1.0, 60, 1.0, 4000))  # fmt: skip
+
+
+def service(**knobs):
+    plain = {"requests": asked(), "replica": SMALL, "cold_start": COLD, "max_replicas": 4,
+             "scrape_s": 5.0}  # fmt: skip
+    return LlmService(**(plain | knobs))
+
+
+def run(services, autoscaler=None, nodes=4, jobs=None, seed=1, **choices):
+    workload = NoJobs() if jobs is None else Given(jobs)
+    return simulate(
+        Scenario(Homogeneous(nodes=nodes, gpus_per_node=2), workload, services=services,
+                 autoscaler=autoscaler or Plan(), **choices), seed,
+    )  # fmt: skip
+
+
+def rows(result):
+    return result.replicas.to_pylist()
+
+
+def frame(table, *names):
+    return [np.array([np.nan if v is None else v for v in table.column(n).to_pylist()], float)
+            for n in names]  # fmt: skip
+
+
+def test_replicas_that_never_change_answer_as_the_core_alone():
+    """The same requests, routed the same, to the last bit of a microsecond."""
+    made = run(service(route="round_robin"), Plan(((0.0, 3),)))
+    arrival, prompt, output, ttft, e2e = frame(
+        made.requests, "arrival_s", "prompt_tokens", "output_tokens", "ttft_s", "e2e_s"
+    )
+    spec = ServiceSpec(StepTime(*STEP), 3, 16, chunk_tokens=256, kv_tokens=50_000, grow=True)
+    want = serve(spec, arrival, prompt.astype(int), output.astype(int))
+    assert (ttft == want["ttft_s"]).all()
+    assert (e2e == want["e2e_s"]).all()
+
+
+def test_every_request_is_answered_once_whatever_the_replicas_do():
+    plan = Plan(((0.0, 1), (10.0, 4), (120.0, 1), (130.0, 3), (190.0, 1)))
+    made = run(service(), plan)
+    ends, tokens = frame(made.services, "ended", "output_tokens")
+    (output,) = frame(made.requests, "output_tokens")
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+    assert ends.sum() == len(output)
+    assert tokens.sum() == output.sum()
+    assert {row["why"] for row in rows(made)} == {"drained", "over"}
+
+
+def test_requests_in_the_system_are_what_the_intervals_say():
+    """Little: running and waiting over all intervals are the time that requests spent there."""
+    made = run(service(), Plan(((0.0, 1), (40.0, 3), (120.0, 1))))
+    (e2e,) = frame(made.requests, "e2e_s")
+    running, waiting, time_s = frame(made.services, "running", "waiting", "time_s")
+    spans = np.diff(np.concatenate([[0.0], time_s]))
+    assert ((running + waiting) * spans).sum() == pytest.approx(e2e.sum(), rel=1e-6)  # whole ns
+
+
+def test_a_cold_start_is_the_sum_of_its_stages_and_an_image_stays_on_its_node():
+    made = run(service(), Plan(((0.0, 1), (10.0, 2), (100.0, 1), (150.0, 2))))
+    first, second, third = rows(made)
+    assert first["ready_s"] == 0.0
+    assert (second["asked_s"], second["start_s"]) == (10.0, 10.0)
+    assert second["ready_s"] == 10.0 + 5.0 + 40.0 + 20.0 + 10.0
+    assert third["ready_s"] == 150.0 + 5.0 + 20.0 + 10.0
+    places, arrival = frame(made.requests, "place", "arrival_s")
+    assert (places[arrival < second["ready_s"]] == 0).all()
+    assert (places[(arrival >= 100.0) & (arrival < third["ready_s"])] == 0).all()
+
+
+def test_a_replica_drains_holds_its_gpus_till_the_last_answer_and_no_longer():
+    made = run(service(), Plan(((0.0, 2), (100.0, 1))))
+    gone = [row for row in rows(made) if row["why"] == "drained"][0]
+    place, arrival, e2e = frame(made.requests, "place", "arrival_s", "e2e_s")
+    last_s = (arrival + e2e)[place == gone["place"]].max()
+    assert gone["told_s"] == 100.0
+    assert last_s > 100.0
+    assert last_s <= gone["end_s"] <= last_s + 2e-6  # looked at a microsecond later
+    held = [r for r in made.ledger.to_pylist() if r["job_id"] == f"llm/{gone['place']}"]
+    assert held[0]["end_s"] == gone["end_s"]
+
+
+def test_requests_wait_at_the_door_as_long_as_nobody_is_ready():
+    made = run(service(min_replicas=0), Plan(((0.0, 0), (20.0, 1))))
+    ready_s = rows(made)[0]["ready_s"]
+    arrival, ttft = frame(made.requests, "arrival_s", "ttft_s")
+    assert ready_s == 20.0 + 75.0
+    early = arrival < ready_s
+    assert early.any()
+    assert (arrival + ttft)[early].min() > ready_s
+    waiting, time_s = frame(made.services, "waiting", "time_s")
+    assert waiting[time_s == 20.0] > waiting[time_s == 5.0] > 0
+
+
+def test_a_replica_waits_for_gpus_before_all_jobs_in_the_queue():
+    """Both GPUs of the node are held until 50 s; the job behind would fit there too."""
+    jobs = {"submit_s": [0.0, 1.0], "gpus": [2, 2], "work_s": [50.0, 30.0], "job_id": ["a", "b"]}
+    for queue in (Fifo(), Sjf()):
+        made = run(service(), Plan(((0.0, 1), (10.0, 2))), nodes=2, jobs=jobs, queue=queue)
+        assert rows(made)[1]["start_s"] == 50.0
+        starts = dict(zip(*(made.jobs.column(n).to_pylist() for n in ("job_id", "start_s")),
+                          strict=True))  # fmt: skip
+        assert starts["a"] == 0.0
+        assert starts["b"] == rows(made)[0]["end_s"]  # when the service is over
+    assert made.jobs.num_rows == 2
+
+
+def test_a_replica_takes_the_nodes_of_training_where_the_tail_gives_way():
+    jobs = {"submit_s": [0.0], "gpus": [2], "work_s": [50.0], "job_id": ["a"]}
+    made = run(service(), Plan(((0.0, 1), (10.0, 2))), nodes=2, jobs=jobs, preemption=Tail())
+    assert rows(made)[1]["start_s"] == 10.0
+    assert made.jobs.column("restarts").to_pylist() == [1]
+
+
+def test_a_replica_that_waits_for_gpus_is_recalled_first():
+    jobs = {"submit_s": [0.0], "gpus": [2], "work_s": [150.0], "job_id": ["a"]}
+    made = run(service(), Plan(((0.0, 1), (10.0, 2), (60.0, 1))), nodes=2, jobs=jobs)
+    found = rows(made)[1]
+    assert (found["start_s"], found["end_s"], found["why"]) == (None, 60.0, "recalled")
+
+
+@pytest.mark.parametrize("grow", [True, False])
+def test_a_node_that_fails_loses_no_request(grow):
+    """What was on it goes on elsewhere; the replica is asked for again at once."""
+    replica = LlmReplica(2, None, *STEP, batch=16, chunk_tokens=256, kv_tokens=50_000, grow=grow)
+    made = run(service(replica=replica), Plan(((0.0, 2),)), nodes=2,
+               processes=(Fall(0, 80.0, 150.0),))  # fmt: skip
+    lost = [row for row in rows(made) if row["why"] == "node_fail"]
+    again = rows(made)[2]
+    assert [row["end_s"] for row in lost] == [80.0]
+    assert (again["asked_s"], again["start_s"]) == (80.0, 150.0)
+    assert again["ready_s"] == 150.0 + 35.0  # the image is there
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+    preempted, arrival, e2e = frame(made.requests, "preemptions", "arrival_s", "e2e_s")
+    hit = preempted > 0
+    assert hit.any()
+    assert (arrival[hit] < 80.0).all()
+    assert ((arrival + e2e)[hit] > 80.0).all()
+    assert made.metrics["serving"]["answered"] == len(e2e)
+
+
+def test_both_nodes_fail_and_requests_wait_for_the_first_that_is_back():
+    falls = (Fall(0, 60.0, 100.0), Fall(1, 60.0, 120.0))
+    made = run(service(), Plan(((0.0, 2),)), nodes=2, processes=falls)
+    arrival, ttft, e2e, preempted = frame(
+        made.requests, "arrival_s", "ttft_s", "e2e_s", "preemptions"
+    )
+    assert not np.isnan(e2e).any()
+    back_s = 100.0 + 35.0
+    none = (arrival >= 60.0) & (arrival < back_s)
+    assert ((arrival + ttft)[none] > back_s).all()
+    assert ((arrival + e2e)[preempted > 0] > back_s).all()
+
+
+def test_shed_are_those_beyond_what_a_replica_may_have():
+    at = np.zeros(10)
+    ask = GivenRequests({"arrival_s": at, "prompt_tokens": [10] * 10, "output_tokens": [5] * 10})
+    made = run(service(requests=ask, most_open=3), Plan(((0.0, 2),)))
+    assert made.requests.column("fate").to_pylist().count("shed") == 10 - 2 * 3
+    assert made.metrics["serving"]["shed"] == 4
+    assert made.metrics["serving"]["slo_attainment"] == pytest.approx(0.6)
+
+
+def test_the_same_seed_gives_the_same_bytes():
+    plan = Plan(((0.0, 1), (30.0, 4), (90.0, 1)))
+    one, same = (run(service(route="two_choices"), plan, seed=5) for _ in range(2))
+    for name in ("requests", "replicas", "services", "ledger", "timeline"):
+        assert getattr(one, name).equals(getattr(same, name)), name
+
+
+def test_several_services_share_a_cluster_and_the_books_agree():
+    other = service(name="chat", requests=asked(1.0, 100.0), replica=LlmReplica(
+        1, None, *STEP, batch=8, chunk_tokens=128, kv_tokens=50_000))  # fmt: skip
+    made = run(Several((service(), other)), Plan(((0.0, 1), (50.0, 2))))
+    held = sum(
+        r["gpus"] * (r["end_s"] - r["start_s"]) for r in made.ledger.to_pylist() if r["job_id"]
+    )
+    found = made.metrics["services"]
+    assert set(found) == {"llm", "chat"}
+    hours = sum(one["gpu_hours"] for one in found.values())
+    assert hours * 3600.0 == pytest.approx(held)
+    assert hours == made.metrics["serving"]["gpu_hours"]
+    (busy, serving) = frame(made.timeline, "busy_gpus", "serving_gpus")
+    assert (busy == serving).all()
+
+
+def test_a_run_may_stop_at_its_horizon_with_requests_open():
+    made = run(service(), Plan(((0.0, 1),)), horizon_s=100.0)
+    fates = made.requests.column("fate").to_pylist()
+    arrival, e2e = frame(made.requests, "arrival_s", "e2e_s")
+    assert arrival.max() < 100.0
+    assert (np.nan_to_num(arrival + e2e) <= 100.0).all()
+    assert set(fates) == {"answered", "open"}
+    assert rows(made)[0]["end_s"] is None
+
+
+def test_a_service_that_nobody_ever_answers_ends_all_the_same():
+    made = run(service(min_replicas=0), Plan(((0.0, 0),)))
+    assert set(made.requests.column("fate").to_pylist()) == {"open"}
+    assert made.metrics["serving"]["slo_attainment"] == 0.0
+
+
+def test_what_an_autoscaler_sees_is_as_old_as_the_lag_says():
+    seen = []
+
+    @dataclass(frozen=True)
+    class Watch(AbstractAutoscaler):
+        every_s: float = 10.0
+
+        def desired(self, told, notes):
+            seen.append(told)
+            return Wish(2, NOTHING)
+
+    made = run(service(lag_s=12.0, scrape_s=5.0), Watch())
+    for told in seen:
+        ends = told.scrapes.time_s
+        assert (ends <= told.now_s - 12.0 + 1e-9).all()
+        assert len(ends) == max(0, (told.now_s - 12.0) // 5.0)
+    last = seen[-1]
+    arrivals, ttft = frame(made.services, "arrivals", "ttft_s")
+    k = len(last.scrapes.arrivals)
+    assert last.scrapes.arrivals.tolist() == arrivals[:k].tolist()
+    assert (last.scrapes.ttft_s == ttft[:k])[~np.isnan(ttft[:k])].all()
+    assert last.ready == 2
+    assert len(last.replica_running) == 2
+
+
+def test_an_oracle_is_told_all_that_is_to_come():
+    seen = []
+
+    @dataclass(frozen=True)
+    class Ahead(AbstractAutoscaler):
+        every_s: float = 50.0
+        sees_ahead = True
+
+        def desired(self, told, notes):
+            seen.append(told)
+            return Wish(1, NOTHING)
+
+    made = run(service(), Ahead())
+    arrival, prompt = frame(made.requests, "arrival_s", "prompt_tokens")
+    for told in seen:
+        late = arrival >= told.now_s
+        assert told.ahead.arrivals.sum() == late.sum()
+        assert told.ahead.prompt_tokens.sum() == prompt[late].sum()
+
+
+def test_numbers_of_the_replicas_follow_from_their_rows():
+    made = run(service(), Plan(((0.0, 1), (20.0, 3), (110.0, 1))))
+    start, ready, told, end = frame(made.replicas, "start_s", "ready_s", "told_s", "end_s")
+    found = made.metrics["services"]["llm"]
+    assert found["replica_hours"] * 3600.0 == pytest.approx((end - start).sum())
+    assert found["gpu_hours"] == pytest.approx(2 * found["replica_hours"])
+    assert found["starting_hours"] * 3600.0 == pytest.approx((ready - start).sum())
+    assert found["draining_hours"] * 3600.0 == pytest.approx(np.nansum(end - told))
+    assert found["cold_starts"] == 2
+    ttft, tpot = frame(made.requests, "ttft_s", "tpot_s")
+    met = ((ttft <= 2.0) & (tpot <= 0.05)).mean()
+    assert found["slo_attainment"] == pytest.approx(met)
+
+
+def test_bad_numbers_are_named_with_the_remedy():
+    scenario = Scenario(
+        Homogeneous(nodes=1, gpus_per_node=2), NoJobs(), services=service(
+            min_replicas=5, max_replicas=4, slo_tpot_s=0.01, slo_ttft_s=0.001, route="odd")
+    )  # fmt: skip
+    text = "\n".join(scenario.issues())
+    for path in ("min_replicas", "slo_tpot_s", "slo_ttft_s", "route"):
+        assert f"services.{path}: is " in text
+    assert "lower it or raise that" in text
+    assert "faster replica" in text
+    with pytest.raises(ScenarioError, match=r"replica.gpus: is 3; .*can never fit"):
+        run(service(replica=LlmReplica(3, None, *STEP, kv_tokens=50_000)), nodes=1)
+    with pytest.raises(ScenarioError, match=r"kv_tokens: is 1000; must be at least"):
+        run(service(replica=LlmReplica(2, None, *STEP, kv_tokens=1000)))
+    with pytest.raises(ScenarioError, match="stands twice"):
+        run(Several((service(), service())), NoAutoscaler())

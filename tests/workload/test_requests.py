@@ -1,0 +1,162 @@
+"""Requests from files and laws: what is read, what is refused and how it is named."""
+
+import gzip
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sim.errors import ScenarioError, TraceError
+from sim.rng import Streams
+from sim.workload import Gamma, Poisson, Profile
+from sim.workload.requests import (
+    DrawnRequests,
+    FixedTokens,
+    LogNormalTokens,
+    RequestTrace,
+    TokensOf,
+)
+from sim.workload.requests.formats import COLUMNS, read
+from tests.conftest import shared
+
+OWN = "arrival_s,prompt_tokens,output_tokens,class\n"
+FILES = {
+    "requests": OWN + "5,10,20,b\n7.5,30,40,a\n",
+    "azure": "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+    "2023-11-16 18:15:46.6805900,10,20\n2023-11-16 18:15:49.1805900,30,40\n",
+    "burstgpt": "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+    "5,b,10,20,30,API log\n6,a,10,0,10,API log\n7.5,a,30,40,70,Conversation log\n",
+    "mooncake": '{"timestamp": 5000, "input_length": 10, "output_length": 20, "hash_ids": [1]}\n'
+    '{"timestamp": 7500, "input_length": 30, "output_length": 40, "hash_ids": []}\n',
+}
+
+
+def file(tmp_path, text, name="requests.csv"):
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_the_same_two_requests_in_every_format(tmp_path, form):
+    made = read(file(tmp_path, FILES[form]), "auto", "stop").requests
+    assert made.arrival_s == pytest.approx([0.0, 2.5])  # dates hold 100 ns
+    assert made.prompt.tolist() == [10, 30]
+    assert made.output.tolist() == [20, 40]
+    names = [made.classes[k] for k in made.klass]
+    assert names == (["b", "a"] if form in ("requests", "burstgpt") else ["", ""])
+    assert set(COLUMNS) == set(FILES)
+
+
+def test_packed_and_parquet_are_read_as_well(tmp_path):
+    packed, table = tmp_path / "r.csv.gz", tmp_path / "r.parquet"
+    packed.write_bytes(gzip.compress(FILES["mooncake"].encode()))
+    pq.write_table(pa.table({"arrival_s": [1.0, 0.0], "prompt_tokens": [2, 1],
+                             "output_tokens": [4, 3]}), table)  # fmt: skip
+    assert read(packed, "auto", "stop").requests.prompt.tolist() == [10, 30]
+    assert read(table, "auto", "stop").requests.prompt.tolist() == [1, 2]  # in order of arrival
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "value"),
+    [
+        (OWN + "0,1,2,a\n1,x,2,a\n", 3, "prompt_tokens", "x"),
+        (OWN + "0,1,2,a\n1,1,0,a\n", 3, "output_tokens", "0"),
+        (OWN + "0,1,2,a\n-1,1,2,a\n", 3, "arrival_s", "-1"),
+        (OWN + "0,1,2,a\n\n1,1.5,2,a\n", 4, "prompt_tokens", "1.5"),
+        (OWN + "0,1,2,a\n9e6,1,2,a\n", 3, "arrival_s", "9"),
+        (FILES["azure"].replace("49.18", "4x.18"), 3, "TIMESTAMP", "4x.18"),
+        (FILES["burstgpt"].replace("40,70", "-40,70"), 4, "Response tokens", "-40"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_is_named_by_line_column_and_value(tmp_path, text, line, column, value):
+    path = file(tmp_path, text)
+    with pytest.raises(TraceError) as caught:
+        read(path, "auto", "stop")
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert value in caught.value.value
+    kept = read(path, "auto", "skip")
+    assert len(kept.faults) == 1
+    assert len(kept.requests.prompt) == 1
+
+
+def test_a_bad_line_of_json_is_named(tmp_path):
+    with pytest.raises(TraceError, match="line 2: .*input_length"):
+        read(file(tmp_path, FILES["mooncake"].replace("input_length", "x", 2).replace(
+            '"x"', '"input_length"', 1)), "auto", "stop")  # fmt: skip
+
+
+def test_a_file_without_the_columns_says_which_formats_there_are(tmp_path):
+    with pytest.raises(TraceError, match=r"has a, b; must have .*ContextTokens"):
+        read(file(tmp_path, "a,b\n1,2\n"), "auto", "stop")
+
+
+def test_a_part_of_a_trace_faster_and_again(tmp_path):
+    rows = "".join(f"{t},{t + 1},1,a\n" for t in range(10))
+    path = file(tmp_path, OWN + rows)
+    trace = RequestTrace(str(path), begin_s=2.0, duration_s=4.0, factor=2.0, repeat=2)
+    assert trace.issues("services.requests") == []
+    made = trace.requests(Streams(1), "llm")
+    assert made.arrival_s.tolist() == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]
+    assert made.prompt.tolist() == [3, 4, 5, 6] * 2
+    with pytest.raises(ScenarioError, match="begin_s"):
+        RequestTrace(str(path), begin_s=50.0).requests(Streams(1), "llm")
+
+
+def test_laws_give_the_rate_the_burstiness_and_the_tokens_they_say():
+    tokens = LogNormalTokens(1000, 1.2, 200, 0.8, 1_000_000)
+    law = DrawnRequests(50.0, 4000.0, Gamma(2.0), tokens)
+    made = law.requests(Streams(3), "llm")
+    n, gaps = len(made.arrival_s), np.diff(made.arrival_s)
+    assert n == pytest.approx(200_000, abs=4 * 2.0 * 200_000**0.5)  # cv 2: four deviations
+    assert gaps.std() / gaps.mean() == pytest.approx(2.0, rel=0.03)
+    for values, mean, cv in ((made.prompt, 1000, 1.2), (made.output, 200, 0.8)):
+        assert values.mean() == pytest.approx(mean, rel=4 * cv / n**0.5 + 1e-3)
+        assert values.std() / values.mean() == pytest.approx(cv, rel=0.03)
+
+
+def test_each_cause_of_chance_has_a_stream_of_its_own():
+    """Other tokens shift no arrival, and two services do not ask in step."""
+    one = DrawnRequests(5.0, 1000.0, Poisson(), FixedTokens(10, 10))
+    other = DrawnRequests(5.0, 1000.0, Poisson(), LogNormalTokens(), {"a": 1, "b": 3})
+    first, second = one.requests(Streams(7), "llm"), other.requests(Streams(7), "llm")
+    assert first.arrival_s.tolist() == second.arrival_s.tolist()
+    assert one.requests(Streams(7), "chat").arrival_s.tolist() != first.arrival_s.tolist()
+    assert np.mean(second.klass) == pytest.approx(0.75, abs=4 * 0.43 / len(second.klass) ** 0.5)
+
+
+def test_a_profile_moves_requests_to_the_day():
+    law = DrawnRequests(2.0, 86400.0, Profile(daily=(0.0, 1.0)), FixedTokens())
+    assert law.requests(Streams(1), "llm").arrival_s.min() >= 43200.0
+
+
+def test_tokens_of_a_trace_come_in_its_pairs(tmp_path):
+    path = file(tmp_path, OWN + "0,1,10,a\n1,2,20,a\n2,3,30,a\n")
+    prompt, output = TokensOf(str(path)).draw(np.random.default_rng(1), 100)
+    assert (output == 10 * prompt).all()
+    assert set(prompt.tolist()) == {1, 2, 3}
+
+
+def test_faults_of_parameters_are_told_at_once():
+    law = DrawnRequests(-1.0, 0.0, Poisson(), LogNormalTokens(0, -1.0), {"a": 0})
+    found = law.issues("services.requests")
+    for name in ("rate_per_s", "duration_s", "tokens.prompt_mean", "tokens.prompt_cv", "classes"):
+        assert any(text.startswith(f"services.requests.{name}:") for text in found), name
+    found = RequestTrace("nowhere.csv", "odd", factor=0.0).issues("services.requests")
+    assert [text.split(":")[0].rsplit(".", 1)[1] for text in found] == ["path", "format", "factor"]
+
+
+def test_azure_conversations_as_published():
+    """Counts and means of the trace as the facts tell them, read from the file as it is."""
+    made = read(shared("traces", "llm", "azure2023_conv.csv"), "auto", "stop").requests
+    assert len(made.prompt) == 19_366
+    assert made.prompt.mean() == pytest.approx(1155, abs=0.5)
+    assert made.output.mean() == pytest.approx(211, abs=0.5)
+
+
+def test_mooncake_reads_alike_from_its_own_lines_and_as_a_table():
+    lines = read(shared("traces", "llm", "mooncake_synthetic_trace.jsonl"), "auto", "stop")
+    table = read(shared("traces", "llm", "mooncake_synthetic.csv"), "auto", "stop")
+    assert lines.requests.arrival_s == pytest.approx(table.requests.arrival_s)
+    assert (lines.requests.prompt == table.requests.prompt).all()
