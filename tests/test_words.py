@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sim import table
+from sim import table, table_served
 from sim.units import UNITS, suffix_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,6 +67,7 @@ PURE = {  # knobs and columns without a dimension
         "target",
         "up_factor",
     ),
+    *("prompt_cv", "output_cv"),
     *("in_steps", "in_threshold", "out_steps", "out_threshold", "plan", "queue", "queue_spare"),
 }
 
@@ -97,8 +98,9 @@ def test_no_name_begins_with_my_or_ends_in_2():
                 assert not odd, f"{path}: {name}"
 
 
+SERVED = ("REQUEST_IN", "REQUESTS", "REPLICAS", "SERVICES")
 SCHEMAS = ("JOB_REQUEST", "JOBS", "LEDGER", "NODES", "TIMELINE", "REJECTED")
-BARE = {"fragmentation", "nice", "priority"}
+BARE = {"fragmentation", "nice", "priority", "kv_share"}
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
@@ -112,13 +114,24 @@ def test_a_column_says_its_unit_in_its_name(schema):
         assert column.meaning, column
 
 
+@pytest.mark.parametrize("schema", SERVED)
+def test_a_column_of_a_service_says_its_unit_in_its_name(schema):
+    for column in getattr(table_served, schema):
+        if column.unit in UNITS or suffix_of(column.name):
+            assert column.name.endswith(f"_{column.unit}"), column
+        elif column.dtype == "float64":
+            assert column.unit or column.name in PURE | BARE, column
+        assert column.meaning, column
+
+
 def knobs():
     """Yield each parameter of each class that a configuration may name."""
     from sim import engine, state, workload
     from sim.policies import autoscaler, backfill, elastic, node_scaler, placement, queue
+    from sim.workload import requests, services
 
     rooms = (engine, state, workload, autoscaler, backfill, elastic, node_scaler, placement, queue)
-    for room in rooms:
+    for room in (*rooms, requests, services):
         for name in getattr(room, "__all__", dir(room)):
             made = getattr(room, name)
             bases = getattr(made, "__mro__", ())

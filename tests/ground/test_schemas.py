@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sim import table
+from sim import table, table_served
 from sim.errors import RackplanError, ScenarioError, TraceError
 from sim.files import data_dir
 
@@ -16,6 +16,9 @@ SCHEMAS = (
     table.NODES,
     table.TIMELINE,
     table.REJECTED,
+    table_served.REQUESTS,
+    table_served.REPLICAS,
+    table_served.SERVICES,
 )
 
 
