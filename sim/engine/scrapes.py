@@ -14,14 +14,13 @@ from sim.state.serving import (
     KV_CAP,
     LATER_TICKS,
     LATER_TOKENS,
-    R_KV,
-    R_OPEN,
     SHED,
     TICKS_PER_S,
 )
 
 MORE = ("shed", "asked", "starting", "draining")
 """Columns beside those of Scrapes: requests shed, replicas waiting for GPUs, coming up, going."""
+SUMS = np.array([ENDS, FIRSTS, FIRST_TICKS, LATER_TICKS, LATER_TOKENS, SHED])
 COLUMNS = (*Scrapes._fields, *MORE)
 
 
@@ -43,6 +42,10 @@ class Log:
         """Return the rows, (columns, k)."""
         return self._rows[:, : self.many]
 
+    def ended(self) -> bool:
+        """Return whether a request was answered in the last interval."""
+        return bool(self._rows[COLUMNS.index("ended"), self.many - 1] > 0)
+
     def seen(self, until_s: float) -> Scrapes:
         """Return the intervals that ended by an instant."""
         k = int(np.searchsorted(self._rows[0, : self.many], until_s + 1e-9, "right"))
@@ -60,7 +63,7 @@ class Log:
 
     def read(self, now_s: float, ready: list[int], more: tuple[int, int, int]) -> None:
         """Add the row of the interval that ends now; all must be done up to now."""
-        c, t = self.run.service.clock, self.run.service.t
+        c = self.run.service.clock
         span_s = now_s - self._last_s
         came = int(np.searchsorted(self.arrival_s, now_s, "left"))
         new = self.arrival_s[self._came : came]
@@ -70,14 +73,10 @@ class Log:
         queue_s = self._queued * span_s + waited_s - (admits * span_s - admit_s)
         self._open += len(new) - gone
         self._queued += len(new) - admits
-        sums = c[[ENDS, FIRSTS, FIRST_TICKS, LATER_TICKS, LATER_TOKENS, SHED]]
+        sums = c[SUMS]
         ends, firsts, first, later, tokens, shed = (sums - self._before).tolist()
-        batch, kv = self.run.batches()[ready].astype(float), t[ready, R_KV]
-        self.last = (
-            batch,
-            np.maximum(t[ready, R_OPEN] - batch, 0.0),
-            kv / float(self.run.service.rules[KV_CAP]),
-        )
+        batch, queue, kv = self.run.loads(ready)
+        self.last = batch, queue, kv / float(self.run.service.rules[KV_CAP])
         row = (
             now_s, len(new), int(self._prompt[came] - self._prompt[self._came]),
             int(self._output[came] - self._output[self._came]), ends,

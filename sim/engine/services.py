@@ -72,9 +72,12 @@ class Life:
         self._past: list[tuple[float, tuple[F8, F8, F8]]] = []
         cluster.watch(slots, self.look)
 
-    def at(self, *stages: Stage) -> list[Held]:
-        """Return the replicas at these stages, oldest first."""
-        return [one for one in self.here if one.stage in stages]
+    def counts(self) -> list[int]:
+        """Return how many replicas are at each stage."""
+        made = [0] * len(Stage)
+        for one in self.here:
+            made[one.stage] += 1
+        return made
 
     def more(self, many: int, warm: bool = False) -> None:
         """Ask for replicas, as many as there are places for."""
@@ -181,13 +184,11 @@ class Life:
         """Read the numbers of the interval that ends now; the service is over when all is done."""
         now_s = self.clock.now
         self.run.advance(now_s)
-        ready = [one.slot for one in self.at(Stage.READY)]
-        many = [len(self.at(stage)) for stage in (Stage.ASKED, Stage.STARTS, Stage.DRAINS)]
-        before = self.log.many
-        self.log.read(now_s, ready, (many[0], many[1], many[2]))
+        ready = [one.slot for one in self.here if one.stage == Stage.READY]
+        asked, starts, _, drains, _ = self.counts()
+        self.log.read(now_s, ready, (asked, starts, drains))
         self._past.append((now_s, self.log.last))
-        row = self.log.table()[:, before]
-        if row[4] > 0 or now_s <= self.log.arrival_s[-1]:
+        if self.log.ended() or now_s <= self.log.arrival_s[-1]:
             self._quiet_s = now_s
         if self.run.over() or now_s > self._quiet_s + PATIENCE_S:
             self.close()
@@ -208,7 +209,7 @@ class Life:
             self._past.pop(0)
         known = bool(self._past) and self._past[0][0] <= old_s + 1e-9
         each = self._past[0][1] if known else (np.zeros(0),) * 3
-        counts = [len(self.at(stage)) for stage in Stage]
+        counts = self.counts()
         return Seen(
             now_s, counts[Stage.READY], counts[Stage.ASKED] + counts[Stage.STARTS],
             counts[Stage.DRAINS], of.least, of.most, of.scrape_s, self.log.seen(old_s), *each,
@@ -219,7 +220,7 @@ class Life:
         """Have as many replicas as were wished for, between the least and the most."""
         self.notes = wish.notes
         want = min(max(int(wish.replicas), self.of.least), self.of.most)
-        have = len(self.at(Stage.ASKED, Stage.STARTS, Stage.READY))
+        have = sum(self.counts()[: Stage.DRAINS])
         if want > have:
             self.more(want - have)
         elif want < have:

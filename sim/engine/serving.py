@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sim.errors import ScenarioError
 from sim.kernel.serving.advance import advance
 from sim.kernel.serving.lost import lose
+from sim.kernel.serving.rows import fill, outcome
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -29,18 +30,11 @@ from sim.state.serving import (
     NEXT,
     PREFILL,
     Q_AFTER,
-    Q_ARRIVAL,
-    Q_DRAW,
-    Q_END,
-    Q_FIRST,
-    Q_OUTPUT,
-    Q_PREEMPTED,
-    Q_PROMPT,
-    Q_REPLICA,
     R_ACCEPTS,
     R_DUE,
     R_FILLED,
     R_KIND,
+    R_KV,
     R_OPEN,
     R_PARTLY,
     R_SEATS,
@@ -136,22 +130,25 @@ def ticks(value_s: Any) -> NDArray[np.int64]:
     return np.rint(np.asarray(value_s, np.float64) * TICKS_PER_S).astype(np.int64)
 
 
+def tick(value_s: float) -> int:
+    """Return an instant as whole picoseconds."""
+    return round(float(value_s) * TICKS_PER_S)
+
+
 class Run:
     """A service under way."""
 
     def __init__(
         self, spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: Any
     ) -> None:
-        """Take the requests in order of arrival; `draw` in 0 to 2^62 routes them."""
+        """Take the requests in order of arrival; `draw` in 0 to 2^62 routes them, if not empty."""
         prompt, output = np.asarray(prompt, np.int64), np.asarray(output, np.int64)
         found = faults(spec, np.asarray(arrival_s), prompt, output)
         if found:
             raise ScenarioError("\n".join(found))
-        n = len(prompt)
-        computed = np.maximum(1, np.rint(prompt * (1 - spec.prefix_hit_rate)).astype(np.int64))
-        q = np.full((n, 10), -1, np.int64)
-        q[:, Q_ARRIVAL], q[:, Q_PROMPT], q[:, Q_OUTPUT] = ticks(arrival_s), computed, output
-        q[:, Q_DRAW], q[:, Q_PREEMPTED] = np.asarray(draw, np.int64), 0
+        q = np.empty((len(prompt), 10), np.int64)
+        at_s, hit = np.asarray(arrival_s, np.float64), float(spec.prefix_hit_rate)
+        fill(q, at_s, prompt, output, np.asarray(draw, np.int64), 1.0 - hit)
         rules = np.concatenate(
             [
                 ticks(spec.step.decode_s + spec.step.mixed_s),
@@ -164,7 +161,7 @@ class Run:
 
     def advance(self, until_s: float | None = None) -> None:
         """Take all replicas up to that instant, or to the end."""
-        advance(self.service, int(NEVER if until_s is None else ticks(until_s)))
+        advance(self.service, int(NEVER) if until_s is None else tick(until_s))
 
     def outstanding(self, replica: int) -> int:
         """Return the requests that a replica has not answered yet."""
@@ -172,7 +169,7 @@ class Run:
 
     def lose(self, replica: int, now_s: float) -> None:
         """A replica is no more; its requests wait for another. All must be done up to `now_s`."""
-        lose(self.service, replica, int(ticks(now_s)))
+        lose(self.service, replica, tick(now_s))
 
     def over(self) -> bool:
         """Return whether all requests have come and been answered, or shed."""
@@ -188,11 +185,11 @@ class Run:
         left = int(s.seats[replica, :seats, 0].max() - t[R_VIRTUAL]) if seats else 0
         return max(int(t[R_DUE]), int(t[R_START]) + left * step) / TICKS_PER_S
 
-    def batches(self) -> NDArray[np.int64]:
-        """Return the requests in each replica's batch, (replicas,)."""
-        t = self.service.t
-        ending = np.where(t[:, R_KIND] == PREFILL, t[:, R_FILLED], 0)
-        return np.asarray(t[:, R_SEATS] + ending + (t[:, R_PARTLY] > 0), np.int64)
+    def loads(self, replicas: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return of these replicas the requests in batches and in queues, and the KV tokens held."""
+        t = self.service.t[list(replicas)]
+        batch = t[:, R_SEATS] + (t[:, R_KIND] == PREFILL) * t[:, R_FILLED] + (t[:, R_PARTLY] > 0)
+        return batch.astype(float), (t[:, R_OPEN] - batch).astype(float), t[:, R_KV]
 
     def back(self) -> int:
         """Return how many requests wait for another replica than the one they had."""
@@ -210,7 +207,7 @@ class Run:
         c = self.service.clock
         told = int(c[ADMITS]), c[ADMIT_NS] / 1e9, int(c[GONE]), c[GONE_NS] / 1e9
         c[[ADMITS, ADMIT_NS, GONE, GONE_NS]] = 0
-        c[MARK] = ticks(now_s)
+        c[MARK] = tick(now_s)
         return told
 
 
@@ -222,23 +219,20 @@ def serve(
     tpot_s is (e2e - ttft) / (output - 1), 0 for a single token. A prefix cache hit takes its tokens
     from the prompt. Neglects: that cached tokens still are context and hold KV memory.
     """
-    n = len(prompt)
-    run = Run(spec, arrival_s, prompt, output, np.zeros(n, np.int64) if draw is None else draw)
+    run = Run(spec, arrival_s, prompt, output, np.zeros(0, np.int64) if draw is None else draw)
     if not spec.changes:
         run.accepts[:] = 1
     for at, replica, accepts in sorted(spec.changes):
         run.advance(at)
         run.accepts[replica] = accepts
     run.advance()
-    q = run.service.q
-    arrival = q[:, Q_ARRIVAL]
-    first = np.where(q[:, Q_FIRST] < 0, np.nan, (q[:, Q_FIRST] - arrival) / TICKS_PER_S)
-    end = np.where(q[:, Q_END] < 0, np.nan, (q[:, Q_END] - arrival) / TICKS_PER_S)
-    later = np.maximum(np.asarray(output) - 1, 1)
+    n = len(output)
+    times, counts = np.empty((3, n)), np.empty((2, n), np.int64)
+    outcome(run.service.q, np.asarray(output, np.int64), int(NEVER), times, counts)
     return {
-        "ttft_s": first,
-        "tpot_s": (end - first) / later,
-        "e2e_s": end,
-        "replica": q[:, Q_REPLICA],
-        "preemptions": q[:, Q_PREEMPTED],
+        "ttft_s": times[0],
+        "tpot_s": times[1],
+        "e2e_s": times[2],
+        "replica": counts[0],
+        "preemptions": counts[1],
     }

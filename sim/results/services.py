@@ -9,15 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from sim import table
+from sim.kernel.serving.rows import outcome
 from sim.state.services import Served
-from sim.state.serving import Q_END, Q_FIRST, Q_PREEMPTED, Q_REPLICA, TICKS_PER_S, TURNED_AWAY
+from sim.state.serving import TICKS_PER_S, TURNED_AWAY
 from sim.table_served import REPLICAS, REQUESTS, SERVICES
 
 FATES = ["answered", "shed", "open"]
 
 
 def words(codes: np.ndarray, texts: Sequence[str | None]) -> pa.Array:
-    """Return the text that each code stands for, (n,)."""
+    """Return the text that each code stands for, (n,); at once where all are alike."""
+    if len(codes) and codes.min() == codes.max():
+        one = pa.scalar(texts[int(codes[0])], pa.string())
+        return pa.repeat(one, len(codes))
     index = pa.array(np.asarray(codes, np.int32))
     return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string())).cast(pa.string())
 
@@ -29,28 +33,23 @@ def joined(parts: Sequence[pa.Table]) -> pa.Table | None:
 
 def requests_of(one: Served, end_s: float) -> pa.Table:
     """Return the REQUESTS of a service that came before the run's end, in order of arrival."""
-    n = int(np.searchsorted(one.arrival_s, end_s, "left"))
-    q, arrival_s, output = one.q[:n], one.arrival_s[:n], one.output[:n]
-    came = np.rint(arrival_s * TICKS_PER_S).astype(np.int64)
-
-    def since(column: int) -> np.ndarray:
-        return np.where(q[:, column] < 0, np.nan, (q[:, column] - came) / TICKS_PER_S)
-
-    first_s, end = since(Q_FIRST), since(Q_END)
-    fate = np.where(q[:, Q_END] >= 0, 0, np.where(q[:, Q_REPLICA] == TURNED_AWAY, 1, 2))
-    names = [name or None for name in one.classes]
+    many = len(one.arrival_s)
+    times, counts = np.empty((3, many)), np.empty((2, many), np.int64)
+    n = outcome(one.q, one.output, round(end_s * TICKS_PER_S), times, counts)
+    place, open_still = counts[0, :n], np.isnan(times[2, :n])
+    fate = np.where(open_still, np.where(place == TURNED_AWAY, 1, 2), 0)
     values: dict[str, Any] = {
         "service": words(np.zeros(n), [one.of.name]),
-        "arrival_s": arrival_s,
+        "arrival_s": one.arrival_s[:n],
         "prompt_tokens": one.prompt[:n],
-        "output_tokens": output,
-        "class": words(one.klass[:n], names),
+        "output_tokens": one.output[:n],
+        "class": words(one.klass[:n], [name or None for name in one.classes]),
         "fate": words(fate, FATES),
-        "ttft_s": first_s,
-        "tpot_s": (end - first_s) / np.maximum(output - 1, 1),
-        "e2e_s": end,
-        "place": np.where(q[:, Q_REPLICA] < 0, np.nan, q[:, Q_REPLICA]),
-        "preemptions": q[:, Q_PREEMPTED],
+        "ttft_s": times[0, :n],
+        "tpot_s": times[1, :n],
+        "e2e_s": times[2, :n],
+        "place": np.where(place < 0, np.nan, place) if open_still.any() else place,
+        "preemptions": counts[1, :n],
     }
     return table.from_numpy(REQUESTS, values)
 

@@ -26,6 +26,10 @@ BEFORE_ALL = -1e300
 """The place of a replica in any queue."""
 
 
+DRAWN = ("two_choices", "affinity")
+"""Routes that draw."""
+
+
 class Asked(NamedTuple):
     """One service and what is asked of it; its replicas' places are jobs of these numbers."""
 
@@ -113,7 +117,8 @@ def lives_of(
     """Start the services on the clock, each with its first replicas, and return them."""
     lives = []
     for of, requests, places in asked:
-        draw = streams.stream("routes", of.name).integers(0, 2**62, len(requests.prompt))
+        n = len(requests.prompt) if of.route in DRAWN else 0
+        draw = streams.stream("routes", of.name).integers(0, 2**62, n)
         given = requests.arrival_s, requests.prompt, requests.output
         run = Run(spec_of(of, len(places)), *given, draw)
         lives.append(Life(clock, cluster, of, run, Log(run, *given), places))

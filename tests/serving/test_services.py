@@ -15,7 +15,7 @@ from sim.policies.queue import Fifo, Sjf
 from sim.state import Homogeneous
 from sim.state.scaling import NOTHING, Wish
 from sim.workload import Given, NoJobs, Poisson
-from sim.workload.requests import DrawnRequests, FixedTokens, GivenRequests, LogNormalTokens
+from sim.workload.requests import DrawnRequests, GivenRequests, LogNormalTokens
 from sim.workload.services import LlmReplica, LlmService, Several, Stages
 
 STEP = ((0.02, 1e-4, 1e-7), (0.02, 5e-5, 1e-9, 1e-4, 1e-7))
