@@ -186,7 +186,7 @@ class Run:
         return max(int(t[R_DUE]), int(t[R_START]) + left * step) / TICKS_PER_S
 
     def loads(self, replicas: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Return of these replicas the requests in batches and in queues, and the KV tokens held."""
+        """Return of these replicas the requests in batches and in queues, and KV tokens held."""
         t = self.service.t[list(replicas)]
         batch = t[:, R_SEATS] + (t[:, R_KIND] == PREFILL) * t[:, R_FILLED] + (t[:, R_PARTLY] > 0)
         return batch.astype(float), (t[:, R_OPEN] - batch).astype(float), t[:, R_KV]

@@ -129,7 +129,7 @@ def test_a_cold_start_is_the_sum_of_its_stages_and_an_image_stays_on_its_node():
 
 def test_a_replica_drains_holds_its_gpus_till_the_last_answer_and_no_longer():
     made = run(service(), Plan(((0.0, 2), (100.0, 1))))
-    gone = [row for row in rows(made) if row["why"] == "drained"][0]
+    gone = next(row for row in rows(made) if row["why"] == "drained")
     place, arrival, e2e = frame(made.requests, "place", "arrival_s", "e2e_s")
     last_s = (arrival + e2e)[place == gone["place"]].max()
     assert gone["told_s"] == 100.0

@@ -82,7 +82,7 @@ def test_a_bad_row_is_named_by_line_column_and_value(tmp_path, text, line, colum
 
 
 def test_a_bad_line_of_json_is_named(tmp_path):
-    with pytest.raises(TraceError, match="line 2: .*input_length"):
+    with pytest.raises(TraceError, match=r"line 2: .*input_length"):
         read(file(tmp_path, FILES["mooncake"].replace("input_length", "x", 2).replace(
             '"x"', '"input_length"', 1)), "auto", "stop")  # fmt: skip
 
