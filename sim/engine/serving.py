@@ -68,7 +68,8 @@ class ServiceSpec:
     to `prompt_tokens` a step. `grow` takes KV memory token by token and preempts the last that
     joined, else all is reserved at the start. `changes` are (time_s, replica, accepts): a cold
     start ends or a drain begins. Without changes all accept from the start. A request is shed if
-    the replica it would go to has `most_open` outstanding.
+    the replica it would go to has `most_open` outstanding. With `joins` prompts were computed
+    elsewhere, and a request joins the batch between two steps.
     """
 
     step: StepTime
@@ -83,6 +84,7 @@ class ServiceSpec:
     prefix_hit_rate: float = 0.0
     changes: Sequence[tuple[float, int, bool]] = ()
     most_open: int | None = None
+    joins: bool = False
 
 
 def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:
@@ -154,6 +156,7 @@ class Run:
                 ticks(spec.step.decode_s + spec.step.mixed_s),
                 [spec.batch, spec.chunk_tokens, spec.prompt_tokens, spec.kv_tokens],
                 [spec.chunked, spec.grow, ROUTES.index(spec.route), spec.most_open or NEVER],
+                [spec.joins],
             ]
         ).astype(np.int64)
         self.service = service_of(q, spec.replicas, spec.batch, rules)

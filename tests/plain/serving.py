@@ -37,9 +37,19 @@ def slow(spec, rules, arrival, prompt, output, draw):
             i, context, left = r.seats.pop()
             preempted[i] += 1
             r.wait.insert(1 if r.wait and r.wait[0][3] else 0, [i, context, left, 0])
+        while spec.joins and r.wait and len(r.seats) < spec.batch:
+            i, p, left, _ = r.wait[0]
+            if not fits(r, p, left, 0, len(r.seats)):
+                break
+            r.wait.pop(0)
+            r.seats.append([i, p, left] if preempted[i] else [i, p + 1, left - 1])
+            first.setdefault(i, arrival[i])
         d, context = len(r.seats), sum(x[1] for x in r.seats)
         P = S = taken = 0
         joins = []
+        if spec.joins:
+            r.step, r.due = (("decode", []), now + d0 + dD * d + dC * context) if d else (None, None)
+            return
         if spec.chunked:
             room = spec.chunk_tokens - d
             while r.wait and room > 0:

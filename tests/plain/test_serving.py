@@ -1,9 +1,11 @@
 """Runs of equal steps in one go end where single steps end, to the last tick."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.engine.apart import Link, serve_apart
 from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime, serve
 from sim.state.serving import R_CONTEXT, R_KV, R_OPEN, R_PARTLY, R_SEATS, R_TOKENS
 from tests.plain.serving import slow
@@ -20,16 +22,17 @@ STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
     batch=st.integers(1, 6),
     replicas=st.integers(1, 4),
     tight=st.booleans(),
+    joins=st.booleans(),
 )
-def test_same_to_the_last_tick(seed, route, chunked, grow, batch, replicas, tight):
+def test_same_to_the_last_tick(seed, route, chunked, grow, batch, replicas, tight, joins):
     draws = np.random.default_rng(seed)
     n = 40
     arrival = np.cumsum(draws.exponential(draws.choice([0.02, 0.3, 2.0]), n))
-    prompt, output = draws.integers(1, 300, n), draws.integers(1, 60, n)
+    prompt, output = draws.integers(1, 300, n), draws.integers(1 + joins, 60, n)
     draw = draws.integers(0, 2**62, n)
     spec = ServiceSpec(
         STEP, replicas, batch, chunked, chunk_tokens=64, prompt_tokens=400, grow=grow, route=route,
-        kv_tokens=400 if tight else 10**6,
+        kv_tokens=400 if tight else 10**6, joins=joins,
     )  # fmt: skip
     run = Run(spec, arrival, prompt, output, draw)
     run.accepts[:] = 1
@@ -57,3 +60,30 @@ def test_a_cold_start_takes_nothing_before_and_a_drain_loses_nothing():
     assert (got["replica"][arrival < 10] == 0).all()
     assert (got["replica"][arrival >= 20] == 1).all()
     assert np.isfinite(got["e2e_s"]).all()
+
+
+def test_two_pools_are_two_runs_with_a_link_between():
+    """Alone, a request takes its prompt's step, the transfer, and its decode steps, to the digit."""
+    spec = ServiceSpec(STEP, 1, chunked=False)
+    link = Link(token_s=1e-6, latency_s=0.005)
+    got = serve_apart(spec, spec, link, [0.0, 100.0], [400, 10], [3, 1])
+    (d0, dD, dC), (p0, pP, pS, _, _) = STEP.decode_s, STEP.mixed_s
+    prompt = [p0 + pP * p + pS * p * p for p in (400, 10)]
+    assert got["ttft_s"] == pytest.approx(prompt, abs=1e-9)
+    steps = sum(d0 + dD + dC * context for context in (401, 402))
+    assert got["e2e_s"][0] == pytest.approx(prompt[0] + 0.005 + 400e-6 + steps, abs=1e-9)
+    assert got["e2e_s"][1] == got["ttft_s"][1]
+
+
+def test_two_pools_answer_every_request_under_load():
+    draws = np.random.default_rng(4)
+    n = 2000
+    arrival = np.cumsum(draws.exponential(0.2, n))
+    prompt, output = draws.integers(1, 900, n), draws.integers(1, 200, n)
+    prefill = ServiceSpec(STEP, 2, chunked=False, route="least_tokens")
+    decode = ServiceSpec(STEP, 3, 32, kv_tokens=5000, grow=True, route="least_requests")
+    got = serve_apart(prefill, decode, Link(latency_s=0.01), arrival, prompt, output)
+    assert (got["e2e_s"] >= got["ttft_s"]).all()
+    assert got["preemptions"].any()
+    least = got["ttft_s"] + np.where(output > 1, 0.01 + (output - 1) * STEP.decode_s[0], 0.0)
+    assert (got["e2e_s"] >= least - 1e-9).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from sim.kernel.jit import inlined, jit
-from sim.kernel.serving.heaps import rise
+from sim.kernel.serving.heaps import rise, sit
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -16,8 +16,10 @@ from sim.state.serving import (
     DECODE_0,
     DECODE_C,
     DECODE_D,
+    EVENTS,
     GROW,
     IDLE,
+    JOINS,
     KV_CAP,
     MARK,
     MIXED_0,
@@ -29,6 +31,8 @@ from sim.state.serving import (
     PREFILL,
     PROMPT_CAP,
     Q_AFTER,
+    Q_ARRIVAL,
+    Q_FIRST,
     Q_JOINED,
     Q_OUTPUT,
     Q_PREEMPTED,
@@ -218,6 +222,32 @@ def chunks(s: Service, r: int, now: int) -> bool:
     return True
 
 
+@jit
+def join(s: Service, r: int, now: int) -> None:
+    """Seat those whose prompts were computed elsewhere, their KV memory brought along.
+
+    One that was evicted here comes back with what it had, as if swapped out.
+
+    Source: DistServe (OSDI 2024), Splitwise (ISCA 2024): prompts and decoding on different GPUs.
+    """
+    while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] < s.rules[BATCH]:
+        i = s.t[r, R_HEAD]
+        growing = s.rules[GROW] * s.t[r, R_SEATS]
+        if s.t[r, R_KV] + need(s, i) + growing > s.rules[KV_CAP]:
+            return
+        fresh = 1 if s.q[i, Q_PREEMPTED] == 0 else 0  # its first token came with the prompt
+        s.t[r, R_KV] += need(s, i) if fresh else s.q[i, Q_PROMPT]
+        s.t[r, R_HEAD] = s.q[i, Q_AFTER]
+        if s.t[r, R_HEAD] < 0:
+            s.t[r, R_TAIL] = -1
+        admit(s, now, 1)
+        if s.q[i, Q_FIRST] < 0:
+            s.q[i, Q_FIRST] = s.q[i, Q_ARRIVAL]
+        s.t[r, R_CONTEXT] += s.q[i, Q_PROMPT] + fresh
+        s.q[i, Q_JOINED] = s.clock[EVENTS] * 4096 + s.t[r, R_SEATS]
+        sit(s, r, s.t[r, R_VIRTUAL] + s.q[i, Q_OUTPUT] - fresh, i)
+
+
 @inlined
 def begin(s: Service, r: int, now: int) -> None:
     """Start what replica r does next, or leave it idle."""
@@ -225,7 +255,9 @@ def begin(s: Service, r: int, now: int) -> None:
     if s.rules[GROW]:
         while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > s.rules[KV_CAP]:
             evict(s, r, now)
-    if s.rules[CHUNKED]:
+    if s.rules[JOINS]:
+        join(s, r, now)
+    elif s.rules[CHUNKED]:
         if chunks(s, r, now):
             return
     elif whole(s, r, now):

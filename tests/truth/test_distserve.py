@@ -1,0 +1,59 @@
+"""DistServe's own simulator: OPT-66B on A100, vLLM on one instance, and prompts and decoding apart.
+
+Source: shared/groundtruth/serving/distserve; step times and rules from LLMServe/DistServe
+(Apache-2.0), simdistserve: profiler-a100-80g.{vllm,distserve}.json, TP 4, ms: prefill a, b a token,
+c a token squared; decode of small batches a, b a context token, c a sequence. To each step of it
+2 ms + 0.1 us a token are added, to a prompt's 1 ms more; every request decodes `output` steps after
+its prompt; nothing is sent between pools. Its README asks for 5 %; the rules are the same, so that
+what differs is rounding and who of two goes first: 0.5 %.
+"""
+
+import csv
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from sim.engine.apart import Link, serve_apart
+from sim.engine.serving import ServiceSpec, StepTime, serve
+from tests.conftest import shared
+
+FOLDER = ("groundtruth", "serving", "distserve")
+VLLM = (42.965489361973944, 0.2128658422785494, 4.601017396226869e-05), (
+    39.58178936012414, 0.0006945721692406896, 0.13580868185596764)  # fmt: skip
+APART = (29.441636037717455, 0.151352180625198, 8.317450765979451e-06), (
+    30.760284619429587, 0.000451947603788462, 0.063284195750671)  # fmt: skip
+
+
+def step(prefill, decode):
+    """Return the step time; the context of a step is told one token a sequence less there."""
+    (a, b, c), (d, e, f) = prefill, decode
+    ms, more = 1e-3, 1e-4
+    return StepTime(
+        ((d + 2) * ms, (f - more) * ms, (e + more) * ms),
+        ((a + 3) * ms, (b + more) * ms, c * ms, 0.0, 0.0),
+    )
+
+
+@pytest.mark.parametrize("mode", ["vllm", "distserve"])
+def test_latencies_of_distserve(mode):
+    asked = json.loads(shared(*FOLDER, "conv_every8.json").read_text())
+    at_s, prompt, output = (
+        np.array([row[n] for row in asked]) for n in ("start_time", "prompt_len", "output_len")
+    )
+    with gzip.open(shared(*FOLDER, f"out_lat_{mode}_every8.csv.gz"), "rt") as file:
+        truth = list(csv.DictReader(file))
+    knobs = {"batch": 4096, "chunked": False, "prompt_tokens": 479_936}
+    if mode == "vllm":
+        got = serve(ServiceSpec(step(*VLLM), 1, **knobs), at_s, prompt, output + 1)
+    else:
+        spec = ServiceSpec(step(*APART), 1, **knobs)
+        got = serve_apart(spec, spec, Link(), at_s, prompt, output + 1)
+    for mine, theirs in (("ttft_s", "first_token_latency"), ("e2e_s", "total_latency")):
+        want = np.array([float(row[theirs]) for row in truth]) * 1e-3
+        assert got[mine].mean() == pytest.approx(want.mean(), rel=0.005)
+        for share in (50, 90, 99):
+            assert np.percentile(got[mine], share) == pytest.approx(
+                np.percentile(want, share), rel=0.005
+            ), (mine, share)
