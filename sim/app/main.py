@@ -183,7 +183,9 @@ def shown(result: Result, folder: Path, many: bool) -> None:
     if many:
         told = result.headline()
         cut = "interrupted; so far " if result.manifest["status"] == "interrupted" else ""
-        told |= {"wait, mean": told["waiting in all, mean"]} if "waiting in all, mean" in told else {}
+        told |= (
+            {"wait, mean": told["waiting in all, mean"]} if "waiting in all, mean" in told else {}
+        )
         brief = ", ".join(f"{word} {told[name]}" for word, name in BRIEF.items() if name in told)
         print(f"  {place}: {cut}{brief}", flush=True)
         return

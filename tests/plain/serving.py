@@ -48,7 +48,9 @@ def slow(spec, rules, arrival, prompt, output, draw):
         P = S = taken = 0
         joins = []
         if spec.joins:
-            r.step, r.due = (("decode", []), now + d0 + dD * d + dC * context) if d else (None, None)
+            r.step, r.due = (
+                (("decode", []), now + d0 + dD * d + dC * context) if d else (None, None)
+            )
             return
         if spec.chunked:
             room = spec.chunk_tokens - d
