@@ -183,9 +183,8 @@ def shown(result: Result, folder: Path, many: bool) -> None:
     if many:
         told = result.headline()
         cut = "interrupted; so far " if result.manifest["status"] == "interrupted" else ""
-        told |= (
-            {"wait, mean": told["waiting in all, mean"]} if "waiting in all, mean" in told else {}
-        )
+        if every := told.get("waiting in all, mean"):
+            told["wait, mean"] = every
         brief = ", ".join(f"{word} {told[name]}" for word, name in BRIEF.items() if name in told)
         print(f"  {place}: {cut}{brief}", flush=True)
         return

@@ -23,7 +23,7 @@ class Link:
 
     def times_s(self, prompt: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how long each transfer takes, (n,)."""
-        return self.latency_s + prompt * self.token_s
+        return np.asarray(self.latency_s + prompt * self.token_s, np.float64)
 
 
 def serve_apart(

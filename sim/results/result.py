@@ -16,7 +16,7 @@ from sim.results.metrics import services, summary
 from sim.units import human_s
 
 LEFT = {"running": "still running", "waiting": "still waiting", "unborn": "not yet eligible"}
-OF_JOBS = ("jobs completed", "the others", "wait, mean", "wait, median / p95",
+OF_JOBS = ("jobs completed", "the others", "waiting in all, mean", "wait, mean", "wait, median / p95",
            "completion time, mean", "queue, mean / most")  # fmt: skip
 ENDED = {
     "unfit": "can never fit",
