@@ -16,8 +16,15 @@ from sim.results.metrics import services, summary
 from sim.units import human_s
 
 LEFT = {"running": "still running", "waiting": "still waiting", "unborn": "not yet eligible"}
-OF_JOBS = ("jobs completed", "the others", "waiting in all, mean", "wait, mean", "wait, median / p95",
-           "completion time, mean", "queue, mean / most")  # fmt: skip
+OF_JOBS = (
+    "jobs completed",
+    "the others",
+    "wait, mean",
+    "wait, median / p95",
+    "waiting in all, mean",
+    "completion time, mean",
+    "queue, mean / most",
+)
 ENDED = {
     "unfit": "can never fit",
     "timeout": "ended at their walltime",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sim.engine.apart import Link, serve_apart
 from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime, serve
+from sim.engine.tables import StepTable, Tables
 from sim.state.serving import R_CONTEXT, R_KV, R_OPEN, R_PARTLY, R_SEATS, R_TOKENS
 from tests.plain.serving import slow
 
@@ -87,3 +88,20 @@ def test_two_pools_answer_every_request_under_load():
     assert got["preemptions"].any()
     least = got["ttft_s"] + np.where(output > 1, 0.01 + (output - 1) * STEP.decode_s[0], 0.0)
     assert (got["e2e_s"] >= least - 1e-9).all()
+
+
+def test_a_table_that_is_a_line_is_the_line():
+    """Two pools by a table end where two pools by the linear step do, within the ticks' rounding."""
+    draws = np.random.default_rng(8)
+    n = 3000
+    arrival = np.cumsum(draws.exponential(0.15, n))
+    prompt, output = draws.integers(1, 900, n), draws.integers(1, 120, n)
+    p0, pP, d0, dD = 0.02, 1e-4, 0.03, 1e-4
+    table = StepTable((1, 1000), (p0 + pP, p0 + 1000 * pP), (1, 64), (d0 + dD, d0 + 64 * dD))
+    link = Link(token_s=1e-6, latency_s=0.001)
+    got = Tables(table, 1, 1, 2000, 64, link).serve(arrival, prompt, output)
+    step = StepTime((d0, dD, 0.0), (p0, pP, 0.0, 0.0, 0.0))
+    pool = ServiceSpec(step, 1, 64, chunked=False, prompt_tokens=2000)
+    want = serve_apart(pool, pool, link, arrival, prompt, output)
+    for name in ("ttft_s", "e2e_s"):
+        assert got[name] == pytest.approx(want[name], abs=1e-7)
