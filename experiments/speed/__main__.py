@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from experiments.speed.serving import SERVING
 from sim.files import write
 
 LANES = [
@@ -110,6 +111,9 @@ def table(jobs: int) -> str:
     for name in LANES:
         rate = measured(name, jobs)["per_cpu_s"]
         lines.append(f"| {name} | {rate:,.0f} | {heap / rate:.2f} |")
+    lines += ["", "| services: the batching alone, and scaled | requests per CPU-second |",
+              "|---|---|"]  # fmt: skip
+    lines += [f"| {name} | {measured(name, jobs)['per_cpu_s']:,.0f} |" for name in SERVING]
     lines += ["", "| from a Parquet trace to written results | jobs per CPU-second | peak memory |",
               "|---|---|---|"]  # fmt: skip
     for many in (jobs, 10 * jobs):

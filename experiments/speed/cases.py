@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from experiments.speed.load import columns
+from experiments.speed.serving import SERVING, serving
 from sim.engine import Failures
 from sim.policies.backfill import Easy, NoBackfill
 from sim.policies.elastic import EqualShares, Goodput, Marginal
@@ -87,7 +88,7 @@ def lane(jobs: int, nodes: int, load: float, scenario: Scenario, horizon: bool =
     for _ in range(REPEATS):
         state = prepared(scenario, inventory, table, Streams(1))
         began = time.process_time()
-        state, _, _ = run(scenario, state, Streams(1), None)
+        state, *_ = run(scenario, state, Streams(1), None)
         rates.append((time.process_time() - began, int((state.jobs.state >= 3).sum())))
     cpu_s, done = sorted(rates)[len(rates) // 2]
     wait_s = float(np.nanmean(state.jobs.start_s - state.jobs.submit_s))
@@ -108,7 +109,7 @@ def filled(jobs: int) -> dict:
     for _ in range(REPEATS + 1):  # the first compiles
         state = prepared(scenario, inventory, table, Streams(1))
         began = time.process_time()
-        state, _, _ = run(scenario, state, Streams(1), None)
+        state, *_ = run(scenario, state, Streams(1), None)
         times.append(time.process_time() - began)
     cpu_s = sorted(times[1:])[REPEATS // 2]
     started = int((~np.isnan(state.jobs.start_s)).sum())
@@ -186,6 +187,8 @@ def case(name: str, jobs: int) -> dict:
         return heap(jobs)
     if name == "OpenB on 1213 nodes, FGD":
         return filled(jobs)
+    if name in SERVING:
+        return serving(name, jobs)
     if name == "whole":
         return whole(jobs, 1000)
     nodes, load, scenario = lanes[name]

@@ -164,6 +164,7 @@ def test_a_replica_waits_for_gpus_before_all_jobs_in_the_queue():
     assert made.jobs.num_rows == 2
 
 
+@pytest.mark.rare
 def test_a_replica_takes_the_nodes_of_training_where_the_tail_gives_way():
     jobs = {"submit_s": [0.0], "gpus": [2], "work_s": [50.0], "job_id": ["a"]}
     made = run(service(), Plan(((0.0, 1), (10.0, 2))), nodes=2, jobs=jobs, preemption=Tail())
