@@ -75,6 +75,6 @@ def _knob(word: str, groups: dict[str, set[str]]) -> list[str]:
     match = OVERRIDE.fullmatch(word)
     if not match or match[1] in groups or match[1].split(".")[0] == "hydra":
         return [word]
-    if NESTED.match(match[2]) and match[1].count(".") == 1:
+    if NESTED.match(match[2]) and "." in match[1]:
         return [f"++{match[1]}=null", "++" + word]  # it may be null already
     return ["++" + word]

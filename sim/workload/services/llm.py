@@ -41,7 +41,7 @@ class LlmReplica(AbstractReplica):
 
     Parameters
     ----------
-    gpus : held together, as tensor parallelism needs them: on one node.
+    gpus : held together, on as few nodes as they fill.
     gpu_types : where it may run, such as `h100`; None: anywhere. The step time is not scaled.
     decode_s, mixed_s : (d0, dD, dC) and (p0, pP, pS, pD, pC), seconds.
     batch : most sequences at once.

@@ -1,0 +1,72 @@
+"""Services from the command line: one run, a sweep that is compared, faults with their remedy."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = str(Path(__file__).resolve().parents[2])
+SMALL = ("experiment=serving", "services.requests.duration_s=20 min", "cluster.nodes=4",
+         "services.max_replicas=4")  # fmt: skip
+
+
+def rackplan(folder, *words, code=0):
+    command = [sys.executable, "-m", "sim", *words]
+    around = {**os.environ, "PYTHONPATH": ROOT, "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=folder, env=around, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def test_policies_are_compared_by_cost_and_slo(tmp_path):
+    done = rackplan(tmp_path, "-m", *SMALL, "autoscaler=static_peak,hpa", "hydra.sweep.dir=here")
+    table = done.stdout[done.stdout.index("comparison") :]
+    for word in ("autoscaler=static_peak", "autoscaler=hpa", "GPU-hours", "within the SLO"):
+        assert word in table
+    assert "mean wait" not in table  # there is no job
+    page = (tmp_path / "here" / "compare.html").read_text()
+    assert "What the SLO costs" in page
+    found = [json.loads((tmp_path / f"here/{i}/metrics.json").read_text()) for i in (0, 1)]
+    peak, hpa = (one["serving"] for one in found)
+    assert peak["gpu_hours"] > hpa["gpu_hours"]
+    assert peak["requests"] == hpa["requests"]  # the same seed asks the same
+
+
+def test_another_law_takes_the_place_of_a_nested_one(tmp_path):
+    law = "services.requests.arrivals={_target_: sim.workload.Poisson}"
+    done = rackplan(tmp_path, *SMALL, law, "report=false", "hydra.run.dir=run")
+    assert "within the SLO" in done.stdout
+
+
+def test_a_trace_of_ones_own_and_a_fault_in_it(tmp_path):
+    mine = tmp_path / "mine.csv"
+    mine.write_text("arrival_s,prompt_tokens,output_tokens\n0,100,20\n1,200,30\n")
+    words = ("experiment=serving", "services=llm_trace", "services.requests.path=mine.csv")
+    done = rackplan(tmp_path, *words, "hydra.run.dir=run")
+    assert "2 of 2" in done.stdout
+    assert "How llm answered" in (tmp_path / "run" / "report.html").read_text()
+    mine.write_text("arrival_s,prompt_tokens,output_tokens\n0,100,20\n1,two,30\n")
+    done = rackplan(tmp_path, *words, "hydra.run.dir=again", code=2)
+    assert "mine.csv, line 3: prompt_tokens is 'two'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("services.min_replicas=9", "services.min_replicas: is 9; must not be above"),
+        ("services.slo_tpot_s=1 ms", "services.slo_tpot_s: is 0.001 s; must be at least the step"),
+        (
+            "services.replica.gpus=99",
+            "services.replica.gpus: is 99; a replica of llm can never fit",
+        ),
+        ("services.replica.kv_tokens=100", "services.replica.kv_tokens: is 100; must be at least"),
+        ("elastic=equal_shares", "elastic: sizes jobs beside services"),
+        ("quota=kueue", "quota: is set beside services"),
+    ],
+)
+def test_faults_name_the_remedy(tmp_path, word, told):
+    done = rackplan(tmp_path, *SMALL, word, code=2)
+    assert told in done.stderr
