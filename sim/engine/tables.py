@@ -93,10 +93,11 @@ class Tables:
         room = self.batch
         if r.taken:
             room = max(min(self.budget - total, self.batch - len(r.taken)), 0)
-        if many > room:  # the last to join wait a step
+        if many > room > 0:  # the last to join wait a step
             for i in list(r.seats)[room:]:
                 r.seats[i] += 1
-            r.ends, many = min(r.seats.values()), room
+            r.ends = min(r.seats.values())
+        many = min(many, room)
         r.ran = many > 0
         if r.taken:
             step_s = self.prompt_s[total + many] * (self.factor if many else 1.0)

@@ -105,3 +105,12 @@ def test_a_table_that_is_a_line_is_the_line():
     want = serve_apart(pool, pool, link, arrival, prompt, output)
     for name in ("ttft_s", "e2e_s"):
         assert got[name] == pytest.approx(want[name], abs=1e-7)
+
+
+@pytest.mark.parametrize(("long", "stalled"), [(100, True), (60, False)])
+def test_a_prompt_that_fills_the_budget_holds_up_who_decodes(long, stalled):
+    """A step of 1 s; a prompt of `long` tokens comes in the third, budget 100, and takes 1 s too."""
+    table = StepTable((1, 1000), (1.0, 1.0), (1, 64), (1.0, 1.0))
+    got = Tables(table, 1, 0, 100, 64, Link()).serve([0.0, 2.5], [10, long], [6, 1])
+    assert got["ttft_s"].tolist() == [1.0, 1.5]
+    assert got["e2e_s"].tolist() == [6.0 + stalled, 1.5]
