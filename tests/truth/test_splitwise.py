@@ -48,9 +48,9 @@ def test_latencies_of_splitwise(name):
             assert np.percentile(got[column], share) == pytest.approx(
                 np.percentile(want, share), rel=0.03
             ), (column, share)
-    if RUNS[name][1] == 0:  # mixed: the same steps, to the microsecond it writes; ties aside
+    if RUNS[name][1] == 0:  # mixed: the same steps, as far as it writes them; ties aside
         e2e = np.array([float(row["e2e_s"]) for row in truth])
-        assert np.mean(np.abs(got["e2e_s"] - e2e) > 2e-6) < 1e-3
+        assert np.mean(np.abs(got["e2e_s"] / e2e - 1.0) > 1e-4) < 1e-3
 
 
 def test_requests_alone_take_what_its_table_says():
