@@ -143,6 +143,8 @@ def simulate(
     request = scenario.workload.request(streams, inventory.gpus)
     state = prepared(scenario, inventory, request.jobs, streams)
     ready = time.perf_counter()
+    tree = scenario.quota.tree()
+    partial = tree is not None and tree.partial
     with interruptible() as stop:  # once the clock has stopped, the tables are made to their end
         state, end_s, status = run(scenario, state, streams, progress, stop)
         manifest = {
@@ -154,12 +156,12 @@ def simulate(
             "inputs": dict(request.inputs),
             "notes": [
                 *request.notes,
-                *unused(scenario.elastic, request.jobs),
+                *unused(scenario.elastic, request.jobs, partial),
                 *without_order(state),
             ],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,
-            "quotas": told(scenario.quota.tree(), len(scenario.quota.by_qos())),
+            "quotas": told(tree, len(scenario.quota.by_qos())),
             "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
         }
         return result(state, request.jobs, inventory, end_s, manifest, request.rejected)
