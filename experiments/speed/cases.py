@@ -62,7 +62,8 @@ def cohorts() -> Kueue:
     """Return 20 queues of 400 GPUs in 4 cohorts."""
     queues = {f"q{i:02d}": {"cohort": f"c{i % 4}", "gpus": 400, "tenants": [f"t{i:02d}"]}
               for i in range(20)}  # fmt: skip
-    return Kueue(queues=queues, cohorts={f"c{i}": {} for i in range(4)})
+    named = {f"c{i}": {} for i in range(4)}
+    return Kueue(queues=queues, cohorts=named, partial_admission=False)
 
 
 def limits() -> SlurmLimits:

@@ -13,7 +13,7 @@ from sim.kernel import Why
 from sim.state.build import longer, pass_rows
 from sim.state.columns import APART, ASKED, EVENTS, LEFT, NOW
 from sim.state.handle import State
-from sim.state.quota import FREE, LIMITS
+from sim.state.quota import FREE, LIMITS, SHARES
 from sim.state.words import JobState
 
 BUDGET = 200_000
@@ -89,6 +89,9 @@ class Clock(simpy.Environment):
             return
         if self.state.quota.rule == LIMITS:
             kernel.pass_limits(self.state, self._now)
+            return
+        if self.state.quota.rule == SHARES:
+            kernel.pass_shares(self.state, self._now)
             return
         if self.state.quota.rule != FREE:
             kernel.pass_quota(self.state, self._now)

@@ -12,6 +12,7 @@ from sim.kernel.advance import Why, advance, rekey, standing
 from sim.kernel.apart import pass_apart
 from sim.kernel.calendar import close_window, open_window
 from sim.kernel.deal import deal
+from sim.kernel.fair_pass import pass_shares
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
 from sim.kernel.quota_cycle import pass_quota
@@ -51,6 +52,7 @@ __all__ = [
     "pass_apart",
     "pass_limits",
     "pass_quota",
+    "pass_shares",
     "pass_sized",
     "present",
     "rekey",

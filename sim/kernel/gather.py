@@ -10,18 +10,9 @@ import numpy as np
 from sim.kernel.jit import jit
 from sim.kernel.levels import give
 from sim.kernel.pick import part
+from sim.kernel.size import told_size
 from sim.kernel.spans import find_in
 from sim.state.handle import State
-
-
-@jit
-def told_size(s: State, job: int, gpus: int) -> None:
-    """Let a job be of another size from now on; its cores and memory follow."""
-    jobs = s.jobs
-    if jobs.gpus[job] != gpus:
-        jobs.mcpu[job] = jobs.mcpu[job] // jobs.gpus[job] * gpus
-        jobs.mem_bytes[job] = jobs.mem_bytes[job] // jobs.gpus[job] * gpus
-        jobs.gpus[job] = gpus
 
 
 @jit

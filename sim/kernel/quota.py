@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import jit
+from sim.kernel.size import form_of, take_size
 from sim.state.columns import HEAD, HOLDS, PLENTY, WHOLE
 from sim.state.handle import State
 from sim.state.quota import LIMITS
@@ -238,3 +239,5 @@ def let_go(s: State, job: int) -> None:
         q.newest[queue] = older
     q.change[q.root[queue]] += 1
     q.stale[q.root[queue]] = True
+    if s.sizes.whole.size > 0:
+        take_size(s, job, form_of(s, job))

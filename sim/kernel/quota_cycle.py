@@ -6,22 +6,21 @@ import numpy as np
 
 from sim.kernel.jit import entry, jit
 from sim.kernel.order import insert, remove
-from sim.kernel.quota import before, charge, discharge, hold, let_go, take_first, use, wait
-from sim.kernel.quota_fair import fair, fairest
-from sim.kernel.quota_level import fits, level, needed, owed
-from sim.kernel.quota_reclaim import classic
+from sim.kernel.quota import before, charge, discharge, hold, let_go, take_first, wait
+from sim.kernel.quota_fair import fairest
+from sim.kernel.quota_level import fits
+from sim.kernel.quota_offer import FIT, IN_VAIN, NO_FIT, victims
+from sim.kernel.quota_size import nominate_size
+from sim.kernel.size import form_of, take_size
 from sim.kernel.victims import evict
 from sim.state.arrays import B1, I8
 from sim.state.columns import PLENTY
 from sim.state.handle import State
-from sim.state.quota import ANY, NEVER
+from sim.state.quota import ANY
 from sim.state.words import JobState
 
 WAITING = int(JobState.WAITING)
 RUNNING = int(JobState.RUNNING)
-NO_FIT, IN_VAIN, EVICT, RECLAIM, FIT = 0, 1, 2, 3, 4
-"""What a flavor offers, worst first: too little even so; nobody who would give way; jobs of the
-same queue; only jobs of others; room."""
 
 
 @jit
@@ -50,7 +49,7 @@ def head(s: State, queue: int) -> int:
 def refuse(s: State, job: int) -> bool:
     """Ask no job of this form again until something changes; return whether that is news."""
     q = s.quota
-    form = q.form[job]
+    form = form_of(s, job)
     change = q.change[q.root[q.queue[form]]]
     news = q.refused[form] != change
     q.refused[form] = change
@@ -58,98 +57,9 @@ def refuse(s: State, job: int) -> bool:
 
 
 @jit
-def victims(s: State, job: int, flavor: int, now_s: float) -> int:
-    """Return how many jobs, listed in `gone`, must go for a job to get quota; 0 if none would do.
-
-    One that gave way at this instant makes nobody give way at it: so an instant ends.
-    """
-    q = s.quota
-    form = q.form[job]
-    queue, needs = q.queue[form], needed(s, form, flavor)
-    if q.out_s[job] == now_s or (q.within[queue] == NEVER and q.reclaim[queue] == NEVER):
-        return 0
-    if q.fair:
-        return int(fair(s, job, flavor, needs, now_s))
-    return int(classic(s, job, flavor, needs, now_s))
-
-
-@jit
-def levels(s: State, form: int, flavor: int) -> int:
-    """Return how far up the tree a form of job would borrow."""
-    q, most = s.quota, 0
-    for r in range(3):
-        if q.ask[form, r] > 0:
-            most = max(most, level(s, q.queue[form], 3 * flavor + r, q.ask[form, r]))
-    return int(most)
-
-
-@jit
-def offer(s: State, job: int, flavor: int, now_s: float) -> tuple[int, int]:
-    """Return what a flavor offers a job, and how far up the tree it would borrow."""
-    q = s.quota
-    form = q.form[job]
-    queue = q.queue[form]
-    if not q.may[form, flavor]:
-        return NO_FIT, 0
-    if fits(s, form, flavor, True):
-        return FIT, levels(s, form, flavor)
-    eager = q.to_borrow[queue] != NEVER or (q.fair and q.reclaim[queue] != NEVER)
-    needs = needed(s, form, flavor)
-    for r in range(3):
-        cell, amount = 3 * flavor + r, q.ask[form, r]
-        if needs >> r & 1 and not eager and q.nominal[queue, cell] < amount:
-            if not owed(s, queue, cell, amount):
-                return NO_FIT, levels(s, form, flavor)
-    n = victims(s, job, flavor, now_s)
-    if n == 0:
-        return IN_VAIN, levels(s, form, flavor)
-    mode = RECLAIM
-    for i in range(n):
-        use(s, q.gone[i], -1)
-        if q.queue[q.form[q.gone[i]]] == queue:
-            mode = EVICT
-    high = levels(s, form, flavor)
-    for i in range(n):
-        use(s, q.gone[i], 1)
-    return mode, high
-
-
-@jit
-def better(mode: int, high: int, than: int, than_high: int) -> bool:
-    """Return whether one offer is liked more than another: its mode first, then to borrow less."""
-    return mode > than or (mode == than and mode != NO_FIT and high < than_high)
-
-
-@jit
-def nominate(s: State, job: int, now_s: float) -> tuple[int, int, int]:
-    """Return the flavor a job would take, what it offers, and how far up the tree it borrows.
-
-    Flavors are tried in the queue's order; one that fits without borrowing ends the search, and
-    so does one that can borrow or evict unless the queue tries the next flavor first.
-
-    Source: Kueue, pkg/scheduler/flavorassigner/flavorassigner.go.
-    """
-    q = s.quota
-    queue = q.queue[q.form[job]]
-    flavor, best, least = -1, NO_FIT, 0
-    for i in range(q.flavors.shape[1]):
-        one = q.flavors[queue, i]
-        if one < 0:
-            break
-        mode, high = offer(s, job, one, now_s)
-        if flavor < 0 or better(mode, high, best, least):
-            flavor, best, least = one, mode, high
-        evicts = IN_VAIN < mode < FIT
-        if mode > IN_VAIN and not (evicts and q.evict_next[queue]):
-            if not (high > 0 and q.borrow_next[queue]):
-                return one, mode, high
-    return int(flavor), int(best), int(least)
-
-
-@jit
 def leads(s: State, job: int) -> bool:
     """Return whether a job still is the first of its form: who gave way may have come before it."""
-    form = s.quota.form[job]
+    form = form_of(s, job)
     return bool(s.quota.size[form] > 0 and s.quota.line[s.quota.place[form]] == job)
 
 
@@ -157,6 +67,8 @@ def leads(s: State, job: int) -> bool:
 def admit(s: State, job: int, flavor: int, now_s: float) -> None:
     """A job that waits no more for quota gets it and joins those that wait for nodes."""
     s.quota.n[0] -= 1
+    if s.sizes.whole.size > 0:
+        take_size(s, job, s.quota.form[job])
     hold(s, job, flavor, now_s)
     insert(s.queue, s.jobs.key, job)
 
@@ -233,7 +145,7 @@ def cycle(s: State, root: int, now_s: float) -> bool:
         job[queue] = head(s, queue)
         if job[queue] < 0:
             continue
-        flavor[queue], mode[queue], high[queue] = nominate(s, job[queue], now_s)
+        flavor[queue], mode[queue], high[queue] = nominate_size(s, job[queue], now_s)
         if mode[queue] == NO_FIT:
             news = refuse(s, job[queue]) or news
         else:
@@ -254,19 +166,21 @@ def cycle(s: State, root: int, now_s: float) -> bool:
         elif not leads(s, one):
             continue
         elif fits(s, q.form[one], on, True):
-            take_first(s, q.form[one])
+            take_first(s, form_of(s, one))
             admit(s, one, on, now_s)
             news = True
         elif mode[queue] != FIT:
             n = victims(s, one, on, now_s)
             if n > 0:
-                take_first(s, q.form[one])
+                take_first(s, form_of(s, one))
             for i in range(n):
                 give_way(s, q.gone[i], now_s)
             if n > 0:
                 admit(s, one, on, now_s)
                 news = True
     for queue in range(queues):
+        if job[queue] >= 0 and q.flavor[job[queue]] < 0:
+            q.form[job[queue]] = form_of(s, job[queue])
         for cell in range(kept.shape[1]):
             discharge(s, queue, cell, kept[queue, cell])
     return news

@@ -8,13 +8,14 @@ from sim.kernel.agenda import book
 from sim.kernel.apart import pass_apart
 from sim.kernel.choose import choose
 from sim.kernel.dispatch import idle
-from sim.kernel.gather import gather, give_back, lend, room_on, told_size
+from sim.kernel.gather import gather, give_back, lend, room_on
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import better, send_back, start, take
 from sim.kernel.limits import cut
 from sim.kernel.order import drop, insert, remove
 from sim.kernel.rate import pace, settle
 from sim.kernel.rows import close_row, open_row
+from sim.kernel.size import told_size
 from sim.kernel.spans import find
 from sim.kernel.usage import use
 from sim.state.columns import HOLDS, NOW, TURN, WHOLE

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.state.arrays import B1, F8, I8
+from sim.state.fair_share import FairShare
 from sim.state.quota import Caps, Quota
+from sim.state.sizes import Sizes
 
 
 class Rule(NamedTuple):
@@ -121,7 +123,7 @@ class Answers(NamedTuple):
     half_life_s: float | None = None  # of what tenants have used; None where nobody asks
     slows: bool = False  # something may slow or speed jobs besides their kind of node
     notes: int = 0  # numbers a job that a policy which deals kinds remembers
-    quota: tuple[Quota, Caps] | None = None
+    quota: tuple[Quota, Caps, FairShare, Sizes] | None = None
     share: Share = ALONE
     limits: Limits = Limits()
     waits: Any = None  # state.waits.Edges; None where nobody waits for another job

@@ -10,6 +10,7 @@ from sim.state.columns import PLENTY, Jobs, Kinds, Nodes
 from sim.state.fits import fits_never
 from sim.state.mig import no_slices
 from sim.state.quota import Quota
+from sim.state.sizes import Sizes
 from sim.state.spans import anywhere
 from sim.state.tree import Cap, Tree
 from sim.state.words import JobState
@@ -32,14 +33,25 @@ def told(tree: Tree | None, qoses: int = 0) -> dict[str, Any] | None:
 
 
 def unable(
-    tree: Tree | None, quota: Quota, jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool
+    tree: Tree | None,
+    quota: Quota,
+    sizes: Sizes,
+    jobs: Jobs,
+    kinds: Kinds,
+    nodes: Nodes,
+    scatter: bool,
 ) -> None:
-    """Set aside jobs that can never run on nodes of a flavor of which they could get quota."""
+    """Set aside jobs that can never run on nodes of a flavor of which they could get quota.
+
+    Not those that could at a smaller size.
+    """
     for f in range(quota.may.shape[1]):
         there = jobs._replace(klass=quota.masked[jobs.klass, f])
         never = fits_never(there, kinds, nodes, scatter, no_slices(), anywhere())
         quota.may[quota.form[never], f] = False
-    able = np.asarray(quota.may.any(axis=1))[quota.form]
+    ever = np.asarray(quota.may.any(axis=1))
+    np.logical_or.at(ever, sizes.whole, ever.copy()[: len(sizes.whole)])
+    able = ever[quota.form]
     jobs.state[~able | (tree is not None and too_much(tree, quota, jobs))] = JobState.UNFIT
 
 

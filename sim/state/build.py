@@ -40,12 +40,14 @@ from sim.state.columns import (
 from sim.state.devices import cache_of, devices_of
 from sim.state.due import due_of, held
 from sim.state.elastic import at_least, elastic_of
+from sim.state.fair_share import no_shares
 from sim.state.fits import fits_never
 from sim.state.handle import State
 from sim.state.inventory import Inventory
 from sim.state.memory import notes_of, usage_of
 from sim.state.mig import cuts, no_slices
 from sim.state.quota import no_caps, no_quota
+from sim.state.sizes import no_sizes
 from sim.state.slices import Moving, Qos, Sharing, Slices, Spans, Topology
 from sim.state.spans import anywhere
 from sim.state.topology import no_topology
@@ -238,7 +240,8 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
         ledger, events_of(jobs, waits), whole(rule), whole(gives), taste, devices, score,
         cache_of(jobs, nodes, score, devices), usage_of(jobs, half_life_s),
         Paces(np.ones((len(Cause) if slows else 0, n))), elastic,
-        notes_of(n, len(kinds.size), notes), *(quota or (no_quota(), no_caps())),
+        notes_of(n, len(kinds.size), notes),
+        *(quota or (no_quota(), no_caps(), no_shares(), no_sizes())),
         slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
         asks.topology or no_topology(), asks.qos or no_qos(),
         whole(answers.limits), waits, due, calendar,

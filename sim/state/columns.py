@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from sim.state.answers import Limits, Rule, Score, Taste, Yield
 from sim.state.arrays import B1, F8, I1, I2, I4, I8
 from sim.state.calendar import Calendar
+from sim.state.fair_share import FairShare
 from sim.state.quota import Caps, Quota
+from sim.state.sizes import Sizes
 from sim.state.slices import Moving, Qos, Sharing, Slices, Spans, Topology
 from sim.state.waits import Waits
 
@@ -261,6 +263,8 @@ TABLES: dict[str, Any] = {
     "notes": Notes,
     "quota": Quota,
     "caps": Caps,
+    "fair_share": FairShare,
+    "sizes": Sizes,
     "slices": Slices,
     "sharing": Sharing,
     "spans": Spans,

@@ -30,7 +30,9 @@ from sim.state.columns import (
     Scratch,
     Usage,
 )
+from sim.state.fair_share import FairShare
 from sim.state.quota import Caps, Quota
+from sim.state.sizes import Sizes
 from sim.state.slices import Moving, Qos, Sharing, Slices, Spans, Topology
 from sim.state.waits import Waits
 
@@ -90,6 +92,8 @@ class State:
     notes: Notes
     quota: Quota
     caps: Caps
+    fair_share: FairShare
+    sizes: Sizes
     slices: Slices
     sharing: Sharing
     spans: Spans

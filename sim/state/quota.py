@@ -8,8 +8,8 @@ import numpy as np
 
 from sim.state.arrays import B1, F8, I8
 
-FREE, KUEUE, LIMITS = 0, 1, 2
-"""Rules: none; borrowed and lent in cohorts; upper limits."""
+FREE, KUEUE, LIMITS, SHARES = 0, 1, 2, 3
+"""Rules: none; borrowed and lent in cohorts; upper limits; fair shares."""
 NEVER, LOWER, LOWER_OR_NEWER, ANY = 0, 1, 2, 3
 """Whose jobs may be evicted: nobody's, of lower priority, or as low and newer, anybody's."""
 FINAL, INITIAL = 1, 2

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.errors import ScenarioError
-from sim.state.arrays import F8
+from sim.state.arrays import F8, I8
 from sim.state.columns import PLENTY, Jobs
+from sim.state.fair_share import Split
 from sim.state.quota import KUEUE, LIMITS, NEVER, Caps, Quota, no_caps, no_quota
 
 EVERY = ""
@@ -72,6 +73,9 @@ class Tree(NamedTuple):
     strategies: tuple[int, ...] = ()
     caps: Mapping[str, Cap] = {}  # by name of queue or cohort, where the rule is LIMITS
     stops: bool = False  # a job that a limit blocks blocks those behind it
+    split: Split | None = None  # where the rule is SHARES
+    leaf: str = "queues"  # what its queues are called
+    partial: bool = False  # a job with min_gpus may be admitted with fewer GPUs
 
 
 def in_order(cohorts: Sequence[Part]) -> list[Part]:
@@ -87,9 +91,8 @@ def in_order(cohorts: Sequence[Part]) -> list[Part]:
 
 def flavors_of(tree: Tree) -> list[str]:
     """Return the flavors that anybody has a quota of, in order of mention."""
-    return list(
-        dict.fromkeys(name for part in (*tree.queues, *tree.cohorts) for name in part.limits)
-    )
+    parts = (*tree.queues, *tree.cohorts)
+    return list(dict.fromkeys(name for part in parts for name in part.limits))
 
 
 def queue_of(tree: Tree, tenants: Sequence[str]) -> np.ndarray:
@@ -100,7 +103,7 @@ def queue_of(tree: Tree, tenants: Sequence[str]) -> np.ndarray:
     found = np.array([owner.get(name, default) for name in tenants], np.int64)
     faults = [
         f"quota.default: is null, and no queue names the tenant {name!r}; must be a queue for such "
-        f"tenants, one of {', '.join(number)}, or name it in quota.queues.<queue>.tenants"
+        f"tenants, one of {', '.join(number)}, or name it in quota.{tree.leaf}.<name>.tenants"
         for name, queue in zip(tenants, found, strict=True)
         if queue < 0
     ]
@@ -168,13 +171,7 @@ def rolled_up(
     return subtree, local
 
 
-def most_ever(
-    parent: np.ndarray,
-    subtree: np.ndarray,
-    local: np.ndarray,
-    borrow: np.ndarray,
-    order: np.ndarray,
-) -> np.ndarray:
+def most_ever(parent: I8, subtree: I8, local: I8, borrow: I8, order: I8) -> np.ndarray:
     """Return the most each node could ever have of each cell; `order` has children first."""
     most = subtree.copy()
     for node in order[::-1]:

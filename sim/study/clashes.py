@@ -10,7 +10,7 @@ from sim.errors import ScenarioError
 from sim.policies.placement import AbstractPlacement
 from sim.state import AbstractCluster, Inventory
 from sim.state.mig import faults_of
-from sim.state.quota import LIMITS
+from sim.state.quota import LIMITS, SHARES
 from sim.workload.services import AbstractServices
 
 if TYPE_CHECKING:
@@ -79,10 +79,11 @@ def beside_quota(scenario: Scenario) -> list[str]:
             f"queue: is {type(scenario.queue).__name__}, which deals kinds of node itself beside a "
             "quota, which gives a flavor; must be one that only orders jobs, or quota=none"
         )
-    if tree.rule == LIMITS and (rule.reserves > 1 or (rule.reserves and not rule.by_nodes)):
+    planned = rule.reserves > 1 or (rule.reserves and not rule.by_nodes)
+    if tree.rule in (LIMITS, SHARES) and planned:
         found.append(
             f"backfill: is {type(scenario.backfill).__name__}, which plans for jobs that limits "
-            "may block; beside slurm_limits it must be none, skip, or easy with reservation=nodes"
+            "may block; beside this quota it must be none, skip, or easy with reservation=nodes"
         )
     if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
         found.append("quota: is set beside elastic, but counts sizes that stay: set one of them")

@@ -19,13 +19,17 @@ from sim.state.answers import Answers, Score, Yield
 from sim.state.arrays import F8, I8
 from sim.state.beyond import unable
 from sim.state.build import Asks
-from sim.state.columns import Jobs, Kinds, Nodes
+from sim.state.columns import Elastic, Jobs, Kinds, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
+from sim.state.fair_share import FairShare, no_shares
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.state.kinds import dealt, fastest_first, kinds_of
 from sim.state.qos_limits import by_qos, of_pair
-from sim.state.quota import Caps, Quota
+from sim.state.quota import SHARES, Caps, Quota
+from sim.state.sizes import Sizes, no_sizes
+from sim.state.smaller import sizes_of
+from sim.state.split import shared_out
 from sim.state.topology import topology_of
 from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of
 from sim.study.classes import Classes, classes_of, narrowed
@@ -37,9 +41,10 @@ class Shares(NamedTuple):
     """A tree of quotas and its columns, and how fast each class is on each kind by flavor."""
 
     tree: Tree | None
-    quota: tuple[Quota, Caps] | None
+    quota: tuple[Quota, Caps, FairShare, Sizes] | None
     speed: F8
     order: I8
+    elastic: Elastic | None = None  # the least GPUs of each job, where it may have fewer
 
 
 def giving(gives: Yield, queue: AbstractQueuePolicy, deals: bool, sized: bool) -> Yield:
@@ -64,7 +69,12 @@ def numbers_of(jobs: pa.Table) -> dict[str, np.ndarray]:
 
 
 def shares_of(
-    scenario: Scenario, inventory: Inventory, jobs: pa.Table, columns: Jobs, classes: Classes
+    scenario: Scenario,
+    inventory: Inventory,
+    jobs: pa.Table,
+    columns: Jobs,
+    classes: Classes,
+    numbers: dict[str, np.ndarray],
 ) -> Shares:
     """Return the quotas of a scenario, each job in the queue of its tenant."""
     tree = scenario.quota.tree()
@@ -74,25 +84,64 @@ def shares_of(
         raise ScenarioError(
             ["quota: counts whole GPUs, and jobs ask for mig_profile: must be none"]
         )
-    flavor = types_of(tree, [gpu for gpu, _ in inventory.kinds])
-    speed, masked, plain = by_flavor(classes.speed, flavor, len(flavors_of(tree)))
     user = table.codes(jobs, "user" if "user" in jobs.column_names else "tenant")[0]
     tenant, tenants = table.codes(jobs, "tenant")
     queue, limits = queue_of(tree, tenants)[tenant], scenario.quota.by_qos()
+    if tree.rule == SHARES:
+        fair = (*shared_out(tree, queue, columns, len(classes.speed), inventory), no_sizes())
+        return Shares(tree, fair, classes.speed, classes.order)
+    elastic = smallest(tree, columns, numbers)
+    flavor = types_of(tree, [gpu for gpu, _ in inventory.kinds])
+    speed, masked, plain = by_flavor(classes.speed, flavor, len(flavors_of(tree)))
     if limits:
         many = len(tree.queues) // (1 + len(limits))
         queue = of_pair(queue, columns.qos, table.codes(jobs, "qos")[1], list(limits), many)
-    quota = quota_of(tree, queue, columns, masked, plain, user)
+    alike = user if elastic is None else elastic.least  # no limit asks who the user is
+    quota = quota_of(tree, queue, columns, masked, plain, alike)
     if limits:
         quota = by_qos(*quota, list(limits.values()))
-    return Shares(tree, quota, speed, fastest_first(speed))
+    tables = (*quota, no_shares(), no_sizes())
+    return Shares(tree, tables, speed, fastest_first(speed), elastic)
 
 
-def scored(placement: AbstractPlacement, asked: Asked, nodes: Nodes, inventory: Inventory) -> Score:
-    """Return the weights of a placement that scores nodes; its own draw goes before another."""
+def smallest(tree: Tree, columns: Jobs, numbers: dict[str, np.ndarray]) -> Elastic | None:
+    """Return the least GPUs of each job, None where none may have fewer than it asks for."""
+    least = numbers.get("min_gpus")
+    if not tree.partial or least is None or not (least < columns.gpus).any():
+        return None
+    told = {name: column for name, column in numbers.items() if name != "max_gpus"}
+    return elastic_of(columns, told)
+
+
+def allotted(
+    shares: Shares, columns: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool
+) -> tuple[Quota, Caps, FairShare, Sizes] | None:
+    """Return the quotas with smaller sizes of jobs; set aside jobs that could never have any."""
+    if shares.quota is None:
+        return None
+    quota, caps, fair, sizes = shares.quota
+    if shares.elastic is not None:
+        quota, sizes = sizes_of(quota, columns, shares.elastic.least, kinds, nodes, scatter)
+    unable(shares.tree, quota, sizes, columns, kinds, nodes, scatter)
+    return quota, caps, fair, sizes
+
+
+def scored(
+    placement: AbstractPlacement, asked: Asked, nodes: Nodes, inventory: Inventory, fewer: bool
+) -> Score:
+    """Return the weights of a placement that scores nodes; its own draw goes before another.
+
+    `fewer`: jobs may be admitted smaller than they are; their scores would be those of their size.
+    """
     scoring = placement.scoring(asked)
     if scoring is None:
         return NO_SCORE
+    if fewer:
+        raise ScenarioError([
+            f"placement: is {type(placement).__name__}, which scores nodes for jobs whose size "
+            "stays, and some have min_gpus; must be one that does not, such as pack, or set "
+            "quota.partial_admission=false"
+        ])  # fmt: skip
     if scoring.draw is not None:
         asked.jobs.draw[:] = scoring.draw
     return score_of(scoring, nodes, inventory.kinds)
@@ -133,8 +182,8 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
     columns = jobs_of(numbers, classes.klass, tenant, partition, qos, draw)
     asks = asks_of(scenario, liking, numbers, columns, inventory, qoses)
-    tree, quota, speed, order = shares_of(scenario, inventory, jobs, columns, classes)
-    kinds = kinds_of(inventory, nodes, speed, order)
+    shares = shares_of(scenario, inventory, jobs, columns, classes, numbers)
+    kinds = kinds_of(inventory, nodes, shares.speed, shares.order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs, liking.first_alone)
     spans = narrowed(jobs, columns, kinds, nodes, inventory, taste.scatter, classes)
     notes = scenario.queue.remembers(many)
@@ -146,17 +195,17 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         kinds = dealt(kinds)
         columns.klass[:] *= many + 2
     asked = Asked(columns, classes.texts, streams.stream("placement", 1))
-    score = scored(scenario.placement, asked, nodes, inventory)
+    score = scored(scenario.placement, asked, nodes, inventory, shares.elastic is not None)
     sized = scenario.elastic.refresh_s < np.inf  # then a pass is due even if nobody waits
     gives = giving(scenario.preemption.rule(), scenario.queue, notes > 0, sized)
-    if tree is not None and quota is not None:
-        unable(tree, quota[0], columns, kinds, nodes, taste.scatter)
+    quota = allotted(shares, columns, kinds, nodes, taste.scatter)
     answers = Answers(
-        scenario.backfill.rule(), taste, gives, score, scenario.queue.half_life_s, sized, notes,
+        scenario.backfill.rule(), taste, gives, score, scenario.queue.half_life_s,
+        sized or shares.elastic is not None, notes,
         quota, share, scenario.limits.rule(), edges_of(jobs),
         sum(process.windows for process in scenario.processes),
     )  # fmt: skip
-    elastic = elastic_of(columns, numbers) if sized else None
+    elastic = elastic_of(columns, numbers) if sized else shares.elastic
     asks = asks._replace(elastic=elastic, slices=classes.slices, spans=spans)
     made = assembled(columns, nodes, kinds, answers, asks)
     made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)

@@ -168,6 +168,8 @@ def simulate(
     jobs = extended(request.jobs, asked) if asked else request.jobs
     state = unborn(prepared(scenario, inventory, jobs, streams), asked)
     ready = time.perf_counter()
+    tree = scenario.quota.tree()
+    partial = tree is not None and tree.partial
     with interruptible() as stop:  # once the clock has stopped, the tables are made to their end
         state, end_s, status, ended = run(scenario, state, streams, progress, stop, asked)
         manifest = {
@@ -180,12 +182,12 @@ def simulate(
             "notes": [
                 *request.notes,
                 *notes_of(asked),
-                *unused(scenario.elastic, request.jobs),
+                *unused(scenario.elastic, request.jobs, partial),
                 *without_order(state),
             ],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,
-            "quotas": told(scenario.quota.tree(), len(scenario.quota.by_qos())),
+            "quotas": told(tree, len(scenario.quota.by_qos())),
             **({"services": about(scenario.services)} if asked else {}),
             "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
         }

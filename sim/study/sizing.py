@@ -98,9 +98,11 @@ def answer(policy: AbstractElastic, view: ElasticView, gpus: int, now_s: float) 
     ])  # fmt: skip
 
 
-def unused(policy: AbstractElastic, jobs: Any) -> list[str]:
-    """Return notes on columns that nothing acts on."""
+def unused(policy: AbstractElastic, jobs: Any, partial: bool = False) -> list[str]:
+    """Return notes on columns that nothing acts on; `partial`: a quota acts on min_gpus."""
     names = [n for n in ("min_gpus", "max_gpus", "parallel_share") if n in jobs.column_names]
+    if partial and "min_gpus" in names:
+        names = [n for n in names if n == "max_gpus"]
     acts = policy.refresh_s < np.inf
     if not {"min_gpus", "max_gpus"} & set(names) and acts:
         return ["no job says min_gpus or max_gpus: elastic resizes nobody; see workload.elastic"]

@@ -7,8 +7,10 @@ Begin with: kueue.py, then base.py.
 """
 
 from sim.policies.quota.base import AbstractQuota
+from sim.policies.quota.kai import Kai
 from sim.policies.quota.kueue import Kueue
 from sim.policies.quota.none import NoQuota
 from sim.policies.quota.slurm_limits import SlurmLimits
+from sim.policies.quota.volcano import Volcano
 
-__all__ = ["AbstractQuota", "Kueue", "NoQuota", "SlurmLimits"]
+__all__ = ["AbstractQuota", "Kai", "Kueue", "NoQuota", "SlurmLimits", "Volcano"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from sim.state.qos_limits import QosLimits
 from sim.state.tree import Cap, Tree, Ways
 from sim.state.tree_read import LIMITS, SCALE, Reader
+from sim.state.tree_shares import Shared
 
 
 class AbstractQuota(abc.ABC):
@@ -22,4 +23,6 @@ class AbstractQuota(abc.ABC):
         return {}
 
 
-__all__ = ["LIMITS", "SCALE", "AbstractQuota", "Cap", "QosLimits", "Reader", "Tree", "Ways"]
+__all__ = [
+    "LIMITS", "SCALE", "AbstractQuota", "Cap", "QosLimits", "Reader", "Shared", "Tree", "Ways",
+]  # fmt: skip

@@ -30,12 +30,13 @@ class Kueue(AbstractQuota):
 
     A queue has `tenants`, a `cohort`, a `weight`, and gpus, cpus, mem_bytes with borrow_… and
     lend_… limits, together or under `flavors` for each GPU type, in order of liking. Of the other
-    knobs a queue may have its own. Order within it is the queue policy's: `queue=priority`.
+    knobs a queue may have its own. Order within it is the queue policy's: `queue=priority`. With
+    `partial_admission` a job with min_gpus that finds no quota is admitted with fewer GPUs.
 
     Source: Kueue (kueue.sigs.k8s.io) 0.17: cluster queue, cohort, preemption, fair sharing.
     Neglects: that evictions take time (who evicts has the quota at once, and whoever gave way
     evicts nobody at that instant); flavors for cores and memory apart from the GPUs'; admission
-    checks, admission fair sharing, partial admission; jobs alike are refused together.
+    checks, admission fair sharing; more GPUs than one a pod; jobs alike are refused together.
     """
 
     queues: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Kueue(AbstractQuota):
     when_can_preempt: Literal["MayStopSearch", "TryNextFlavor"] = "TryNextFlavor"
     fair_sharing: bool = False
     preemption_strategies: Sequence[str] = tuple(STRATEGIES)
+    partial_admission: bool = True
 
     def ways(self, read: Reader, path: str, given: Mapping[str, Any]) -> Ways:
         """Return how a queue goes about it: its own knobs, else those of all."""
@@ -80,11 +82,9 @@ class Kueue(AbstractQuota):
         cohorts = read.cohorts(self.cohorts, ("parent", "weight", "flavors", *LIMITS))
         queues = read.queues(self.queues, OWN, cohorts)
         told = [one if isinstance(one, Mapping) else {} for one in read.told_of(self.queues)]
-        ways = tuple(
-            self.ways(read, f"queues.{part.name}", one)
-            for part, one in zip(queues, told, strict=True)
-        )
+        both = zip(queues, told, strict=True)
+        ways = tuple(self.ways(read, f"queues.{part.name}", one) for part, one in both)
         read.told(queues, cohorts)
         read.whole(queues, ways, self.default)
         return Tree(queues, ways, cohorts, self.default or "", fair=self.fair_sharing,
-                    strategies=strategies)  # fmt: skip
+                    strategies=strategies, partial=self.partial_admission)  # fmt: skip

@@ -64,5 +64,5 @@ class SlurmLimits(AbstractQuota):
         return Tree(
             (*plain[: len(leaves)], *more), (*ways, *(Ways() for _ in more)),
             tuple(plain[len(leaves) :]), self.default or "", LIMITS, caps=caps | caps_of_pairs,
-            stops=self.assoc_limit_stop,
+            stops=self.assoc_limit_stop, leaf="associations",
         )  # fmt: skip

@@ -60,7 +60,7 @@ def quotas(result: Result) -> dict[str, Any]:
         found[name] = {
             "quota_gpus": quota,
             "mean_gpus": float((for_s * level).sum() / end) if end > 0.0 else 0.0,
-            "most_gpus": float(level.max(initial=0.0)),
+            "most_gpus": float(level[for_s > 0.0].max(initial=0.0)),
             "held_gpu_s": float((for_s * level).sum()),
             "borrowed_gpu_s": float((for_s * over).sum()),
             "evictions": gone.num_rows,
