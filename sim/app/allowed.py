@@ -12,7 +12,7 @@ from typing import Any
 
 from sim.app.check import choices
 
-ROOMS = ("sim.policies", "sim.workload", "sim.state", "sim.engine")
+ROOMS = ("sim.policies", "sim.workload", "sim.state", "sim.engine", "topologies")
 
 
 def is_abstract(found: Any) -> bool:

@@ -26,9 +26,9 @@ from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
 from sim.policies.quota import AbstractQuota
 from sim.policies.sharing import AbstractSharing
-from sim.state import AbstractCluster
+from sim.state import AbstractCluster, AbstractFabric
 from sim.study import Scenario
-from sim.workload import AbstractWorkload
+from sim.workload import AbstractComm, AbstractWorkload
 from sim.workload.services import AbstractServices
 
 GROUPS: dict[str, type] = {
@@ -44,12 +44,14 @@ GROUPS: dict[str, type] = {
     "limits": AbstractLimits,
     "services": AbstractServices,
     "autoscaler": AbstractAutoscaler,
+    "fabric": AbstractFabric,
+    "comm": AbstractComm,
     "failures": AbstractProcess,
     "reservations": AbstractProcess,
 }
 LEFT_OUT = (
     "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
-    "services", "autoscaler",
+    "services", "autoscaler", "fabric", "comm",
 )  # fmt: skip
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {

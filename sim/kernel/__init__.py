@@ -14,6 +14,7 @@ from sim.kernel.calendar import close_window, open_window
 from sim.kernel.deal import deal
 from sim.kernel.fair_pass import pass_shares
 from sim.kernel.job import give_up, requeue, set_rate
+from sim.kernel.links import set_link
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
 from sim.kernel.quota_cycle import pass_quota
 from sim.kernel.quota_limits import pass_limits
@@ -62,6 +63,7 @@ __all__ = [
     "repair",
     "requeue",
     "set_aside",
+    "set_link",
     "set_rate",
     "standing",
     "submit",

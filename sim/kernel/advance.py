@@ -9,6 +9,7 @@ import numpy as np
 from sim.kernel.agenda import next_finish_s, pop
 from sim.kernel.cycle import next_cycle_s
 from sim.kernel.dispatch import dispatch
+from sim.kernel.fabric import links_shared
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import enter, finish, give_up
 from sim.kernel.limits import next_pass_s, round_after
@@ -147,6 +148,7 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
                     s.face.t[PLAN] = next_cycle_s(s, now_s)
                 if s.face.t[PLAN] <= now_s:
                     return PASS
+            links_shared(s, now_s)
             if s.face.n[AWAITED] == 1:
                 s.face.n[AWAITED] = 0
                 return WAKE

@@ -11,6 +11,7 @@ from sim.kernel.later import hold as hold_back
 from sim.kernel.later import note
 from sim.kernel.levels import give
 from sim.kernel.limits import limit_s, outlived, round_after
+from sim.kernel.links import linked, unlinked
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
 from sim.kernel.quota import let_go, wait
@@ -165,6 +166,7 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
     if s.limits.kills:
         jobs.limit_s[job] = limit_s(s, jobs.expect_s[job])
     joined(s, job, now_s)
+    linked(s, job, now_s)
     book_end(s, job, now_s)
     if jobs.expect_s[job] > s.face.t[SHADOW]:
         for i in range(s.pick.n[0]):
@@ -193,6 +195,7 @@ def stop(s: State, job: int, now_s: float, why: int, holds: bool = True) -> None
     if s.quota.rule > 0:
         let_go(s, job)
     parted(s, job, now_s)
+    unlinked(s, job, now_s)
     better(s)
 
 

@@ -12,6 +12,7 @@ from sim.kernel.gather import gather, give_back, lend, room_on
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import better, send_back, start, take
 from sim.kernel.limits import cut
+from sim.kernel.links import linked, unlinked
 from sim.kernel.order import drop, insert, remove
 from sim.kernel.rate import pace, settle
 from sim.kernel.rows import close_row, open_row
@@ -68,6 +69,7 @@ def rehold(s: State, job: int, gpus: int, now_s: float) -> None:
     jobs, pick = s.jobs, s.pick
     if s.usage.gpu_s.size > 0:
         use(s, job, -1, now_s)
+    unlinked(s, job, now_s)
     for r in range(jobs.row0[job], jobs.row0[job] + jobs.rows[job]):
         close_row(s, r, now_s, RESIZED)
         take(s, job, int(s.ledger.node[r]), int(s.ledger.gpus[r]), r, -1)
@@ -79,6 +81,7 @@ def rehold(s: State, job: int, gpus: int, now_s: float) -> None:
         if s.devices.on:
             s.ledger.devices[row] = choose(s, job, node, chunk, row)
         take(s, job, node, chunk, row, 1)
+    linked(s, job, now_s)
     if s.usage.gpu_s.size > 0:
         use(s, job, 1, now_s)
     s.elastic.resizes[job] += 1

@@ -18,6 +18,7 @@ from sim.state import Ended, Inventory, JobState, State
 from sim.state.columns import PEAK, PLENTY, WHOLE
 from sim.state.mig import MEDIA
 from sim.state.services import Served
+from sim.state.words import Cause
 
 
 def words(codes: np.ndarray, texts: list[str | None]) -> pa.Array:
@@ -41,6 +42,23 @@ def held_by_job(state: State, end_s: float) -> np.ndarray:
     job = state.ledger.job[: int(state.ledger.n[0])]
     spent = busy.weight * (busy.end_s - busy.begin_s)
     return np.bincount(job[job >= 0], spent, len(state.jobs.gpus))
+
+
+def network_columns(state: State, end_s: float) -> dict[str, Any]:
+    """Return what each job sent and what the links cost it; nothing without a fabric."""
+    f = state.fabric
+    if not f.on:
+        return {}
+    more_s = np.where(f.spans, end_s - f.since_s, 0.0)  # of jobs that still run
+    words_of = ["ring", "all_to_all"]
+    return {
+        "comm_fraction": f.duty,
+        "comm_overlap": f.overlap,
+        "comm_pattern": words(f.all_to_all, [*words_of]),
+        "network_s": f.ran_s + more_s,
+        "network_lost_s": f.lost_s + more_s * (1.0 - state.paces.factor[Cause.FABRIC]),
+        "network_tier": f.tier,
+    }
 
 
 def jobs_table(state: State, request: pa.Table, inventory: Inventory, end_s: float) -> pa.Table:
@@ -71,6 +89,7 @@ def jobs_table(state: State, request: pa.Table, inventory: Inventory, end_s: flo
                  "segment"):  # fmt: skip
         if name in request.column_names:
             values[name] = request.column(name)
+    values |= network_columns(state, end_s)
     if state.elastic.resizes.size:
         values["resizes"] = state.elastic.resizes
     if "tenant" not in values:

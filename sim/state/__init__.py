@@ -7,16 +7,19 @@ Begin with: words.py (the states), then columns.py.
 """
 
 from sim.state.answers import Rule, Taste
+from sim.state.fabric import AbstractFabric, NoFabric
 from sim.state.handle import State
 from sim.state.inventory import AbstractCluster, Homogeneous, Inventory, Pool, Pools
 from sim.state.words import Ended, JobState
 
 __all__ = [
     "AbstractCluster",
+    "AbstractFabric",
     "Ended",
     "Homogeneous",
     "Inventory",
     "JobState",
+    "NoFabric",
     "Pool",
     "Pools",
     "Rule",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sim.state.arrays import B1, F8, I8
+from sim.state.fabric import Fabric
 from sim.state.fair_share import FairShare
 from sim.state.quota import Caps, Quota
 from sim.state.sizes import Sizes
@@ -128,3 +129,4 @@ class Answers(NamedTuple):
     limits: Limits = Limits()
     waits: Any = None  # state.waits.Edges; None where nobody waits for another job
     windows: int = 0  # times in which nodes are set aside
+    fabric: Fabric | None = None  # the links that jobs share; None where they feel none

@@ -40,6 +40,7 @@ from sim.state.columns import (
 from sim.state.devices import cache_of, devices_of
 from sim.state.due import due_of, held
 from sim.state.elastic import at_least, elastic_of
+from sim.state.fabric import no_fabric
 from sim.state.fair_share import no_shares
 from sim.state.fits import fits_never
 from sim.state.handle import State
@@ -202,7 +203,8 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
     less = shared(jobs, slices)
     devices = devices_of(less, nodes, rule, gives, score, slices)
     sharing = Sharing(bool(less.any() and (share.factor[1:] != 1.0).any()), share.factor)
-    slows = slows or sharing.on
+    fabric = answers.fabric or no_fabric()
+    slows = slows or sharing.on or fabric.on
     n, m = len(jobs.gpus), len(nodes.kind)
     zero = jobs.gpus == 0
     shares = jobs.gpus[less]
@@ -244,6 +246,6 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
         *(quota or (no_quota(), no_caps(), no_shares(), no_sizes())),
         slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
         asks.topology or no_topology(), asks.qos or no_qos(),
-        whole(answers.limits), waits, due, calendar,
+        whole(answers.limits), waits, due, calendar, fabric,
         scratch_of(width), scratch_of(width), scratch_of(width), Face(times, numbers),
     )  # fmt: skip

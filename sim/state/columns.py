@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sim.state.answers import Limits, Rule, Score, Taste, Yield
 from sim.state.arrays import B1, F8, I1, I2, I4, I8
 from sim.state.calendar import Calendar
+from sim.state.fabric import Fabric
 from sim.state.fair_share import FairShare
 from sim.state.quota import Caps, Quota
 from sim.state.sizes import Sizes
@@ -275,11 +276,12 @@ TABLES: dict[str, Any] = {
     "waits": Waits,
     "due": Agenda,
     "calendar": Calendar,
+    "fabric": Fabric,
     "pick": Scratch,
     "kept": Scratch,
     "ahead": Scratch,
     "face": Face,
 }
 
-FORKS = ("devices", "slices", "sharing", "spans", "moving", "topology")
+FORKS = ("devices", "slices", "sharing", "spans", "moving", "topology", "fabric")
 """Tables that are `on` or not, by which kernels are compiled apart."""

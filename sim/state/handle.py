@@ -30,6 +30,7 @@ from sim.state.columns import (
     Scratch,
     Usage,
 )
+from sim.state.fabric import Fabric
 from sim.state.fair_share import FairShare
 from sim.state.quota import Caps, Quota
 from sim.state.sizes import Sizes
@@ -104,6 +105,7 @@ class State:
     waits: Waits
     due: Agenda
     calendar: Calendar
+    fabric: Fabric
     pick: Scratch
     kept: Scratch
     ahead: Scratch

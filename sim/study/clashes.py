@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.policies.placement import AbstractPlacement
-from sim.state import AbstractCluster, Inventory
+from sim.state import AbstractCluster, AbstractFabric, Inventory
 from sim.state.mig import faults_of
 from sim.state.quota import LIMITS, SHARES
 from sim.workload.services import AbstractServices
@@ -126,4 +126,6 @@ def of_cluster(scenario: Scenario) -> list[str]:
         return list(error.issues)
     nodes = sum(pool.nodes for pool in inventory.pools)
     found = too_large(inventory) + faults_of(inventory)
+    if isinstance(scenario.fabric, AbstractFabric) and not found:
+        found += scenario.fabric.issues(nodes, max(p.gpus_per_node for p in inventory.pools))
     return found + [text for process in scenario.processes for text in process.issues(nodes)]

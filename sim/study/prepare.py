@@ -22,6 +22,7 @@ from sim.state.build import Asks
 from sim.state.columns import Elastic, Jobs, Kinds, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
+from sim.state.fabric import Fabric, fabric_of
 from sim.state.fair_share import FairShare, no_shares
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.state.kinds import dealt, fastest_first, kinds_of
@@ -35,6 +36,7 @@ from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, type
 from sim.study.classes import Classes, classes_of, narrowed
 from sim.study.scenario import Scenario
 from sim.workload.after import edges_of
+from sim.workload.comm import talk_of
 
 
 class Shares(NamedTuple):
@@ -167,6 +169,15 @@ def assembled(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: As
     return build.assemble(jobs, nodes, kinds, answers, asks)
 
 
+def fabric_for(scenario: Scenario, nodes: Nodes, jobs: pa.Table) -> Fabric | None:
+    """Return the links of the scenario's fabric and who sends how much; None without a fabric."""
+    tree = scenario.fabric.tree(len(nodes.gpus), int(nodes.gpus.max()))
+    if tree is None:
+        return None
+    nic_Bps = tree[1][: len(nodes.gpus)] / np.maximum(nodes.gpus, 1)
+    return fabric_of(tree, nodes.gpus, talk_of(jobs, scenario.comm, float(nic_Bps.min())))
+
+
 def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:
     """Return a State of the requested jobs on the empty cluster, policies asked once."""
     nodes, _ = build.nodes_of(inventory)
@@ -203,7 +214,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         scenario.backfill.rule(), taste, gives, score, scenario.queue.half_life_s,
         sized or shares.elastic is not None, notes,
         quota, share, scenario.limits.rule(), edges_of(jobs),
-        sum(process.windows for process in scenario.processes),
+        sum(process.windows for process in scenario.processes), fabric_for(scenario, nodes, jobs),
     )  # fmt: skip
     elastic = elastic_of(columns, numbers) if sized else shares.elastic
     asks = asks._replace(elastic=elastic, slices=classes.slices, spans=spans)

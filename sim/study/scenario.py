@@ -17,9 +17,9 @@ from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
 from sim.policies.quota import AbstractQuota, NoQuota
 from sim.policies.sharing import AbstractSharing, NoInterference
-from sim.state import AbstractCluster, Homogeneous
+from sim.state import AbstractCluster, AbstractFabric, Homogeneous, NoFabric
 from sim.study.clashes import beside_quota, beside_services, misfits, of_cluster
-from sim.workload import AbstractWorkload, Synthetic
+from sim.workload import AbstractComm, AbstractWorkload, SameForAll, Synthetic
 from sim.workload.services import AbstractServices, NoServices
 
 
@@ -42,6 +42,8 @@ class Scenario:
     limits: AbstractLimits = field(default_factory=Walltime)
     services: AbstractServices = field(default_factory=NoServices)
     autoscaler: AbstractAutoscaler = field(default_factory=NoAutoscaler)
+    fabric: AbstractFabric = field(default_factory=NoFabric)
+    comm: AbstractComm = field(default_factory=SameForAll)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
@@ -99,6 +101,8 @@ class Scenario:
             ("limits", AbstractLimits),
             ("services", AbstractServices),
             ("autoscaler", AbstractAutoscaler),
+            ("fabric", AbstractFabric),
+            ("comm", AbstractComm),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):

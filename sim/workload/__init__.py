@@ -9,6 +9,7 @@ Begin with: base.py, given.py, then synthetic.py.
 
 from sim.workload.arrivals import AbstractArrivals, Gamma, Poisson, Profile
 from sim.workload.base import AbstractWorkload, Request
+from sim.workload.comm import AbstractComm, ByClass, SameForAll
 from sim.workload.durations import (
     AbstractDuration,
     Empirical,
@@ -38,12 +39,14 @@ from sim.workload.transform import (
 
 __all__ = [
     "AbstractArrivals",
+    "AbstractComm",
     "AbstractDuration",
     "AbstractFactor",
     "AbstractSizes",
     "AbstractTransform",
     "AbstractWorkload",
     "BlockResample",
+    "ByClass",
     "Constant",
     "Cut",
     "Empirical",
@@ -62,6 +65,7 @@ __all__ = [
     "Poisson",
     "Profile",
     "Request",
+    "SameForAll",
     "ScaleLoad",
     "ScaleSize",
     "Shift",

@@ -29,6 +29,10 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "max_gpus": (0, MOST, True),
     "parallel_share": (0.0, 1.0, False),
     "cancel_s": (0.0, LATEST_S, False),
+    "comm_fraction": (0.0, 1.0, False),
+    "comm_bytes": (0.0, 2.0**60, False),
+    "step_s": (0.0, LONGEST_S, False),
+    "comm_overlap": (0.0, 1.0, False),
     "recorded_start_s": (-LATEST_S, LATEST_S, False),
     "recorded_end_s": (-LATEST_S, LATEST_S, False),
 }

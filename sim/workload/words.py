@@ -7,6 +7,7 @@ import re
 from sim.state.spans import SPANS
 from sim.table import OUTCOMES
 from sim.workload.after import MUST, wrong
+from sim.workload.comm import PATTERNS
 
 _TYPE = re.compile(r"[^|:,\s]+(?::(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?", re.ASCII)
 _MIG = re.compile(r"[1-9]g\.[1-9]\d*gb(\+me)?", re.ASCII)
@@ -18,6 +19,8 @@ def word_fault(name: str, word: str | None) -> str:
         return ""
     if name == "mig_profile":
         return "" if _MIG.fullmatch(word) else "must be a MIG profile, as `1g.10gb`"
+    if name == "comm_pattern":
+        return "" if word in PATTERNS else f"must be one of {', '.join(PATTERNS)}"
     if name == "span":
         return "" if word in SPANS else f"must be one of {', '.join(SPANS)}"
     if name == "state":

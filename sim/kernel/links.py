@@ -1,0 +1,165 @@
+"""Who uses which link of the fabric: entries that come when a job starts and go when it stops.
+
+Compiled apart, for runs with a fabric.
+"""
+
+from __future__ import annotations
+
+from sim.kernel.jit import entry, forked, jit
+from sim.kernel.rate import pace, settle
+from sim.state.columns import WHOLE
+from sim.state.fabric import ASKS, SEARCH, SOILED, SPARE
+from sim.state.handle import State
+from sim.state.words import Cause
+
+FABRIC = int(Cause.FABRIC)
+
+
+@jit
+def soil(s: State, link: int) -> None:
+    """Note that a link was joined or left, or has another capacity."""
+    f = s.fabric
+    if not f.is_dirty[link]:
+        f.is_dirty[link] = True
+        f.dirty[f.n[SOILED]] = link
+        f.n[SOILED] += 1
+
+
+@jit
+def use(s: State, job: int, link: int, use_Bps: float) -> None:
+    """Let a job use a link, so much at its full speed."""
+    f = s.fabric
+    f.n[SPARE] -= 1
+    e = f.spare[f.n[SPARE]]
+    f.job[e], f.link[e], f.use_Bps[e] = job, link, use_Bps
+    f.next[e], f.first[job] = f.first[job], e
+    f.older[e], f.newer[e] = f.newest[link], -1
+    if f.newest[link] >= 0:
+        f.newer[f.newest[link]] = e
+    f.newest[link] = e
+    soil(s, link)
+
+
+@jit
+def spread(s: State, job: int) -> int:
+    """Count the GPUs of a job in each vertex that has any; return how many there are, in `found`.
+
+    A node's part of its NICs that works bounds the job's share: `top`.
+    """
+    f, k = s.fabric, 0
+    f.n[SEARCH] += 1
+    search = f.n[SEARCH]
+    f.top[job] = 1.0
+    for r in range(s.jobs.row0[job], s.jobs.row0[job] + s.jobs.rows[job]):
+        v = int(s.ledger.node[r])
+        if f.capacity_Bps[v] < f.built_Bps[v]:
+            f.top[job] = min(f.top[job], f.capacity_Bps[v] / f.built_Bps[v])
+        while v >= 0:
+            if f.seen[v] != search:
+                f.seen[v], f.held[v], f.found[k] = search, 0, v
+                k += 1
+            f.held[v] += int(s.ledger.gpus[r])
+            v = f.parent[v]
+    return k
+
+
+@jit
+def arrive(s: State, job: int, now_s: float) -> None:
+    """Enter what a job that has just taken its nodes sends out of each leaf and pod.
+
+    Of N GPUs, m of them below a link, g on the node with the fewest, and NICs of B: a ring crosses
+    it once, at B g; all to all m (N - m) of the pairs do, at B m (N - m) / (N - g), so that the
+    NICs of that node are just full.
+    """
+    f, total = s.fabric, s.jobs.gpus[job]
+    f.tier[job] = 0
+    if f.duty[job] <= 0.0 or s.jobs.rows[job] < 2 or s.jobs.milli[job] < WHOLE:
+        return
+    k = spread(s, job)
+    least, nic_Bps = total, f.gpu_Bps[f.found[0]]
+    for i in range(k):
+        v = f.found[i]
+        if f.level[v] == 0:
+            least, nic_Bps = min(least, f.held[v]), min(nic_Bps, f.gpu_Bps[v])
+    if least == total:
+        return
+    for i in range(k):
+        v, m = f.found[i], f.held[f.found[i]]
+        if m < total:
+            f.tier[job] = max(f.tier[job], f.level[v] + 1)
+            if f.level[v] > 0:
+                crossing = m * (total - m) / (total - least) if f.all_to_all[job] else float(least)
+                use(s, job, v, nic_Bps * crossing)
+    f.spans[job], f.since_s[job] = True, now_s
+    if not f.asking[job]:
+        f.asking[job] = True
+        f.asks[f.n[ASKS]] = job
+        f.n[ASKS] += 1
+
+
+@jit
+def account(s: State, job: int, now_s: float) -> None:
+    """Book the time since a job's factor last changed, and what of it the fabric cost."""
+    f = s.fabric
+    spent_s = now_s - f.since_s[job]
+    f.ran_s[job] += spent_s
+    f.lost_s[job] += spent_s * (1.0 - s.paces.factor[FABRIC, job])
+    f.since_s[job] = now_s
+
+
+@jit
+def depart(s: State, job: int, now_s: float) -> None:
+    """Take out the entries of a job that leaves its nodes."""
+    f = s.fabric
+    if not f.spans[job]:
+        return
+    account(s, job, now_s)
+    e = f.first[job]
+    while e >= 0:
+        link, older, newer = f.link[e], f.older[e], f.newer[e]
+        if older >= 0:
+            f.newer[older] = newer
+        if newer >= 0:
+            f.older[newer] = older
+        else:
+            f.newest[link] = older
+        soil(s, link)
+        f.spare[f.n[SPARE]] = e
+        f.n[SPARE] += 1
+        e = f.next[e]
+    f.first[job], f.spans[job] = -1, False
+    settle(s, job, now_s)
+    s.paces.factor[FABRIC, job] = 1.0
+    s.jobs.rate[job] = pace(s, job)  # meant where it goes on, on other nodes
+
+
+@entry
+def set_link(s: State, vertex: int, part: float) -> None:
+    """Let what leads out of a vertex carry so much of what it was built for; 0 is cut.
+
+    Who is slowed by it is settled at the end of the instant.
+    """
+    f = s.fabric
+    f.capacity_Bps[vertex] = f.built_Bps[vertex] * part
+    soil(s, vertex)
+    row = s.nodes.row[vertex] if f.level[vertex] == 0 else -1
+    while row >= 0:
+        job = int(s.ledger.job[row])
+        if job >= 0 and f.spans[job]:
+            spread(s, job)
+            if not f.asking[job]:
+                f.asking[job] = True
+                f.asks[f.n[ASKS]] = job
+                f.n[ASKS] += 1
+        row = s.ledger.older[row]
+
+
+@jit
+def unbound(s: State, job: int, now_s: float) -> None:
+    """Do nothing: there is no fabric."""
+
+
+linked = forked(unbound, arrive, "fabric")
+"""(s, job, now_s): a job's rows of the ledger are open."""
+unlinked = forked(unbound, depart, "fabric")
+"""(s, job, now_s): a job is about to leave its nodes, or has just left them."""

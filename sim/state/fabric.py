@@ -1,0 +1,150 @@
+"""The fabric as jobs feel it: a tree of domains, and who sends how much out of which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, final, runtime_checkable
+
+import numpy as np
+
+from sim.state.arrays import B1, F8, I8
+
+
+@runtime_checkable
+class AbstractFabric(Protocol):
+    """Joins the nodes of a cluster. Nodes meet in leaves, leaves in pods; none need be there."""
+
+    def tree(self, nodes: int, gpus_per_node: int) -> tuple[I8, F8] | None:
+        """Return (parent, capacity_Bps), (vertices,) each: nodes first, then what they meet in.
+
+        A parent has a greater number, -1 is none: all such meet above. The capacity is of what
+        leads out of it, each way.
+        None: jobs do not feel the network.
+        """
+
+    def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
+        """Return why it cannot join so many nodes, each as `path: what is; what must be`."""
+
+
+@final
+@dataclass(frozen=True)
+class NoFabric:
+    """No fabric: every job communicates as fast as its trace did. Neglects: all of the network."""
+
+    def tree(self, nodes: int, gpus_per_node: int) -> None:
+        """Return that there is none."""
+        del nodes, gpus_per_node
+
+    def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
+        """Return nothing: it fits every cluster."""
+        del nodes, gpus_per_node
+        return []
+
+
+class Talk(NamedTuple):
+    """What each job sends between its nodes, (jobs,) each."""
+
+    duty: F8  # part of its time, alone, in which it does; 0 … 1
+    overlap: F8  # part of that which may run beside compute
+    all_to_all: B1  # each of its GPUs with each other; else in a ring
+
+
+class Fabric(NamedTuple):
+    """The tree, what crosses each link now, and how each job fares by it.
+
+    Link v leads out of vertex v. Empty, and `on` false, where there is no fabric.
+    """
+
+    on: bool
+    parent: I8  # (vertices,) -1 is none
+    built_Bps: F8  # (vertices,) capacity when all works
+    capacity_Bps: F8  # (vertices,) now
+    gpu_Bps: F8  # (nodes,) of a GPU's NIC
+    level: I8  # (vertices,) 0 for nodes, 1 for leaves, 2 for pods
+    newest: I8  # (vertices,) its newest entry; -1 is none
+    # entries: a job uses a link, (entries,) each
+    job: I8
+    link: I8
+    use_Bps: F8  # at the job's full speed
+    next: I8  # the job's next
+    older: I8  # the link's next older
+    newer: I8
+    spare: I8  # a stack of unused ones
+    # jobs, (jobs,) each
+    duty: F8
+    overlap: F8
+    all_to_all: B1
+    first: I8  # its first entry; -1 is none
+    spans: B1  # it runs on several nodes and sends between them
+    top: F8  # no greater share of its full speed, for its own NICs
+    share: F8  # of its full speed, while it sends
+    part: F8  # of its time in which it sends
+    since_s: F8  # its factor holds since
+    ran_s: F8  # on several nodes, in all
+    lost_s: F8  # of that, for links that others use too
+    tier: I8  # how high it last reached: 1 a leaf, 2 several, 3 several pods; 0 one node
+    # what is to be settled at the end of the instant
+    asks: I8  # (jobs,) that have started
+    asking: B1  # (jobs,)
+    dirty: I8  # (vertices,) links that were joined or left
+    is_dirty: B1  # (vertices,)
+    # room to search
+    held: I8  # (vertices,) GPUs of one job below it
+    seen: I8  # (vertices,) the last search that met it
+    found: I8  # (vertices,)
+    tight: B1  # (vertices,) it could bind somebody
+    met: I8  # (jobs,) the last search that met it
+    members: I8  # (jobs at once,)
+    n: I8  # [search, asks, dirty, spare entries]
+
+
+SEARCH, ASKS, SOILED, SPARE = 0, 1, 2, 3
+
+
+def _levels(parent: I8) -> I8:
+    """Return how high each vertex stands, (vertices,): nodes at 0."""
+    level = np.zeros(len(parent), np.int64)
+    for vertex, above in enumerate(parent.tolist()):
+        if above >= 0:
+            level[above] = level[vertex] + 1
+    return level
+
+
+def no_fabric() -> Fabric:
+    """Return the table of a run whose jobs do not feel the network."""
+    none, zero, no = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
+    kinds = {"F8": zero, "I8": none, "B1": no}
+    hints = Fabric.__annotations__
+    return Fabric(False, *(kinds[str(hints[name])].copy() for name in Fabric._fields[1:]))
+
+
+def fabric_of(tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None) -> Fabric:
+    """Return a fabric that nobody uses yet; `gpus` (nodes,) are those of each node.
+
+    Room for entries: each GPU that is held makes at most one a level.
+    """
+    if tree is None or talk is None:
+        return no_fabric()
+    parent, built = np.array(tree[0], np.int64), np.array(tree[1], np.float64)
+    level = _levels(parent)
+    n, m, v, most = len(talk.duty), len(gpus), len(parent), int(gpus.sum()) + 1
+    entries = most * max(int(level.max()), 1)
+
+    def no(many: int) -> I8:
+        return np.full(many, -1, np.int64)
+
+    def zero(many: int) -> I8:
+        return np.zeros(many, np.int64)
+
+    return Fabric(
+        on=True, parent=parent, built_Bps=built, capacity_Bps=built.copy(),
+        gpu_Bps=built[:m] / np.maximum(gpus, 1), level=level, newest=no(v), job=zero(entries),
+        link=zero(entries), use_Bps=np.zeros(entries), next=no(entries), older=no(entries),
+        newer=no(entries), spare=np.arange(entries, dtype=np.int64), duty=talk.duty.copy(),
+        overlap=talk.overlap.copy(), all_to_all=talk.all_to_all.copy(), first=no(n),
+        spans=np.zeros(n, np.bool_), top=np.ones(n), share=np.ones(n), part=np.zeros(n),
+        since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n), tier=zero(n), asks=zero(n),
+        asking=np.zeros(n, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_), held=zero(v),
+        seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(n),
+        members=zero(min(n, most)), n=np.array([0, 0, 0, entries], np.int64),
+    )  # fmt: skip
