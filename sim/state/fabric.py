@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, final, runtime_checkable
+from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
 import numpy as np
 
@@ -113,9 +113,14 @@ def _levels(parent: I8) -> I8:
 def no_fabric() -> Fabric:
     """Return the table of a run whose jobs do not feel the network."""
     none, zero, no = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
-    kinds = {"F8": zero, "I8": none, "B1": no}
+    kinds: dict[str, Any] = {"F8": zero, "I8": none, "B1": no}
     hints = Fabric.__annotations__
-    return Fabric(False, *(kinds[str(hints[name])].copy() for name in Fabric._fields[1:]))
+    return Fabric(False, *[kinds[_name(hints[name])].copy() for name in Fabric._fields[1:]])
+
+
+def _name(hint: Any) -> str:
+    """Return what stands in an annotation, evaluated or not."""
+    return str(getattr(hint, "__forward_arg__", hint))
 
 
 def fabric_of(tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None) -> Fabric:
