@@ -95,7 +95,7 @@ def done_work(result, nodes_per_leaf, leaf_capacity):
         on = [run for run in runs if run[1] <= a < run[2]]
         talk = {run[0]: uses[run] for run in on
                 if uses[run] and about[run[0]]["comm_fraction"] > 0}  # fmt: skip
-        key = frozenset((run for run in on if run[0] in talk))
+        key = frozenset(run for run in on if run[0] in talk)
         if key not in known:
             duty = {j: about[j]["comm_fraction"] for j in talk}
             overlap = {j: about[j]["comm_overlap"] for j in talk}
