@@ -5,120 +5,97 @@ Compiled apart, for runs with a fabric.
 
 from __future__ import annotations
 
-import numpy as np
-
+from sim.kernel.duty import sending, slowness
 from sim.kernel.jit import forked, jit
-from sim.kernel.links import account
+from sim.kernel.links import account, ask, bind
 from sim.kernel.rate import slow
-from sim.state.fabric import ASKS, SEARCH, SOILED
+from sim.state.fabric import ASKS, HEAD, SEARCH, SOILED
 from sim.state.handle import State
 from sim.state.words import Cause
 
 FABRIC = int(Cause.FABRIC)
 ROUNDS = 200
-"""Rounds at most: max-min alone needs one a level, duty cycles some tens."""
+"""Looks a job at most: max-min alone needs one or two a level, duty cycles some tens."""
 STILL = 1e-13
 """Shares that moved by less than this part of themselves stand."""
 SAME = 1e-12
 """A factor that moved by less than this part has not changed: sums in another order may differ."""
 ROOM = 1.0 - 1e-12
 """Below this part of its capacity a link binds nobody."""
-
-
-@jit
-def slowness(duty: float, share: float, overlap: float) -> float:
-    """Return how many times longer a job takes at a share of its full speed on the links.
-
-    Of a time of 1 alone it sends for `duty` d, of which a part `overlap` o runs beside compute:
-        (1 - o) d / share + max(1 - (1 - o) d, o d / share)
-    """
-    if share >= 1.0:
-        return 1.0
-    if share <= 0.0:
-        return np.inf
-    sent = duty / share
-    alone = 1.0 - (1.0 - overlap) * duty
-    return float((1.0 - overlap) * sent + max(alone, overlap * sent))
-
-
-@jit
-def sending(duty: float, share: float, overlap: float) -> float:
-    """Return in what part of its time a job sends, at a share of its full speed on the links."""
-    if share <= 0.0:
-        return 1.0
-    return float(min(duty / share / slowness(duty, share, overlap), 1.0))
+NEAR = 1.0 + 1e-14
+"""Links as near as this to full are full: of many alike the first one binds."""
 
 
 @jit
 def crowded(s: State, link: int) -> bool:
-    """Return whether a link could not carry all its jobs at the most that their NICs give."""
-    f, need_Bps, e = s.fabric, 0.0, s.fabric.newest[link]
+    """Return whether a link could not carry all its jobs at the most that their NICs give.
+
+    What they send over it in the mean is summed anew, and what one more of them could send.
+    """
+    f, need_Bps, load_Bps, more_Bps, e = s.fabric, 0.0, 0.0, 0.0, s.fabric.newest[link]
     while e >= 0:
-        need_Bps += f.use_Bps[e] * f.top[f.job[e]]
+        job = f.job[e]
+        need_Bps += f.use_Bps[e] * f.top[job]
+        load_Bps += f.use_Bps[e] * f.part[job] * f.share[job]
+        more_Bps = max(more_Bps, f.use_Bps[e] * f.share[job] * (1.0 - f.part[job]))
         e = f.older[e]
+    f.load_Bps[link], f.more_Bps[link] = load_Bps, more_Bps
     return bool(need_Bps > f.capacity_Bps[link] * ROOM)
 
 
 @jit
-def include(s: State, job: int, n: int, many: int) -> tuple[int, int]:
-    """Add a job to the members, and its links to those to be looked at; return how many of both."""
-    f, search = s.fabric, s.fabric.n[SEARCH]
-    if f.met[job] == search:
-        return n, many
-    f.met[job], f.members[n] = search, job
-    e = f.first[job]
-    while e >= 0:
-        link = f.link[e]
-        if f.seen[link] != search:
-            f.seen[link], f.found[many] = search, link
-            many += 1
-        e = f.next[e]
-    return n + 1, many
+def may_bind(s: State, e: int, share: float) -> bool:
+    """Return whether the link of an entry may give its job less than a share: if not, surely not.
 
-
-@jit
-def reach(s: State) -> int:
-    """Find whom the changes of this instant reach; return how many they are, lowest row first.
-
-    From link to link only through those that could bind somebody.
+    The others are taken to send what they send now, though at a lower level they would send less.
     """
-    f, n, many = s.fabric, 0, 0
-    f.n[SEARCH] += 1
-    search = f.n[SEARCH]
-    for i in range(f.n[SOILED]):
-        f.is_dirty[f.dirty[i]] = False
-        if f.level[f.dirty[i]] > 0:
-            f.seen[f.dirty[i]], f.found[many] = search, f.dirty[i]
-            many += 1
-    changed = many
-    for i in range(f.n[ASKS]):
-        f.asking[f.asks[i]] = False
-        if f.spans[f.asks[i]]:
-            n, many = include(s, f.asks[i], n, many)
-    f.n[SOILED] = f.n[ASKS] = 0
-    i = 0
-    while i < many:
-        link = f.found[i]
-        f.tight[link] = crowded(s, link)
-        if f.tight[link] or i < changed:
-            e = f.newest[link]
-            while e >= 0:
-                n, many = include(s, f.job[e], n, many)
-                e = f.older[e]
-        i += 1
-    f.members[:n].sort()
-    return n
+    f, job, link = s.fabric, s.fabric.job[e], s.fabric.link[e]
+    more_Bps = f.use_Bps[e] * (share - f.part[job] * f.share[job])
+    return bool(f.load_Bps[link] + more_Bps > f.capacity_Bps[link] * NEAR)
 
 
 @jit
-def level_of(s: State, own: int) -> float:
-    """Return the share at which a link is full while the job of entry `own` sends.
+def ask_users(s: State, link: int) -> None:
+    """Have the jobs of a link look anew at what they get, where it may bind them."""
+    f, e = s.fabric, s.fabric.newest[link]
+    while e >= 0:
+        job = f.job[e]
+        if f.binds[job] == e or may_bind(s, e, f.share[job]):
+            ask(s, job)
+        e = f.older[e]
+
+
+@jit
+def ask_changed(s: State) -> None:
+    """Have those look anew whose links were joined, left or changed, and could bind somebody."""
+    f = s.fabric
+    for i in range(f.n[SOILED]):
+        link = f.dirty[i]
+        f.is_dirty[link] = False
+        was, f.tight[link] = f.tight[link], f.level[link] > 0 and crowded(s, link)
+        if was or f.tight[link]:
+            ask_users(s, link)
+    f.n[SOILED] = 0
+
+
+@jit
+def level_of(s: State, own: int, most: float) -> float:
+    """Return the share, no more than `most`, at which a link is full while a job sends.
 
     Of the others each counts for the part of its time in which it sends, with no more than the
     share it has from elsewhere:  use share + sum of part use min(its share, share) = capacity.
+    `own` is the job's entry.
     """
-    f, level, before = s.fabric, 0.0, -1.0
+    f, level, before = s.fabric, most, -1.0
     link = f.link[own]
+    need_Bps, e = f.use_Bps[own] * most, f.newest[link]
+    while e >= 0:
+        if e != own:
+            need_Bps += f.part[f.job[e]] * f.use_Bps[e] * min(f.share[f.job[e]], most)
+        e = f.older[e]
+    if need_Bps <= f.capacity_Bps[link]:
+        return most
+    level = 0.0
     while level > before:
         before = level
         left_Bps, need_Bps, e = f.capacity_Bps[link], f.use_Bps[own], f.newest[link]
@@ -131,32 +108,60 @@ def level_of(s: State, own: int) -> float:
                     need_Bps += f.part[other] * f.use_Bps[e]
             e = f.older[e]
         level = max(left_Bps / need_Bps, before)
-    return float(level)
+    return float(min(level, most))
 
 
 @jit
-def settle_shares(s: State, n: int) -> None:
-    """Find the shares of the first n members, from their tops down, until none moves."""
-    f = s.fabric
-    for i in range(n):
-        job = f.members[i]
-        f.share[job] = f.top[job]
-        f.part[job] = sending(f.duty[job], f.top[job], f.overlap[job])
-    moved, rounds = True, 0
-    while moved and rounds < ROUNDS:
-        moved = False
-        rounds += 1
-        for i in range(n):
-            job = f.members[i]
-            share, e = f.top[job], f.first[job]
-            while e >= 0:
-                if f.tight[f.link[e]]:
-                    share = min(share, level_of(s, e))
-                e = f.next[e]
-            if abs(share - f.share[job]) > STILL * share:
-                moved = True
-                f.share[job] = share
-                f.part[job] = sending(f.duty[job], share, f.overlap[job])
+def look(s: State, job: int) -> None:
+    """Let a job take what its links give it now; if that has moved, its neighbours look too."""
+    f, share, e, binds = s.fabric, s.fabric.top[job], s.fabric.binds[job], -1
+    if e >= 0 and f.tight[f.link[e]]:  # who bound it last leaves the others little to say
+        share, binds = level_of(s, e, share), e
+    e = f.first[job]
+    while e >= 0:
+        if e != binds and f.tight[f.link[e]] and may_bind(s, e, share):
+            level = level_of(s, e, share)
+            if level < share:
+                share, binds = level, e
+        e = f.next[e]
+    bind(s, job, binds if share < f.top[job] else -1)
+    if abs(share - f.share[job]) <= STILL * share:
+        return
+    before, part = f.part[job] * f.share[job], sending(f.duty[job], share, f.overlap[job])
+    f.share[job], f.part[job] = share, part
+    e = f.first[job]
+    while e >= 0:
+        link = f.link[e]
+        f.load_Bps[link] += f.use_Bps[e] * (part * share - before)
+        f.more_Bps[link] = max(f.more_Bps[link], f.use_Bps[e] * share * (1.0 - part))
+        others = f.bound[link] - (1 if f.binds[job] == e else 0)
+        full = f.load_Bps[link] + f.more_Bps[link] > f.capacity_Bps[link] * NEAR
+        if f.tight[link] and (others > 0 or full):
+            ask_users(s, link)
+        e = f.next[e]
+
+
+@jit
+def settle_shares(s: State) -> int:
+    """Let jobs look, in the order they were asked, until none is; return how many have, at all.
+
+    They stand in `members`. From wherever shares begin they come to the same: the least of all
+    levels is right after two looks of each, then the next.
+    """
+    f, n, looks = s.fabric, 0, 0
+    f.n[SEARCH] += 1
+    while f.n[ASKS] > 0:
+        job = f.asks[f.n[HEAD]]
+        f.n[HEAD] = (f.n[HEAD] + 1) % f.asks.size
+        f.n[ASKS] -= 1
+        if f.spans[job] and looks <= ROUNDS * (n + 1):
+            looks += 1
+            if f.met[job] != f.n[SEARCH]:
+                f.met[job], f.members[n] = f.n[SEARCH], job
+                n += 1
+            look(s, job)
+        f.asking[job] = False  # only now: it need not answer itself
+    return n
 
 
 @jit
@@ -172,9 +177,8 @@ def share_links(s: State, now_s: float) -> None:
     f = s.fabric
     if f.n[ASKS] == 0 and f.n[SOILED] == 0:
         return
-    n = reach(s)
-    settle_shares(s, n)
-    for i in range(n):
+    ask_changed(s)
+    for i in range(settle_shares(s)):
         job = f.members[i]
         factor = 1.0 / slowness(f.duty[job], f.share[job], f.overlap[job])
         old = s.paces.factor[FABRIC, job]

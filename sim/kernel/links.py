@@ -5,10 +5,11 @@ Compiled apart, for runs with a fabric.
 
 from __future__ import annotations
 
+from sim.kernel.duty import sending
 from sim.kernel.jit import entry, forked, jit
 from sim.kernel.rate import pace, settle
 from sim.state.columns import WHOLE
-from sim.state.fabric import ASKS, SEARCH, SOILED, SPARE
+from sim.state.fabric import ASKS, HEAD, SEARCH, SOILED, SPARE
 from sim.state.handle import State
 from sim.state.words import Cause
 
@@ -23,6 +24,28 @@ def soil(s: State, link: int) -> None:
         f.is_dirty[link] = True
         f.dirty[f.n[SOILED]] = link
         f.n[SOILED] += 1
+
+
+@jit
+def ask(s: State, job: int) -> None:
+    """Have a job look anew at what it gets of its links."""
+    f = s.fabric
+    if not f.asking[job]:
+        f.asking[job] = True
+        f.asks[(f.n[HEAD] + f.n[ASKS]) % f.asks.size] = job
+        f.n[ASKS] += 1
+
+
+@jit
+def bind(s: State, job: int, e: int) -> None:
+    """Note by which entry's link a job is bound; -1 is by none."""
+    f = s.fabric
+    if f.binds[job] != e:
+        if f.binds[job] >= 0:
+            f.bound[f.link[f.binds[job]]] -= 1
+        if e >= 0:
+            f.bound[f.link[e]] += 1
+        f.binds[job] = e
 
 
 @jit
@@ -91,10 +114,9 @@ def arrive(s: State, job: int, now_s: float) -> None:
                 crossing = m * (total - m) / (total - least) if f.all_to_all[job] else float(least)
                 use(s, job, v, nic_Bps * crossing)
     f.spans[job], f.since_s[job] = True, now_s
-    if not f.asking[job]:
-        f.asking[job] = True
-        f.asks[f.n[ASKS]] = job
-        f.n[ASKS] += 1
+    f.share[job] = f.top[job]
+    f.part[job] = sending(f.duty[job], f.top[job], f.overlap[job])
+    ask(s, job)
 
 
 @jit
@@ -114,6 +136,7 @@ def depart(s: State, job: int, now_s: float) -> None:
     if not f.spans[job]:
         return
     account(s, job, now_s)
+    bind(s, job, -1)
     e = f.first[job]
     while e >= 0:
         link, older, newer = f.link[e], f.older[e], f.newer[e]
@@ -147,10 +170,7 @@ def set_link(s: State, vertex: int, part: float) -> None:
         job = int(s.ledger.job[row])
         if job >= 0 and f.spans[job]:
             spread(s, job)
-            if not f.asking[job]:
-                f.asking[job] = True
-                f.asks[f.n[ASKS]] = job
-                f.n[ASKS] += 1
+            ask(s, job)
         row = s.ledger.older[row]
 
 

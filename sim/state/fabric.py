@@ -61,6 +61,9 @@ class Fabric(NamedTuple):
     capacity_Bps: F8  # (vertices,) now
     gpu_Bps: F8  # (nodes,) of a GPU's NIC
     level: I8  # (vertices,) 0 for nodes, 1 for leaves, 2 for pods
+    load_Bps: F8  # (vertices,) what crosses the link in the mean
+    more_Bps: F8  # (vertices,) what one job on it could send besides, at most, at its share
+    bound: I8  # (vertices,) how many jobs it binds
     newest: I8  # (vertices,) its newest entry; -1 is none
     # entries: a job uses a link, (entries,) each
     job: I8
@@ -75,6 +78,7 @@ class Fabric(NamedTuple):
     overlap: F8
     all_to_all: B1
     first: I8  # its first entry; -1 is none
+    binds: I8  # the entry of the link that gives it least; -1 is none
     spans: B1  # it runs on several nodes and sends between them
     top: F8  # no greater share of its full speed, for its own NICs
     share: F8  # of its full speed, while it sends
@@ -84,7 +88,7 @@ class Fabric(NamedTuple):
     lost_s: F8  # of that, for links that others use too
     tier: I8  # how high it last reached: 1 a leaf, 2 several, 3 several pods; 0 one node
     # what is to be settled at the end of the instant
-    asks: I8  # (jobs,) that have started
+    asks: I8  # (jobs,) a ring of those that are to look at their links
     asking: B1  # (jobs,)
     dirty: I8  # (vertices,) links that were joined or left
     is_dirty: B1  # (vertices,)
@@ -92,13 +96,13 @@ class Fabric(NamedTuple):
     held: I8  # (vertices,) GPUs of one job below it
     seen: I8  # (vertices,) the last search that met it
     found: I8  # (vertices,)
-    tight: B1  # (vertices,) it could bind somebody
+    tight: B1  # (vertices,) the link could bind somebody
     met: I8  # (jobs,) the last search that met it
-    members: I8  # (jobs at once,)
-    n: I8  # [search, asks, dirty, spare entries]
+    members: I8  # (jobs at once,) who has looked
+    n: I8  # [search, asks, dirty, spare entries, first ask]
 
 
-SEARCH, ASKS, SOILED, SPARE = 0, 1, 2, 3
+SEARCH, ASKS, SOILED, SPARE, HEAD = 0, 1, 2, 3, 4
 
 
 def _levels(parent: I8) -> I8:
@@ -143,13 +147,13 @@ def fabric_of(tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None) -> Fabric
 
     return Fabric(
         on=True, parent=parent, built_Bps=built, capacity_Bps=built.copy(),
-        gpu_Bps=built[:m] / np.maximum(gpus, 1), level=level, newest=no(v), job=zero(entries),
+        gpu_Bps=built[:m] / np.maximum(gpus, 1), level=level, load_Bps=np.zeros(v), more_Bps=np.zeros(v), bound=zero(v), newest=no(v), job=zero(entries),
         link=zero(entries), use_Bps=np.zeros(entries), next=no(entries), older=no(entries),
         newer=no(entries), spare=np.arange(entries, dtype=np.int64), duty=talk.duty.copy(),
-        overlap=talk.overlap.copy(), all_to_all=talk.all_to_all.copy(), first=no(n),
+        overlap=talk.overlap.copy(), all_to_all=talk.all_to_all.copy(), first=no(n), binds=no(n),
         spans=np.zeros(n, np.bool_), top=np.ones(n), share=np.ones(n), part=np.zeros(n),
         since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n), tier=zero(n), asks=zero(n),
         asking=np.zeros(n, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_), held=zero(v),
         seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(n),
-        members=zero(min(n, most)), n=np.array([0, 0, 0, entries], np.int64),
+        members=zero(min(n, most)), n=np.array([0, 0, 0, entries, 0], np.int64),
     )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from sim import Scenario, simulate
 from sim.engine import Failures
 from sim.errors import ScenarioError
-from sim.kernel.fabric import sending, slowness
+from sim.kernel.duty import sending, slowness
 from sim.policies.backfill import Skip
 from sim.policies.elastic import EqualShares
 from sim.policies.placement import FewestNodes, Pack, Spread
