@@ -32,6 +32,7 @@ HEADLINE = {
     "occupancy_frac": ("occupancy",),
     "makespan_s": ("makespan_s",),
     "jain_tenants": ("jain_tenants",),
+    "network_slowdown_mean": ("network", "slowdown", "mean"),
     "for_gpus_mean_s": ("waited_for", "for_gpus_s"),
     "scattered_mean_s": ("waited_for", "scattered_s"),
     "held_back_mean_s": ("waited_for", "held_back_s"),

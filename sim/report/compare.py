@@ -23,6 +23,7 @@ LABELS = {
     "occupancy_frac": "occupancy",
     "makespan_s": "makespan",
     "jain_tenants": "fairness (Jain)",
+    "network_slowdown_mean": "network slow-down",
 }
 FIRST_TO_GO = ("jain_tenants", "makespan_s", "bounded_slowdown_mean", "occupancy_frac",
                "wait_p95_s", "jct_mean_s")  # fmt: skip
@@ -78,12 +79,17 @@ class Comparison:
     designs: tuple[Design, ...]
 
     def labels(self) -> dict[str, str]:
-        """Return the metrics to show by their labels; fairness only where it tells something."""
+        """Return the metrics to show by their labels.
+
+        Fairness only where it tells something, the network only where there is a fabric.
+        """
+        fabric = any(design.values["network_slowdown_mean"] for design in self.designs)
         fair = {v for design in self.designs for v in design.values["jain_tenants"].values()}
         jobs = {
             name: label
             for name, label in LABELS.items()
-            if name != "jain_tenants" or any(abs(v - 1.0) > NOISE for v in fair)
+            if (name != "jain_tenants" or any(abs(v - 1.0) > NOISE for v in fair))
+            and (name != "network_slowdown_mean" or fabric)
         }
         return serving.labels(self.designs, jobs)
 
@@ -265,6 +271,8 @@ def page(made: Comparison) -> str:
     drawn = made.designs[:DRAWN]
     names = [design.name for design in drawn]
     shown = {"wait_mean_s": "Mean wait", "jct_mean_s": "Mean completion time"}
+    if "network_slowdown_mean" in made.labels():
+        shown["network_slowdown_mean"] = "Mean slow-down by the network"
     fair = [d.tenants for d in drawn]
     widths = (figures.BROAD, figures.NARROW)
     text: str = environment().get_template("compare.html.j2").render(

@@ -112,6 +112,12 @@ class Result:
             told["elastic jobs"] = f"{resized['jobs']:,}, resized {resized['resizes']:,} times" + (
                 "" if many is None else f"; {many:,.1f} GPUs each in the mean"
             )
+        if (sent := found.get("network")) and sent["jobs"]:
+            far = sent["by_reach"].get("several leaves") or sent["by_reach"].get("several pods")
+            told["network slow-down, mean"] = (
+                f"{sent['slowdown']['mean']:.3g} of jobs on several "
+                + (f"nodes, {far['slowdown']['mean']:.3g} on several leaves" if far else "nodes")
+            )
         told |= services.headline(found)
         if "serving" in found and not states["submitted"]:
             told = {name: text for name, text in told.items() if name not in OF_JOBS}

@@ -147,7 +147,8 @@ def fabric_of(tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None) -> Fabric
 
     return Fabric(
         on=True, parent=parent, built_Bps=built, capacity_Bps=built.copy(),
-        gpu_Bps=built[:m] / np.maximum(gpus, 1), level=level, load_Bps=np.zeros(v), more_Bps=np.zeros(v), bound=zero(v), newest=no(v), job=zero(entries),
+        gpu_Bps=built[:m] / np.maximum(gpus, 1), level=level, load_Bps=np.zeros(v),
+        more_Bps=np.zeros(v), bound=zero(v), newest=no(v), job=zero(entries),
         link=zero(entries), use_Bps=np.zeros(entries), next=no(entries), older=no(entries),
         newer=no(entries), spare=np.arange(entries, dtype=np.int64), duty=talk.duty.copy(),
         overlap=talk.overlap.copy(), all_to_all=talk.all_to_all.copy(), first=no(n), binds=no(n),

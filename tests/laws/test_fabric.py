@@ -230,3 +230,20 @@ def test_faults_are_named_with_their_remedy():
 def test_without_a_fabric_nothing_is_told_of_it():
     result = run(jobs_of((0.0, 16, 100.0)), nodes=8, fabric=NoFabric())
     assert not any(name.startswith(("network", "comm")) for name in result.jobs.column_names)
+
+
+def test_the_numbers_of_the_network_are_those_of_the_table():
+    made = mixed(2, duty=1.0)
+    result = simulate(Scenario(Inventory(POOL), Given(made),
+                               fabric=LeafSpine(4, 2, oversubscription=5.0)))  # fmt: skip
+    found, slow = result.metrics["network"], []
+    for row in result.jobs.to_pylist():
+        if row["network_s"] > 0:
+            slow.append(row["network_s"] / (row["network_s"] - row["network_lost_s"]))
+    assert found["jobs"] == len(slow)
+    assert found["slowdown"]["mean"] == pytest.approx(np.mean(slow), rel=1e-12)  # sums
+    assert sum(part["jobs"] for part in found["by_reach"].values()) == len(slow)
+    assert sum(part["jobs"] for part in found["by_size"].values()) == len(slow)
+    assert found["by_reach"]["one leaf"]["slowdown"]["p99"] == 1.0
+    assert "network slow-down, mean" in result.headline()
+    assert "network" not in run(jobs_of((0.0, 16, 1.0)), nodes=2).metrics
