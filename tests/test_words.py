@@ -57,7 +57,7 @@ PURE = {  # knobs and columns without a dimension
         "qos",
         "size",
     ),  # weights of factors
-    *("comm_fraction", "comm_fractions", "comm_overlap", "others"),
+    *("carries", "comm_fraction", "comm_fractions", "comm_overlap", "others"),
     *("fairness", "gamma", "held_factor", "noise", "parallel_share", "speeds"),
     *(
         "activation",

@@ -47,11 +47,12 @@ GROUPS: dict[str, type] = {
     "fabric": AbstractFabric,
     "comm": AbstractComm,
     "failures": AbstractProcess,
+    "link_failures": AbstractProcess,
     "reservations": AbstractProcess,
 }
 LEFT_OUT = (
     "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
-    "services", "autoscaler", "fabric", "comm",
+    "services", "autoscaler", "fabric", "comm", "link_failures",
 )  # fmt: skip
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {
@@ -193,7 +194,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made
-    lives = [parts.pop(group, None) for group in ("failures", "reservations")]
+    lives = [parts.pop(name, None) for name in ("failures", "link_failures", "reservations")]
     whole = Scenario(
         **parts,
         processes=tuple(one for one in lives if one is not None),

@@ -10,6 +10,7 @@ from sim.engine.clock import Clock
 from sim.engine.cluster import AbstractProcess, Cluster
 from sim.engine.failures import Failures
 from sim.engine.interrupt import Stop, interruptible
+from sim.engine.link_failures import LinkFailures
 from sim.engine.patience import relent
 from sim.engine.reservations import Reservations
 
@@ -18,6 +19,7 @@ __all__ = [
     "Clock",
     "Cluster",
     "Failures",
+    "LinkFailures",
     "Reservations",
     "Stop",
     "interruptible",

@@ -42,6 +42,18 @@ class Cluster:
         """A node comes back, empty."""
         kernel.repair(self._clock.state, node, self._clock.now)
 
+    @property
+    def links(self) -> np.ndarray:
+        """Return the links out of leaves and pods by number, (k,); none without a fabric."""
+        return np.flatnonzero(self._clock.state.fabric.level > 0)
+
+    def set_link(self, link: int, part: float) -> None:
+        """A link carries so much of what it was built for from now on, 0 … 1.
+
+        `link` is one of `links`, or the number of a node: then its NICs.
+        """
+        kernel.set_link(self._clock.state, link, part)
+
     def withdraw(self, node: int) -> None:
         """Offer a node to no more jobs; those on it go on."""
         kernel.withdraw(self._clock.state, node)

@@ -171,6 +171,10 @@ def set_link(s: State, vertex: int, part: float) -> None:
         if job >= 0 and f.spans[job]:
             spread(s, job)
             ask(s, job)
+            e = f.first[job]
+            while e >= 0:
+                soil(s, f.link[e])  # it may need more of them now, or less
+                e = f.next[e]
         row = s.ledger.older[row]
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.engine import LinkFailures
 from sim.errors import ScenarioError
 from sim.policies.placement import AbstractPlacement
-from sim.state import AbstractCluster, AbstractFabric, Inventory
+from sim.state import AbstractCluster, AbstractFabric, Inventory, NoFabric
 from sim.state.mig import faults_of
 from sim.state.quota import LIMITS, SHARES
 from sim.workload.services import AbstractServices
@@ -128,4 +129,7 @@ def of_cluster(scenario: Scenario) -> list[str]:
     found = too_large(inventory) + faults_of(inventory)
     if isinstance(scenario.fabric, AbstractFabric) and not found:
         found += scenario.fabric.issues(nodes, max(p.gpus_per_node for p in inventory.pools))
+    broken = any(isinstance(process, LinkFailures) for process in scenario.processes)
+    if broken and isinstance(scenario.fabric, NoFabric):
+        found.append("link_failures: is set where there is no fabric; set one, as leaf_spine")
     return found + [text for process in scenario.processes for text in process.issues(nodes)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sim import Scenario, simulate
-from sim.engine import Failures
+from sim.engine import AbstractProcess, Failures, LinkFailures
 from sim.errors import ScenarioError
 from sim.kernel.duty import sending, slowness
 from sim.policies.backfill import Skip
@@ -247,3 +247,68 @@ def test_the_numbers_of_the_network_are_those_of_the_table():
     assert found["by_reach"]["one leaf"]["slowdown"]["p99"] == 1.0
     assert "network slow-down, mean" in result.headline()
     assert "network" not in run(jobs_of((0.0, 16, 1.0)), nodes=2).metrics
+
+
+class Cut(AbstractProcess):
+    """Links that carry less from one instant to another: (link, part, from, to)."""
+
+    def __init__(self, *cuts):
+        self.cuts = cuts
+
+    def begin(self, clock, cluster, streams):
+        for link, part, from_s, to_s in self.cuts:
+            clock.process(self.life(clock, cluster, link, part, from_s, to_s))
+
+    def life(self, clock, cluster, link, part, from_s, to_s):
+        yield clock.timeout(from_s)
+        cluster.set_link(link, part)
+        yield clock.timeout(to_s - from_s)
+        cluster.set_link(link, 1.0)
+
+
+def test_broken_links_slow_those_who_cross_them_for_as_long():
+    """8 nodes in leaves 8, 9 (of 4): job 0 crosses at its bisection, job 1 keeps to one node."""
+    made = jobs_of((0.0, 56, 100.0), (0.0, 8, 100.0))
+    fabric = LeafSpine(4, 4)
+    out = 32 * 24 / (56 - 8)  # GPUs' worth out of each leaf, of 32 that the uplinks carry
+    for part in (0.25, 0.4):
+        slow = out / (32 * part)
+        result = run(made, nodes=8, fabric=fabric, comm=ALL, processes=(Cut((8, part, 10, 30)),))
+        assert ends(result) == [pytest.approx(100 + 20 * (1 - 1 / slow), rel=1e-12), 100.0]
+    still = run(made, nodes=8, fabric=fabric, comm=ALL, processes=(Cut((9, 0.0, 10, 30)),))
+    assert ends(still) == [120.0, 100.0]
+    assert still.jobs.column("network_lost_s").to_pylist() == [20.0, 0.0]
+
+
+def test_a_node_with_half_its_nics_slows_its_gangs():
+    made = jobs_of((0.0, 24, 100.0), (0.0, 8, 100.0))
+    cut = Cut((1, 0.5, 10, 30))
+    result = run(made, nodes=4, fabric=LeafSpine(4, 4), comm=RING, processes=(cut,))
+    assert ends(result) == [110.0, 100.0]
+    late = Cut((1, 0.5, 0, 1000))  # broken before its gang starts
+    made = jobs_of((0.0, 8, 100.0), (5.0, 24, 100.0))
+    result = run(made, nodes=4, fabric=LeafSpine(4, 4), comm=RING, processes=(late,))
+    assert ends(result) == [100.0, 205.0]
+
+
+def test_a_node_repaired_fills_its_uplink_again():
+    """A ring of 6 nodes over two leaves whose uplinks carry half a node's worth."""
+    made = jobs_of((0.0, 48, 100.0))
+    fabric = LeafSpine(4, 4, oversubscription=8.0)
+    result = run(made, nodes=8, fabric=fabric, comm=RING, processes=(Cut((1, 0.25, 0, 40)),))
+    assert ends(result) == [40.0 + (100.0 - 40.0 * 0.25) / 0.5]
+
+
+def test_links_fail_as_chance_has_it_and_work_is_done():
+    made = mixed(3, 80, duty=1.0)
+    told = {"fabric": LeafSpine(4, 2, oversubscription=2.0)}
+    broken = simulate(Scenario(Inventory(POOL), Given(made), **told,
+                      processes=(LinkFailures(mtbf_s=500.0, repair_s=300.0, carries=0.1),)))  # fmt: skip
+    whole = simulate(Scenario(Inventory(POOL), Given(made), **told))
+    lost = [sum(r.jobs.column("network_lost_s").to_pylist()) for r in (broken, whole)]
+    assert lost[0] > 1.2 * lost[1]
+    for row in broken.jobs.to_pylist():
+        held_s = row["gpu_s"] / row["gpus"]
+        assert held_s - row["network_lost_s"] == pytest.approx(row["work_s"], rel=1e-9)  # sums
+    with pytest.raises(ScenarioError, match="no fabric"):
+        simulate(Scenario(Inventory(POOL), Given(made), processes=(LinkFailures(),)))
