@@ -117,6 +117,14 @@ def beside_services(scenario: Scenario) -> list[str]:
     return found
 
 
+def unfelt(scenario: Scenario) -> list[str]:
+    """Return notes on choices that change nothing beside the others."""
+    broken = any(isinstance(process, LinkFailures) for process in scenario.processes)
+    if broken and isinstance(scenario.fabric, NoFabric):
+        return ["link_failures: there is no fabric, so no link can fail; set one, as leaf_spine"]
+    return []
+
+
 def of_cluster(scenario: Scenario) -> list[str]:
     """Return the faults of the cluster, and what the processes cannot do on it."""
     if not isinstance(scenario.cluster, AbstractCluster):
@@ -129,7 +137,4 @@ def of_cluster(scenario: Scenario) -> list[str]:
     found = too_large(inventory) + faults_of(inventory)
     if isinstance(scenario.fabric, AbstractFabric) and not found:
         found += scenario.fabric.issues(nodes, max(p.gpus_per_node for p in inventory.pools))
-    broken = any(isinstance(process, LinkFailures) for process in scenario.processes)
-    if broken and isinstance(scenario.fabric, NoFabric):
-        found.append("link_failures: is set where there is no fabric; set one, as leaf_spine")
     return found + [text for process in scenario.processes for text in process.issues(nodes)]

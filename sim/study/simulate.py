@@ -20,6 +20,7 @@ from sim.state import State
 from sim.state.beyond import told
 from sim.state.columns import LEFT, NOW
 from sim.state.services import Served
+from sim.study.clashes import unfelt
 from sim.study.prepare import prepared
 from sim.study.scenario import Scenario
 from sim.study.services import (
@@ -184,6 +185,7 @@ def simulate(
                 *notes_of(asked),
                 *unused(scenario.elastic, request.jobs, partial),
                 *without_order(state),
+                *unfelt(scenario),
             ],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,

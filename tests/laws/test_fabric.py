@@ -191,7 +191,7 @@ def test_a_rate_changes_only_where_a_change_reaches():
     streams = Streams(1)
     request = scenario.workload.request(streams, 160).jobs
     state = prepared(scenario, scenario.cluster.inventory(), request, streams)
-    state, _, _ = run_state(scenario, state, streams)
+    state = run_state(scenario, state, streams)[0]
     one = 3  # started, slowed at once by the link alone, stopped
     assert state.jobs.epoch[0] == one
     assert state.jobs.epoch[1] == one - 1  # in one leaf
@@ -310,5 +310,5 @@ def test_links_fail_as_chance_has_it_and_work_is_done():
     for row in broken.jobs.to_pylist():
         held_s = row["gpu_s"] / row["gpus"]
         assert held_s - row["network_lost_s"] == pytest.approx(row["work_s"], rel=1e-9)  # sums
-    with pytest.raises(ScenarioError, match="no fabric"):
-        simulate(Scenario(Inventory(POOL), Given(made), processes=(LinkFailures(),)))
+    told = simulate(Scenario(Inventory(POOL), Given(made), processes=(LinkFailures(),))).manifest
+    assert any("no fabric" in note for note in told["notes"])
