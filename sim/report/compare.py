@@ -12,6 +12,7 @@ import numpy as np
 
 from sim import files
 from sim.report import serving, why
+from sim.report.paired import Difference, paired
 from sim.units import human_s
 
 LABELS = {
