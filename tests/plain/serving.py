@@ -39,10 +39,11 @@ def slow(spec, rules, arrival, prompt, output, draw):
             r.wait.insert(1 if r.wait and r.wait[0][3] else 0, [i, context, left, 0])
         while spec.joins and r.wait and len(r.seats) < spec.batch:
             i, p, left, _ = r.wait[0]
-            if not fits(r, p, left, 0, len(r.seats)):
+            again = preempted[i]
+            if not fits(r, p - (1 if again else 0), left, 0, len(r.seats) + 1):
                 break
             r.wait.pop(0)
-            r.seats.append([i, p, left] if preempted[i] else [i, p + 1, left - 1])
+            r.seats.append([i, p, left] if again else [i, p + 1, left - 1])
             first.setdefault(i, arrival[i])
         d, context = len(r.seats), sum(x[1] for x in r.seats)
         P = S = taken = 0

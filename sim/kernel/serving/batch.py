@@ -232,11 +232,12 @@ def join(s: Service, r: int, now: int) -> None:
     """
     while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] < s.rules[BATCH]:
         i = s.t[r, R_HEAD]
-        growing = s.rules[GROW] * s.t[r, R_SEATS]
-        if s.t[r, R_KV] + need(s, i) + growing > s.rules[KV_CAP]:
-            return
         fresh = 1 if s.q[i, Q_PREEMPTED] == 0 else 0  # its first token came with the prompt
-        s.t[r, R_KV] += need(s, i) if fresh else s.q[i, Q_PROMPT]
+        takes = need(s, i) if fresh else s.q[i, Q_PROMPT]
+        growing = s.rules[GROW] * (s.t[r, R_SEATS] + 1)
+        if s.t[r, R_KV] + takes + growing > s.rules[KV_CAP]:
+            return
+        s.t[r, R_KV] += takes
         s.t[r, R_HEAD] = s.q[i, Q_AFTER]
         if s.t[r, R_HEAD] < 0:
             s.t[r, R_TAIL] = -1
