@@ -28,6 +28,9 @@ def slow(spec, rules, arrival, prompt, output, draw):
                 total += p + (1 if spec.grow else left)
         return total
 
+    def waiting(r):
+        return sum(1 for x in r.wait if not x[3])  # a prompt half computed waits no more
+
     def fits(r, p, left, taken, ahead):
         more = 1 if spec.grow else left
         return used(r) + taken + p + more + (ahead if spec.grow else 0) <= spec.kv_tokens
@@ -120,6 +123,7 @@ def slow(spec, rules, arrival, prompt, output, draw):
                 "least_tokens": min(range(n), key=lambda x: pool[x].held),
                 "two_choices": b if pool[b].open < pool[a].open else a,
                 "affinity": draw[i] % n,
+                "least_waiting": min(range(n), key=lambda x: waiting(pool[x])),
             }[spec.route]
             r = pool[x]
             where.append(x)
