@@ -68,7 +68,7 @@ PURE = {  # knobs and columns without a dimension
         "target",
         "up_factor",
     ),
-    *("prompt_cv", "output_cv", "classes"),
+    *("prompt_cv", "output_cv", "classes", "burst"),
     *("in_steps", "in_threshold", "out_steps", "out_threshold", "plan", "queue", "queue_spare"),
 }
 

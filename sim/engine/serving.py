@@ -44,7 +44,14 @@ from sim.state.serving import (
     service_of,
 )
 
-ROUTES = ("round_robin", "least_requests", "least_tokens", "two_choices", "affinity")
+ROUTES = (
+    "round_robin",
+    "least_requests",
+    "least_tokens",
+    "two_choices",
+    "affinity",
+    "least_waiting",
+)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ IDLE, DECODE, PREFILL = 0, 1, 2
 # what a Rules row holds
 DECODE_0, DECODE_D, DECODE_C, MIXED_0, MIXED_P, MIXED_S, MIXED_D, MIXED_C = range(8)
 BATCH, CHUNK, PROMPT_CAP, KV_CAP, CHUNKED, GROW, ROUTE, MOST_OPEN, JOINS = range(8, 17)
-ROUND_ROBIN, LEAST_REQUESTS, LEAST_TOKENS, TWO_CHOICES, AFFINITY = range(5)
+ROUND_ROBIN, LEAST_REQUESTS, LEAST_TOKENS, TWO_CHOICES, AFFINITY, LEAST_WAITING = range(6)
+WEIGHED = 1 << LEAST_REQUESTS | 1 << LEAST_TOKENS | 1 << LEAST_WAITING
+"""Routes that hold a tournament, as bits."""
 # what the Clock row holds
 (
     NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES, SINCE, FIRSTS, FIRST_TICKS, ENDS, LATER_TICKS,
@@ -35,8 +37,8 @@ TURNED_AWAY = -2
 # columns of a replica
 (
     R_HEAD, R_TAIL, R_SEATS, R_VIRTUAL, R_KIND, R_STEPS, R_START, R_DUE, R_CONTEXT, R_KV, R_PARTLY,
-    R_FILLED, R_OPEN, R_TOKENS, R_ACCEPTS,
-) = range(15)  # fmt: skip
+    R_FILLED, R_OPEN, R_TOKENS, R_ACCEPTS, R_WAITS,
+) = range(16)  # fmt: skip
 
 
 class Service(NamedTuple):
@@ -49,7 +51,7 @@ class Service(NamedTuple):
     t, replicas: queue's head and tail, sequences that decode, decode steps done so far, kind of
     the run under way with its steps, start and end, context tokens over the decoding sequences,
     KV tokens held, computed tokens of the head's prompt, prompts that end with this step, requests
-    and tokens outstanding, whether it accepts.
+    and tokens outstanding, whether it accepts, requests that wait.
     clock: the next request to come, turns of round robin, replicas that accept, events, steps,
     where the tournament's leaves begin, the instant up to which all is done; then sums so far:
     first tokens and ticks to them, ends, ticks and tokens after the first, requests shed; and the
@@ -59,7 +61,7 @@ class Service(NamedTuple):
     """
 
     q: NDArray[np.int64]  # (requests, 10)
-    t: NDArray[np.int64]  # (replicas, 15)
+    t: NDArray[np.int64]  # (replicas, 16)
     seats: NDArray[np.int64]  # (replicas, batch, 2): virtual step at which it ends, request; a heap
     ready: NDArray[np.int64]  # (replicas, batch): prompts that end with this step
     queue: NDArray[np.int64]  # (replicas, 2): due, replica; a heap
@@ -74,7 +76,7 @@ def service_of(
     requests: NDArray[np.int64], count: int, batch: int, rules: NDArray[np.int64]
 ) -> Service:
     """Return a service of idle replicas, none of which accepts yet."""
-    t = np.zeros((count, 15), np.int64)
+    t = np.zeros((count, 16), np.int64)
     t[:, [R_HEAD, R_TAIL]] = -1
     t[:, R_DUE] = NEVER
     leaves = 1

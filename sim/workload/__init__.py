@@ -7,7 +7,7 @@ To add a law: a frozen class in arrivals.py, durations.py or sizes.py.
 Begin with: base.py, given.py, then synthetic.py.
 """
 
-from sim.workload.arrivals import AbstractArrivals, Gamma, Poisson, Profile
+from sim.workload.arrivals import AbstractArrivals, Gamma, Poisson, Profile, Switched
 from sim.workload.base import AbstractWorkload, Request
 from sim.workload.comm import AbstractComm, ByClass, SameForAll
 from sim.workload.durations import (
@@ -69,6 +69,7 @@ __all__ = [
     "ScaleLoad",
     "ScaleSize",
     "Shift",
+    "Switched",
     "Synthetic",
     "Thin",
     "Trace",

@@ -147,3 +147,58 @@ class Profile(AbstractArrivals):
         found += rules.weights(f"{path}.weekly", self.weekly, 7)
         found += rules.at_least(f"{path}.begin_s", self.begin_s, 0)
         return found + self.base.issues(f"{path}.base")
+
+
+@final
+@dataclass(frozen=True)
+class Switched(AbstractArrivals):
+    """A law whose rate switches between calm and burst, each lasting an exponential time.
+
+    In a burst the rate is `burst` times that of a calm, and scaled so that the long run has the
+    mean rate. `base` runs on a clock that goes faster in a burst, as in Profile; with Poisson it is
+    a Markov-modulated Poisson process of two states, whose counts of long intervals have
+
+        variance / mean = 1 + 2 (a - b)^2 p (1 - p) / (rate (1 / calm_s + 1 / burst_s))
+
+    with a, b the two rates and p the share of time in bursts.
+
+    Source: Fischer and Meier-Hellstern, Performance Evaluation 18 (1993), the MMPP cookbook.
+    """
+
+    base: AbstractArrivals = field(default_factory=Poisson)
+    burst: float = 5.0
+    calm_s: float = 3600.0
+    burst_s: float = 300.0
+
+    def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
+        """Return the instants, (n,)."""
+        switches, own = rng.spawn(2)
+        edges, passed = self._stays(switches, until_s)
+        end = float(np.interp(until_s, edges, passed)) if until_s < math.inf else math.inf
+        found = self.base.times(own, rate_per_s, jobs, end)
+        while len(found) and passed[-1] <= found[-1]:  # as long as the jobs take
+            edges, passed = self._stays(switches, 2 * edges[-1], (edges, passed))
+        at_s = np.interp(found, passed, edges)
+        return at_s[at_s < until_s]
+
+    def _stays(
+        self, rng: Rng, until_s: float, before: tuple[F8, F8] | None = None
+    ) -> tuple[F8, F8]:
+        """Return the instants of switches beyond `until_s`, and the faster clock at each."""
+        share = self.burst_s / (self.calm_s + self.burst_s)
+        calm = 1.0 / (1.0 - share + share * self.burst)
+        edges, passed = before or (np.zeros(1), np.zeros(1))
+        until_s = until_s if until_s < math.inf else 64 * (self.calm_s + self.burst_s)
+        while edges[-1] <= until_s:
+            stay = rng.standard_exponential(2 * 64) * np.tile([self.calm_s, self.burst_s], 64)
+            pace = stay * np.tile([calm, calm * self.burst], 64)
+            edges = np.concatenate([edges, edges[-1] + np.cumsum(stay)])
+            passed = np.concatenate([passed, passed[-1] + np.cumsum(pace)])
+        return edges, passed
+
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+        found = rules.above(f"{path}.burst", self.burst, 0, 1e6)
+        for name in ("calm_s", "burst_s"):
+            found += rules.above(f"{path}.{name}", getattr(self, name), 0, 1e9)
+        return found + rules.one_of(f"{path}.base", self.base, AbstractArrivals, "Poisson")

@@ -28,6 +28,9 @@ def slow(spec, rules, arrival, prompt, output, draw):
                 total += p + (1 if spec.grow else left)
         return total
 
+    def waiting(r):
+        return sum(1 for x in r.wait if not x[3])  # a prompt half computed waits no more
+
     def fits(r, p, left, taken, ahead):
         more = 1 if spec.grow else left
         return used(r) + taken + p + more + (ahead if spec.grow else 0) <= spec.kv_tokens
@@ -39,10 +42,11 @@ def slow(spec, rules, arrival, prompt, output, draw):
             r.wait.insert(1 if r.wait and r.wait[0][3] else 0, [i, context, left, 0])
         while spec.joins and r.wait and len(r.seats) < spec.batch:
             i, p, left, _ = r.wait[0]
-            if not fits(r, p, left, 0, len(r.seats)):
+            again = preempted[i]
+            if not fits(r, p - (1 if again else 0), left, 0, len(r.seats) + 1):
                 break
             r.wait.pop(0)
-            r.seats.append([i, p, left] if preempted[i] else [i, p + 1, left - 1])
+            r.seats.append([i, p, left] if again else [i, p + 1, left - 1])
             first.setdefault(i, arrival[i])
         d, context = len(r.seats), sum(x[1] for x in r.seats)
         P = S = taken = 0
@@ -119,6 +123,7 @@ def slow(spec, rules, arrival, prompt, output, draw):
                 "least_tokens": min(range(n), key=lambda x: pool[x].held),
                 "two_choices": b if pool[b].open < pool[a].open else a,
                 "affinity": draw[i] % n,
+                "least_waiting": min(range(n), key=lambda x: waiting(pool[x])),
             }[spec.route]
             r = pool[x]
             where.append(x)

@@ -9,7 +9,7 @@ import pytest
 
 from sim.errors import ScenarioError, TraceError
 from sim.rng import Streams
-from sim.workload import Gamma, Poisson, Profile
+from sim.workload import Gamma, Poisson, Profile, Switched
 from sim.workload.requests import (
     DrawnRequests,
     FixedTokens,
@@ -160,3 +160,29 @@ def test_mooncake_reads_alike_from_its_own_lines_and_as_a_table():
     table = read(shared("traces", "llm", "mooncake_synthetic.csv"), "auto", "stop")
     assert lines.requests.arrival_s == pytest.approx(table.requests.arrival_s)
     assert (lines.requests.prompt == table.requests.prompt).all()
+
+
+def test_switched_arrivals_have_the_rate_and_the_dispersion_of_their_law():
+    """Counts of intervals much longer than both stays; batches of them say how sure that is."""
+    law, rate, window_s, n = Switched(Poisson(), 6.0, 40.0, 10.0), 5.0, 2000.0, 4000
+    assert law.issues("x") == []
+    at_s = law.times(np.random.default_rng(2), rate, None, n * window_s)
+    counts = np.histogram(at_s, n, (0.0, n * window_s))[0]
+    share = 10.0 / 50.0
+    calm = rate / (1 - share + 6.0 * share)
+    spread = 2 * (5.0 * calm) ** 2 * share * (1 - share) / (rate * (1 / 40.0 + 1 / 10.0))
+    want = 1.0 + spread
+    error = 4 * (want / (rate * window_s)) ** 0.5 / n**0.5
+    assert counts.mean() / (rate * window_s) == pytest.approx(1.0, abs=error)
+    short = 2 * 8.0 / window_s  # an interval of finite length falls short by some stays' worth
+    assert counts.var() / counts.mean() == pytest.approx(want, rel=short + 4 * (2 / n) ** 0.5)
+
+
+def test_switched_arrivals_are_the_same_however_many_are_asked_for():
+    law = Switched(Gamma(2.0), 10.0, 100.0, 20.0)
+    many = law.times(np.random.default_rng(3), 2.0, 50_000, np.inf)
+    few = law.times(np.random.default_rng(3), 2.0, 500, np.inf)
+    part = law.times(np.random.default_rng(3), 2.0, None, float(many[499]) + 1e-9)
+    assert len(many) == 50_000
+    assert few == pytest.approx(many[:500])
+    assert part == pytest.approx(many[:500])

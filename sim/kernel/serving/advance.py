@@ -22,8 +22,6 @@ from sim.state.serving import (
     IDLE,
     LATER_TICKS,
     LATER_TOKENS,
-    LEAST_REQUESTS,
-    LEAST_TOKENS,
     MARK,
     MOST_OPEN,
     NEVER,
@@ -51,6 +49,7 @@ from sim.state.serving import (
     R_TAIL,
     R_TOKENS,
     R_VIRTUAL,
+    R_WAITS,
     ROUND_ROBIN,
     ROUTE,
     SHED,
@@ -58,6 +57,7 @@ from sim.state.serving import (
     STEPS,
     TURN,
     TURNED_AWAY,
+    WEIGHED,
     Service,
 )  # fmt: skip
 
@@ -69,7 +69,7 @@ def route(s: Service, i: int) -> int:
     if rule == ROUND_ROBIN:
         s.clock[TURN] += 1
         return s.active[(s.clock[TURN] - 1) % n]
-    if rule in (LEAST_REQUESTS, LEAST_TOKENS):
+    if WEIGHED >> rule & 1:
         return s.tree[1]
     draw = s.q[i, Q_DRAW]
     if rule == AFFINITY:
@@ -97,7 +97,7 @@ def leave(s: Service, r: int, i: int, now: int) -> None:
     s.t[r, R_OPEN] -= 1
     s.t[r, R_TOKENS] -= size
     s.t[r, R_KV] -= size
-    if s.rules[ROUTE] == LEAST_REQUESTS or s.rules[ROUTE] == LEAST_TOKENS:
+    if WEIGHED >> s.rules[ROUTE] & 1:
         weigh(s, r)
 
 
@@ -112,12 +112,14 @@ def arrive(s: Service, i: int, now: int) -> None:
         s.q[i, Q_REPLICA] = TURNED_AWAY
         s.clock[SHED] += 1
         gone(s, now)
-        admit(s, now, 1)
+        s.t[r, R_WAITS] += 1
+        admit(s, r, now, 1)
         return
     s.q[i, Q_REPLICA] = r
     s.t[r, R_OPEN] += 1
+    s.t[r, R_WAITS] += 1
     s.t[r, R_TOKENS] += s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
-    if s.rules[ROUTE] == LEAST_REQUESTS or s.rules[ROUTE] == LEAST_TOKENS:
+    if WEIGHED >> s.rules[ROUTE] & 1:
         weigh(s, r)
     alone = s.t[r, R_HEAD] < 0
     if alone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from sim.kernel.jit import inlined, jit
-from sim.kernel.serving.heaps import rise, sit
+from sim.kernel.serving.heaps import rise, sit, weigh
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -21,6 +21,7 @@ from sim.state.serving import (
     IDLE,
     JOINS,
     KV_CAP,
+    LEAST_WAITING,
     MARK,
     MIXED_0,
     MIXED_C,
@@ -49,6 +50,8 @@ from sim.state.serving import (
     R_STEPS,
     R_TAIL,
     R_VIRTUAL,
+    R_WAITS,
+    ROUTE,
     Service,
 )  # fmt: skip
 
@@ -61,8 +64,11 @@ def need(s: Service, i: int) -> int:
 
 
 @inlined
-def admit(s: Service, now: int, many: int) -> None:
+def admit(s: Service, r: int, now: int, many: int) -> None:
     """Note that so many requests leave the queue for the batch now, or come back."""
+    s.t[r, R_WAITS] -= many
+    if s.rules[ROUTE] == LEAST_WAITING:
+        weigh(s, r)
     s.clock[ADMITS] += many
     s.clock[ADMIT_NS] += many * ((now - s.clock[MARK]) // 1000)
 
@@ -109,7 +115,7 @@ def evict(s: Service, r: int, now: int) -> None:
     s.t[r, R_KV] -= held
     s.q[i, Q_PROMPT], s.q[i, Q_OUTPUT] = held, left
     s.q[i, Q_PREEMPTED] += 1
-    admit(s, now, -1)
+    admit(s, r, now, -1)
     if s.t[r, R_PARTLY] > 0:  # behind the prompt that is half computed
         h = s.t[r, R_HEAD]
         s.q[i, Q_AFTER] = s.q[h, Q_AFTER]
@@ -155,7 +161,7 @@ def whole(s: Service, r: int, now: int) -> bool:
         shift(s, r)
     if s.t[r, R_FILLED] == 0:
         return False
-    admit(s, now, s.t[r, R_FILLED])
+    admit(s, r, now, s.t[r, R_FILLED])
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, 1, now
     s.t[r, R_DUE] = now + s.rules[MIXED_0] + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
     return True
@@ -178,7 +184,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
         return False
     if s.t[r, R_PARTLY] == 0:
         s.t[r, R_KV] += need(s, i)
-        admit(s, now, 1)
+        admit(s, r, now, 1)
     k = (s.q[i, Q_PROMPT] - s.t[r, R_PARTLY]) // budget
     total, square = 0, 0
     if k >= 1:
@@ -203,7 +209,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
                 if s.t[r, R_KV] + need(s, i) + s.rules[GROW] * d > s.rules[KV_CAP]:
                     break
                 s.t[r, R_KV] += need(s, i)
-                admit(s, now, 1)
+                admit(s, r, now, 1)
             part = min(room, s.q[i, Q_PROMPT] - s.t[r, R_PARTLY])
             square += (s.t[r, R_PARTLY] + part) ** 2 - s.t[r, R_PARTLY] ** 2
             total += part
@@ -232,15 +238,16 @@ def join(s: Service, r: int, now: int) -> None:
     """
     while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] < s.rules[BATCH]:
         i = s.t[r, R_HEAD]
-        growing = s.rules[GROW] * s.t[r, R_SEATS]
-        if s.t[r, R_KV] + need(s, i) + growing > s.rules[KV_CAP]:
-            return
         fresh = 1 if s.q[i, Q_PREEMPTED] == 0 else 0  # its first token came with the prompt
-        s.t[r, R_KV] += need(s, i) if fresh else s.q[i, Q_PROMPT]
+        takes = need(s, i) if fresh else s.q[i, Q_PROMPT]
+        growing = s.rules[GROW] * (s.t[r, R_SEATS] + 1)
+        if s.t[r, R_KV] + takes + growing > s.rules[KV_CAP]:
+            return
+        s.t[r, R_KV] += takes
         s.t[r, R_HEAD] = s.q[i, Q_AFTER]
         if s.t[r, R_HEAD] < 0:
             s.t[r, R_TAIL] = -1
-        admit(s, now, 1)
+        admit(s, r, now, 1)
         if s.q[i, Q_FIRST] < 0:
             s.q[i, Q_FIRST] = s.q[i, Q_ARRIVAL]
         s.t[r, R_CONTEXT] += s.q[i, Q_PROMPT] + fresh

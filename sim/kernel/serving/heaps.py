@@ -6,12 +6,14 @@ from sim.kernel.jit import inlined
 from sim.state.serving import (
     ACTIVE,
     LEAST_TOKENS,
+    LEAST_WAITING,
     LEAVES,
     R_ACCEPTS,
     R_DUE,
     R_OPEN,
     R_SEATS,
     R_TOKENS,
+    R_WAITS,
     ROUTE,
     Service,
 )
@@ -85,7 +87,11 @@ def requeue(s: Service, r: int) -> None:
 @inlined
 def weigh(s: Service, r: int) -> None:
     """Play replica r's matches anew; the least loaded that accepts stands in s.tree[1]."""
-    load = R_TOKENS if s.rules[ROUTE] == LEAST_TOKENS else R_OPEN
+    load = R_OPEN
+    if s.rules[ROUTE] == LEAST_TOKENS:
+        load = R_TOKENS
+    elif s.rules[ROUTE] == LEAST_WAITING:
+        load = R_WAITS
     c = s.clock[LEAVES] + r
     s.tree[c] = r if s.t[r, R_ACCEPTS] else -1
     c >>= 1

@@ -31,6 +31,7 @@ from sim.state.serving import (
     R_TAIL,
     R_TOKENS,
     R_VIRTUAL,
+    R_WAITS,
     Service,
 )
 
@@ -60,10 +61,10 @@ def lose(s: Service, r: int, now: int) -> int:
         for x in range(s.t[r, R_FILLED]):
             taken[n] = s.ready[r, x]
             n += 1
-    admit(s, now, -n)
+    admit(s, r, now, -n)
     i = s.t[r, R_HEAD]
     if s.t[r, R_PARTLY] > 0:
-        admit(s, now, -1)
+        admit(s, r, now, -1)
     while i >= 0:
         taken[n] = i
         n += 1
@@ -88,7 +89,7 @@ def lose(s: Service, r: int, now: int) -> int:
         s.q[taken[x], Q_PREEMPTED] += 1
     s.t[r, R_HEAD], s.t[r, R_TAIL], s.t[r, R_SEATS], s.t[r, R_FILLED] = -1, -1, 0, 0
     s.t[r, R_CONTEXT], s.t[r, R_KV], s.t[r, R_PARTLY] = 0, 0, 0
-    s.t[r, R_OPEN], s.t[r, R_TOKENS] = 0, 0
+    s.t[r, R_OPEN], s.t[r, R_TOKENS], s.t[r, R_WAITS] = 0, 0, 0
     s.t[r, R_KIND], s.t[r, R_DUE] = IDLE, NEVER
     requeue(s, r)
     return n

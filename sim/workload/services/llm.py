@@ -15,7 +15,14 @@ from sim.workload.services.base import (
     AbstractServices,
 )
 
-ROUTES = ("round_robin", "least_requests", "least_tokens", "two_choices", "affinity")
+ROUTES = (
+    "round_robin",
+    "least_requests",
+    "least_tokens",
+    "two_choices",
+    "affinity",
+    "least_waiting",
+)
 MOST_BATCH = 4096
 MOST_REPLICAS = 10_000
 REMEDY = ": raise it, or take a faster replica"
@@ -131,7 +138,8 @@ class LlmService(AbstractServices):
     requests : what is asked, and when.
     replica, cold_start : how one answers, and how long it takes to come up.
     route : how a request finds a replica: round_robin, least_requests, least_tokens (outstanding),
-        two_choices (the less loaded of two drawn), affinity (always the same for a prefix).
+        two_choices (the less loaded of two drawn), affinity (always the same for a prefix),
+        least_waiting (in queues only, the first of equals: below saturation all go to the first).
     most_open : requests outstanding on a replica from which on more are shed; None: none are.
     min_replicas, max_replicas : between which the autoscaler may choose.
     start_replicas : ready at instant 0 without a cold start; None: as the autoscaler says.
