@@ -122,10 +122,11 @@ def between(model: Model, cut: Cut, gpus_per_node: ArrayLike) -> Part:
     A group of z ranks, w apart, has k = min(z, max(1, g / w)) of them on a node of g GPUs. A
     reduction goes in stages: of 2 (1 - 1/z) buffers 2 (1/k - 1/z) cross; of an all-to-all
     (z - k) / (z - 1); a ring of keys passes all on at a node's edge, and so does a stage whose next
-    one is elsewhere. Data and experts cross as the larger of their groups does.
+    one is elsewhere.
 
     Source: `collective.hierarchical_all_reduce_s`, `collective.all_to_all_s`.
-    Neglects: groups that begin in the middle of a node.
+    Neglects: groups that begin in the middle of a node; gradients of experts cross in the part that
+        the other gradients do.
     """
     sent = traffic(model, cut)
     d, t, c, p, e, micro = map(_float, cut)
@@ -190,8 +191,22 @@ def profile(
     """
     d, t, c, p, _, micro = map(_float, cut)
     part = between(model, cut, gpus_per_node)
-    inside, out, waits = (np.asarray(sum(x, np.zeros(()))) for x in part)
+    out, inside, waits = (np.asarray(sum(x, np.zeros(()))) for x in part)
     work = step_flops(model) / (d * t * c * p * np.asarray(flops_per_s, np.float64))
     compute = work * (1.0 + (p - 1.0) / micro) + inside / np.asarray(inside_Bps, np.float64)
     made = (compute, out, waits * np.asarray(alpha_s, np.float64), np.asarray(overlap, np.float64))
     return Profile(*(np.array(x) for x in np.broadcast_arrays(*made)))
+
+
+def cut_faults(cut: Cut, gpus: NDArray[np.integer]) -> list[str]:
+    """Return every cut that does not fit its job's GPUs, (jobs,), with what would be right."""
+    d, t, c, p, e, _ = (np.broadcast_to(x, gpus.shape).astype(int) for x in map(_float, cut))
+    found = [
+        f"jobs[{i}]: data {d[i]} x tensor {t[i]} x context {c[i]} x pipeline {p[i]} are "
+        f"{d[i] * t[i] * c[i] * p[i]} GPUs; must be its {gpus[i]}"
+        for i in np.flatnonzero(d * t * c * p != gpus).tolist()
+    ]
+    return found + [
+        f"jobs[{i}]: expert is {e[i]}; must divide data x context, {d[i] * c[i]}"
+        for i in np.flatnonzero((e < 1) | (d * c % np.maximum(e, 1) != 0)).tolist()
+    ]
