@@ -25,13 +25,16 @@ Nodes are numbered 0 … n-1 as in the simulated cluster; switches are named by 
 
 `fat_tree(8)` is a graph and `fat_tree.arrays(8)` a `Fabric`, the same in columns: edge e is the
 directed links 2 e (a → b) and 2 e + 1 (b → a), whose capacities are `fabric.link_Bps`.
-`bundled(fabric)` is what spraying sees, parallel cables as one link.
+`bundled(fabric)` is what spraying sees, parallel cables as one link, `cabled(fabric)` what hashing
+sees, each by itself. `Ecmp(4).routes(…)`, `Adaptive()`, `Spraying()` are the ways to choose paths.
+A link of capacity 0 has failed: routes go round it.
 `routed(fabric, src, dst, lane, ways)` gives each flow's links and weights as CSR; `compiled(graph)`
 makes a Fabric of any graph. `describe` and `bill` take either.
 """
 
 from topologies.bill import SHEET_400G, Bill, Prices, bill
 from topologies.bundled import bundled
+from topologies.cabled import cabled
 from topologies.check import faults
 from topologies.clos import clos
 from topologies.describe import Description, describe
@@ -44,18 +47,23 @@ from topologies.multi_plane import multi_plane
 from topologies.nvlink import nvlink, nvlink_arrays
 from topologies.rail_only import rail_only
 from topologies.rail_optimized import rail_optimized
-from topologies.routes import Routes, routed
+from topologies.routes import AbstractRouting, Adaptive, Ecmp, Routes, Spraying, routed
 from topologies.torus import torus
 
 __all__ = [
     "SHEET_400G",
+    "AbstractRouting",
+    "Adaptive",
     "Bill",
     "Description",
+    "Ecmp",
     "Fabric",
     "Prices",
     "Routes",
+    "Spraying",
     "bill",
     "bundled",
+    "cabled",
     "clos",
     "compiled",
     "describe",

@@ -42,13 +42,15 @@ class Domains:
         """Return the even cut of the fabric below."""
         return self.below.cut_Bps(fabric)
 
-    def spread(self, fabric: Fabric, src: Ints, dst: Ints) -> tuple[Ints, Floats]:
+    def spread(
+        self, fabric: Fabric, src: Ints, dst: Ints, lane: Ints | None = None
+    ) -> tuple[Ints, Floats]:
         """Return (links, weights): sprayed below, whole over NVLink."""
         near = src // self.nodes_per_domain == dst // self.nodes_per_domain
         spread = getattr(self.below, "spread", None)
         if spread is None:
             raise ValueError("the fabric below has no tiers to spray over; set ways to 16 or so")
-        links, weights = spread(fabric, src, np.where(near, src, dst))
+        links, weights = spread(fabric, src, np.where(near, src, dst), lane)
         over = np.stack([2 * (self.edges + src), 2 * (self.edges + dst) + 1], axis=1)
         over = np.where((near & (src != dst))[:, None], over, -1)
         return np.concatenate([links, over], axis=1), np.pad(

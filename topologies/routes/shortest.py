@@ -20,14 +20,16 @@ class Shortest:
     def links(self, fabric: Fabric, src: Ints, dst: Ints, lane: Ints, salt: int) -> Ints:
         """Return the directed links of each flow, (flows, longest), -1 where a path is shorter.
 
-        At every hop one of the next vertices on a shortest path is drawn by hash, uniformly.
+        At every hop one of the next vertices on a shortest path is drawn by hash, uniformly; links
+        of capacity 0 either way are left out.
         Raises ValueError where a flow's end cannot be reached.
 
         Neglects: capacity and latency as weights; a node with several links may relay.
         """
         graph = nx.Graph()
         graph.add_nodes_from(range(len(fabric.kind)))
-        graph.add_edges_from(zip(fabric.a.tolist(), fabric.b.tolist(), strict=True))
+        works = (fabric.capacity_Bps > 0.0) & (fabric.back_Bps > 0.0)
+        graph.add_edges_from(zip(fabric.a[works].tolist(), fabric.b[works].tolist(), strict=True))
         drawn = mixed(src, dst, lane, salt).tolist()
         paths: list[list[int]] = [[]] * len(src)
         for end in np.unique(dst).tolist():

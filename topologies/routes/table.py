@@ -39,31 +39,82 @@ def routed(
     lane : rail, plane or rail planes + plane that a flow takes, of each flow or one for all;
         spraying takes all lanes.
 
-    Raises ValueError for a node or lane that is not there, or ways=0 on a fabric without tiers.
+    Failed links, of capacity 0, are gone round. Raises ValueError for a node or lane that is not
+    there, ways=0 on a fabric without tiers, or ends that no path joins.
     """
-    src, dst = np.atleast_1d(np.asarray(src, np.int64)), np.atleast_1d(np.asarray(dst, np.int64))
-    lane = np.broadcast_to(np.asarray(lane, np.int64), src.shape)
-    for name, ends in (("src", src), ("dst", dst)):
+    src, dst, lane = checked(fabric, src, dst, lane)
+    if ways < 0:
+        raise ValueError(f"ways is {ways}; must be at least 0")
+    if ways == 0:
+        return spread(fabric, src, dst, None)
+    drawn = [around(fabric, src, dst, lane, salt * 4096 + way) for way in range(ways)]
+    if ways == 1:
+        return packed(drawn[0], None)
+    longest = max(x.shape[1] for x in drawn)
+    return merged(np.concatenate([wide(x, longest) for x in drawn], axis=1), ways)
+
+
+def checked(
+    fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike
+) -> tuple[Ints, Ints, Ints]:
+    """Return the ends and lanes of flows, (flows,) each; ValueError for one that is not there."""
+    a, b = np.atleast_1d(np.asarray(src, np.int64)), np.atleast_1d(np.asarray(dst, np.int64))
+    for name, ends in (("src", a), ("dst", b)):
         if len(ends) and not (ends.min() >= 0 and ends.max() < fabric.nodes):
             raise ValueError(f"{name} has a node outside 0 … {fabric.nodes - 1}")
-    if len(src) != len(dst) or ways < 0:
-        raise ValueError(
-            f"{len(src)} src, {len(dst)} dst, ways {ways}; must be as many, at least 0"
-        )
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} src, {len(b)} dst; must be as many")
+    on = np.broadcast_to(np.asarray(lane, np.int64), a.shape)
+    lanes = int(getattr(fabric.router, "lanes", 1))
+    if len(on) and not (on.min() >= 0 and on.max() < lanes):
+        raise ValueError(f"lane is {int(on.max())}; must be from 0 to {lanes - 1}")
+    return a, b, on
+
+
+def spread(fabric: Fabric, src: Ints, dst: Ints, lane: Ints | None) -> Routes:
+    """Return all paths of each flow, evenly; of its lane's rail alone if there is a lane.
+
+    Raises ValueError for ends that are not there, or a fabric without tiers.
+    """
+    src, dst, on = checked(fabric, src, dst, 0 if lane is None else lane)
+    way = getattr(fabric.router, "spread", None)
+    if way is None:
+        raise ValueError(f"{fabric.name} has no tiers to spray over; set ways to 16 or so")
+    return packed(*way(fabric, src, dst, None if lane is None else on))
+
+
+def around(fabric: Fabric, src: Ints, dst: Ints, lane: Ints, salt: int, draws: int = 16) -> Ints:
+    """Return the directed links of each flow, (flows, hops), over links that work.
+
+    A path that crosses a failed link (capacity 0) is drawn anew, up to `draws` times; what is left
+    takes shortest paths of the fabric without them. Raises ValueError where none is left.
+    """
     router = fabric.router or Shortest()
-    lanes = int(getattr(router, "lanes", 1))
-    if len(lane) and not (lane.min() >= 0 and lane.max() < lanes):
-        raise ValueError(f"lane is {int(lane.max())}; must be from 0 to {lanes - 1}")
-    if ways == 0:
-        spread = getattr(router, "spread", None)
-        if spread is None:
-            raise ValueError(f"{fabric.name} has no tiers to spray over; set ways to 16 or so")
-        return packed(*spread(fabric, src, dst))
-    drawn = [router.links(fabric, src, dst, lane, salt * 4096 + way) for way in range(ways)]
-    links = np.concatenate(drawn, axis=1) if ways > 1 else drawn[0]
-    if ways == 1:
-        return packed(links, None)
-    return merged(links, ways)
+    links = router.links(fabric, src, dst, lane, salt)
+    dead = fabric.link_Bps <= 0.0
+    if not dead.any():
+        return links
+
+    def lost(paths: Ints) -> Ints:
+        return np.flatnonzero((dead[paths] & (paths >= 0)).any(axis=1))
+
+    rows = lost(links)
+    for again in range(1, draws + 1):
+        if not len(rows):
+            return links
+        drawn = router.links(fabric, src[rows], dst[rows], lane[rows], salt + again * 2**40)
+        links[rows] = wide(drawn, links.shape[1])
+        rows = rows[lost(links[rows])]
+    if len(rows):
+        longer = Shortest().links(fabric, src[rows], dst[rows], lane[rows], salt)
+        links = wide(links, max(links.shape[1], longer.shape[1]))
+        links[rows] = wide(longer, links.shape[1])
+    return links
+
+
+def wide(links: Ints, hops: int) -> Ints:
+    """Return rows of links with room for so many hops, -1 where none."""
+    return np.pad(links, ((0, 0), (0, max(0, hops - links.shape[1]))), constant_values=-1)
 
 
 def merged(links: Ints, ways: int) -> Routes:

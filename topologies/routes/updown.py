@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topologies.fabric import Fabric, Floats, Ints
 from topologies.routes.chance import mixed
 from topologies.routes.spread import sprayed
+
+
+class Ports(Protocol):
+    """Chooses the way up."""
+
+    def cable(self, switch: Ints, rows: Ints, ports: int, tier: int) -> Ints:
+        """Return a cable, 0 … ports - 1, for each of the flows `rows` at its switch of a tier."""
+        ...
+
+
+@final
+@dataclass(frozen=True)
+class Hashed:
+    """Draws a cable by a hash of the flow."""
+
+    drawn: NDArray[np.uint64]  # (flows,)
+    leaf_up: int
+
+    def cable(self, switch: Ints, rows: Ints, ports: int, tier: int) -> Ints:
+        """Return the cable that each flow's hash says, whatever the switch."""
+        del switch
+        drawn = self.drawn[rows]
+        left = drawn if tier == 1 else drawn // np.uint64(self.leaf_up)
+        return (left % np.uint64(ports)).astype(np.int64)
 
 
 @final
@@ -78,6 +103,11 @@ class Tiers:
         """
         src, dst = np.asarray(src), np.asarray(dst)
         lane = np.broadcast_to(np.asarray(lane), src.shape)
+        drawn = Hashed(mixed(src, dst, lane, salt), self.leaf_up)
+        return self.climb(fabric, src, dst, lane, drawn)
+
+    def climb(self, fabric: Fabric, src: Ints, dst: Ints, lane: Ints, ports: Ports) -> Ints:
+        """Return the directed links of each flow, (flows, 6); `ports` says which way up."""
         path = np.full((len(src), 6), -1, dtype=np.int64)
         from_unit, to_unit = src // self.nodes_per_leaf, dst // self.nodes_per_leaf
         moves = src != dst
@@ -89,29 +119,36 @@ class Tiers:
         if not self.spines:
             raise ValueError("two nodes of different leaves, and no spine: raise the tiers to 2")
         a, b, on = from_unit[up], to_unit[up], lane[up]
-        drawn = mixed(src[up], dst[up], on, salt)
-        cable = (drawn % np.uint64(self.leaf_up)).astype(np.int64)
-        spine = ((a * self.lanes + on) * self.leaf_up + cable) % self.spines
+        leaf = a * self.lanes + on
+        spine = (leaf * self.leaf_up + ports.cable(leaf, up, self.leaf_up, 1)) % self.spines
         base = self.nodes * self.lanes
-        path[up, 1] = 2 * (base + (a * self.lanes + on) * self.spines + spine)
+        path[up, 1] = 2 * (base + leaf * self.spines + spine)
         path[up, 4] = 2 * (base + (b * self.lanes + on) * self.spines + spine) + 1
         far = np.flatnonzero(a // self.units != b // self.units)
         if len(far):
             if not self.cores:
                 raise ValueError("two nodes of different pods, and no core: raise the tiers to 3")
             base += self.leaves * self.spines
-            drawn, spine = drawn[far] // np.uint64(self.leaf_up), spine[far]
-            cable = (drawn % np.uint64(self.spine_up)).astype(np.int64)
+            one = self.group(a[far], on[far]) * self.spines + spine[far]
+            two = self.group(b[far], on[far]) * self.spines + spine[far]
+            cable = ports.cable(one, up[far], self.spine_up, 2)
             core = (a[far] // self.units * self.spine_up + cable) % self.cores
-            one = self.group(a[far], on[far]) * self.spines + spine
-            two = self.group(b[far], on[far]) * self.spines + spine
             path[up[far], 2] = 2 * (base + one * self.cores + core)
             path[up[far], 3] = 2 * (base + two * self.cores + core) + 1
         return path
 
-    def spread(self, fabric: Fabric, src: Ints, dst: Ints) -> tuple[Ints, Floats]:
-        """Return (links, weights) of even spraying over every lane, spine and core."""
-        return sprayed(self, fabric, src, dst)
+    def spread(
+        self, fabric: Fabric, src: Ints, dst: Ints, lane: Ints | None = None
+    ) -> tuple[Ints, Floats]:
+        """Return (links, weights) of even spraying over every lane, spine and core.
+
+        With `lane`, over the planes of each flow's rail alone.
+        """
+        if lane is None:
+            every = np.broadcast_to(np.arange(self.lanes), (len(src), self.lanes))
+        else:
+            every = (lane // self.planes * self.planes)[:, None] + np.arange(self.planes)
+        return sprayed(self, fabric, src, dst, every)
 
     def cut_Bps(self, fabric: Fabric) -> float:
         """Return what two even halves can send each other, one way.

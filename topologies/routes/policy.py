@@ -1,0 +1,93 @@
+"""Who chooses a flow's path among many: a hash, a look at the ports, or nobody: all are taken."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from topologies.fabric import Fabric
+from topologies.routes.adaptive import adapted
+from topologies.routes.table import Routes, merged, packed, routed, spread
+
+
+class AbstractRouting(ABC):
+    """Draws the links of flows."""
+
+    @abstractmethod
+    def routes(
+        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
+    ) -> Routes:
+        """Return the links of each flow, with the part of it that crosses each.
+
+        lane : rail, plane or rail planes + plane, as in `routed`. Raises ValueError for ends that
+        are not there, or a fabric on which it cannot route.
+        """
+
+
+@final
+@dataclass(frozen=True)
+class Ecmp(AbstractRouting):
+    """Equal-cost multipath: a hash draws a path for each of a flow's queue pairs.
+
+    On a non-blocking fabric 1 queue pair slows jobs 4 times on average, 16 still 1.3 times
+    (`experiments/routing`): hashes collide. Give it `cabled(fabric)` where parallel cables are told
+    apart.
+
+    Source: RFC 2992; queue pairs: Gangidi et al., Meta's RoCE, SIGCOMM 2024.
+    Neglects: hashes that depend on each other from tier to tier (polarisation).
+    """
+
+    queue_pairs: int = 1
+
+    def routes(
+        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
+    ) -> Routes:
+        """Return one drawn path a queue pair, each with its part."""
+        if self.queue_pairs < 1:
+            raise ValueError(f"queue_pairs is {self.queue_pairs}; must be at least 1")
+        return routed(fabric, src, dst, lane, self.queue_pairs, salt)
+
+
+@final
+@dataclass(frozen=True)
+class Adaptive(AbstractRouting):
+    """Each switch sends a new flow up the port with the fewest; the way down is then given.
+
+    Up is even to one flow; down, flows still meet. In packets that choose anew all the time it is
+    `Spraying`.
+
+    Source: local adaptive routing as of InfiniBand and Spectrum switches; htsim's, per flow.
+    Neglects: what is known of other switches' ports, flows that move later, unequal flows.
+    """
+
+    queue_pairs: int = 1
+
+    def routes(
+        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
+    ) -> Routes:
+        """Return one path a queue pair; ValueError on a fabric that is not in tiers."""
+        if self.queue_pairs < 1:
+            raise ValueError(f"queue_pairs is {self.queue_pairs}; must be at least 1")
+        links = adapted(fabric, src, dst, lane, self.queue_pairs, salt)
+        return merged(links, self.queue_pairs) if self.queue_pairs > 1 else packed(links, None)
+
+
+@final
+@dataclass(frozen=True)
+class Spraying(AbstractRouting):
+    """Every packet takes the next path: over all planes, spines and cores of a flow's rail.
+
+    Source: Dixit et al., INFOCOM 2013; Ultra Ethernet, EQDS.
+    Neglects: reordering, the headers and control packets (htsim's EQDS: 9 % of the time).
+    """
+
+    def routes(
+        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
+    ) -> Routes:
+        """Return all paths of each flow's rail; ValueError on a fabric that is not in tiers."""
+        del salt
+        return spread(fabric, np.asarray(src), np.asarray(dst), np.asarray(lane))
