@@ -6,8 +6,21 @@ import abc
 from dataclasses import dataclass
 from typing import final
 
+from topologies.bill import Prices
+from topologies.clos import clos
+from topologies.describe import Description, describe
+from topologies.dragonfly_plus import dragonfly_plus
 from topologies.fabric import Fabric
+from topologies.hyperx import hyperx
 from topologies.leaf_spine import leaf_spine
+from topologies.load import Load, load
+from topologies.multi_plane import multi_plane
+from topologies.nvlink import nvlink_arrays
+from topologies.rail_only import rail_only
+from topologies.rail_optimized import rail_optimized
+from topologies.routes.policy import AbstractRouting
+from topologies.sized import grid, groups_of, holding, least_arity
+from topologies.torus import torus
 from topologies.tree import Tree, tree
 
 
@@ -17,6 +30,26 @@ class Design(abc.ABC):
     @abc.abstractmethod
     def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
         """Return the fabric of so many nodes; ValueError says why there can be none."""
+
+    def described(
+        self,
+        nodes: int,
+        gpus_per_node: int,
+        switch_usd: float | None = None,
+        switch_W: float | None = None,
+        copper_usd: float | None = None,
+        fibre_usd: float | None = None,
+        optic_usd: float | None = None,
+    ) -> Description:
+        """Return its counts, bisection and bill; a sum without its prices (`Prices`) is None."""
+        prices = Prices(switch_usd, switch_W, copper_usd, fibre_usd, optic_usd)
+        return describe(self.arrays(nodes, gpus_per_node), prices)
+
+    def loaded(
+        self, nodes: int, gpus_per_node: int, pattern: str, routing: AbstractRouting, seed: int
+    ) -> Load:
+        """Return the flows of a pattern of traffic on its links; ValueError as `load.load`."""
+        return load(self.arrays(nodes, gpus_per_node), pattern, routing, seed)
 
     def tree(self, nodes: int, gpus_per_node: int) -> Tree:
         """Return it as a tree of domains; ValueError says why there can be none."""
@@ -51,3 +84,216 @@ class LeafSpine(Design):
             self.oversubscription,
             gpus_per_node=gpus_per_node,
         )
+
+
+@final
+@dataclass(frozen=True)
+class RailOptimized(Design):
+    """As `rail_optimized`: a leaf a rail and unit, rails meet at the spines; maybe NVLink domains.
+
+    rails : 0 is one a GPU.   nodes_per_leaf : 0 is half of a switch's ports.
+    nvlink_gpus : of one NVLink domain over several nodes; 0: nodes are not joined so.
+    """
+
+    rails: int = 0
+    radix: int = 64
+    tiers: int = 0
+    oversubscription: float = 1.0
+    nodes_per_leaf: int = 0
+    nodes_per_rack: int = 4
+    link_Bps: float = 50e9
+    latency_s: float = 1e-6
+    nvlink_gpus: int = 0
+    nvlink_Bps: float = 900e9
+
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+        made = rail_optimized.arrays(
+            nodes,
+            self.rails or gpus_per_node,
+            self.radix,
+            self.tiers,
+            self.oversubscription,
+            self.nodes_per_leaf,
+            self.nodes_per_rack,
+            self.link_Bps,
+            self.latency_s,
+        )
+        made = holding(made, gpus_per_node)
+        return nvlink_arrays(made, self.nvlink_gpus, self.nvlink_Bps) if self.nvlink_gpus else made
+
+
+@final
+@dataclass(frozen=True)
+class RailOnly(Design):
+    """As `rail_only`: each rail a fabric of its own. rails : 0 is one a GPU."""
+
+    rails: int = 0
+    radix: int = 64
+    tiers: int = 0
+    oversubscription: float = 1.0
+    nodes_per_rack: int = 4
+    link_Bps: float = 50e9
+    latency_s: float = 1e-6
+
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+        made = rail_only.arrays(
+            nodes,
+            self.rails or gpus_per_node,
+            self.radix,
+            self.tiers,
+            self.oversubscription,
+            self.nodes_per_rack,
+            self.link_Bps,
+            self.latency_s,
+        )
+        return holding(made, gpus_per_node)
+
+
+@final
+@dataclass(frozen=True)
+class MultiPlane(Design):
+    """As `multi_plane`: a NIC a GPU, as many slow ports, each on a plane of its own."""
+
+    planes: int = 8
+    radix: int = 512
+    tiers: int = 0
+    oversubscription: float = 1.0
+    nodes_per_rack: int = 4
+    nic_Bps: float = 100e9
+    latency_s: float = 1e-6
+
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+        return multi_plane.arrays(
+            nodes,
+            self.planes,
+            self.radix,
+            self.tiers,
+            self.oversubscription,
+            gpus_per_node,
+            self.nodes_per_rack,
+            self.nic_Bps,
+            self.latency_s,
+        )
+
+
+@final
+@dataclass(frozen=True)
+class Clos(Design):
+    """As `clos`, a cable a GPU to the leaf of its node; oversubscribed at leaves and spines."""
+
+    radix: int = 64
+    tiers: int = 0
+    leaf_oversubscription: float = 1.0
+    spine_oversubscription: float = 1.0
+    nodes_per_leaf: int = 0
+    nodes_per_rack: int = 4
+    link_Bps: float = 50e9
+    latency_s: float = 1e-6
+
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+        return clos.arrays(
+            nodes,
+            self.radix,
+            self.tiers,
+            self.leaf_oversubscription,
+            self.spine_oversubscription,
+            cables_per_lane=gpus_per_node,
+            nodes_per_leaf=self.nodes_per_leaf,
+            nodes_per_rack=self.nodes_per_rack,
+            gpus_per_node=gpus_per_node,
+            link_Bps=self.link_Bps,
+            latency_s=self.latency_s,
+        )
+
+
+@final
+@dataclass(frozen=True)
+class FatTree(Design):
+    """The k-ary fat tree, one link a node, as far as nodes fill it. k : 0 is the least of all."""
+
+    k: int = 0
+    link_Bps: float = 50e9
+    latency_s: float = 1e-6
+
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+        k = self.k or least_arity(nodes)
+        if k < 2 or k % 2 or nodes > k**3 // 4:
+            raise ValueError(
+                f"k is {k}, a fat tree of {max(k, 0) ** 3 // 4} nodes; must be even and hold "
+                f"{nodes}: set k to {least_arity(nodes)}, or to 0"
+            )
+        return clos.arrays(
+            nodes,
+            k,
+            3,
+            nodes_per_rack=k // 2,
+            gpus_per_node=gpus_per_node,
+            link_Bps=self.link_Bps,
+            latency_s=self.latency_s,
+            name="fat_tree",
+        )
+
+
+@final
+@dataclass(frozen=True)
+class DragonflyPlus(Design):
+    """As `dragonfly_plus`: groups of (radix / 2)² nodes, `parallel` links between each two."""
+
+    radix: int = 16
+    parallel: int = 1
+    link_Bps: float = 50e9
+    latency_s: float = 1e-6
+
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+        size = max(1, self.radix // 2) ** 2
+        groups = groups_of(nodes, size, "group", "radix")
+        return dragonfly_plus.arrays(
+            groups, self.radix, self.parallel, self.link_Bps, self.latency_s, gpus_per_node
+        )
+
+
+@final
+@dataclass(frozen=True)
+class Torus(Design):
+    """As `torus`, as near to a cube as nodes allow. cube : edge of an optically switched one."""
+
+    dimensions: int = 3
+    cube: int = 0
+    link_Bps: float = 50e9
+    latency_s: float = 5e-7
+
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+        dims = grid(nodes, max(1, self.dimensions), max(1, self.cube))
+        return torus.arrays(
+            dims,
+            self.cube,
+            link_Bps=self.link_Bps,
+            latency_s=self.latency_s,
+            gpus_per_node=gpus_per_node,
+        )
+
+
+@final
+@dataclass(frozen=True)
+class HyperX(Design):
+    """As `hyperx`: switches of `nodes_per_switch` nodes on a grid, as even as it can be."""
+
+    nodes_per_switch: int = 8
+    dimensions: int = 2
+    radix: int = 64
+    link_Bps: float = 50e9
+    latency_s: float = 1e-6
+
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+        size = max(1, self.nodes_per_switch)
+        switches = groups_of(nodes, size, "switch", "nodes_per_switch")
+        dims = grid(switches, max(1, self.dimensions))
+        return hyperx.arrays(dims, size, self.radix, self.link_Bps, self.latency_s, gpus_per_node)

@@ -41,7 +41,7 @@ class Allowed:
         parts = text.split(".") if isinstance(text, str) else []
         if len(parts) < 2 or not all(p.isidentifier() and "__" not in p for p in parts):
             raise LookupError(f"is {text!r}; must be the path of a class, as my_policy.MyPolicy")
-        module = self._module(".".join(parts[:-1]))
+        module = self.module(".".join(parts[:-1]))
         found = getattr(module, parts[-1], None)
 
         def fits(one: Any) -> bool:
@@ -62,7 +62,8 @@ class Allowed:
         assert isinstance(found, type)
         return found
 
-    def _module(self, name: str) -> Any:
+    def module(self, name: str) -> Any:
+        """Return a module of the project's rooms or the user's folders; LookupError if not one."""
         if name.startswith(tuple(f"{room}." for room in ROOMS)) or name in ROOMS:
             try:
                 return importlib.import_module(name)

@@ -247,6 +247,10 @@ def faults_of(config: DictConfig) -> list[str]:
 
 def main() -> None:
     """Run the command: 0, or 2 for a fault of the user's, 130 after Ctrl-C, 1 for the rest."""
+    if sys.argv[1:2] == ["fabric"]:
+        from sim.app.fabric import main as fabric
+
+        sys.exit(fabric(sys.argv[2:]))
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # faults come to us, whole
     guard_hydra()
     words, left_out = asked(sys.argv[1:])

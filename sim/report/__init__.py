@@ -10,6 +10,14 @@ from __future__ import annotations
 
 from sim.report.allocation import write_allocation
 from sim.report.compare import Comparison, comparison, write_comparison
+from sim.report.fabric import write_fabric
 from sim.report.html import write_report
 
-__all__ = ["Comparison", "comparison", "write_allocation", "write_comparison", "write_report"]
+__all__ = [
+    "Comparison",
+    "comparison",
+    "write_allocation",
+    "write_comparison",
+    "write_fabric",
+    "write_report",
+]

@@ -79,7 +79,9 @@ def spread(fabric: Fabric, src: Ints, dst: Ints, lane: Ints | None) -> Routes:
     src, dst, on = checked(fabric, src, dst, 0 if lane is None else lane)
     way = getattr(fabric.router, "spread", None)
     if way is None:
-        raise ValueError(f"{fabric.name} has no tiers to spray over; set ways to 16 or so")
+        raise ValueError(
+            f"{fabric.name} has no tiers to spray over; choose hashed ECMP, of 16 ways or so"
+        )
     return packed(*way(fabric, src, dst, None if lane is None else on))
 
 

@@ -1,0 +1,130 @@
+"""A fabric drawn: a row a tier, a line a link, the load of links as colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.files import write
+from sim.report.figures import GRID, INK, QUIET, canvas, style, svg
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+ACROSS, EDGE = 48, 8
+"""Dots of a row, and of an edge of a torus, at most; beyond, a dot stands for several."""
+NAMES = {"node": "nodes", "leaf": "leaves", "spine": "spines", "core": "cores", "router": "routers",
+         "nvlink": "NVLink domains", "block": "blocks"}  # fmt: skip
+HEIGHT = {"nvlink": -1.0, "node": 0.0, "router": 1.0, "block": 1.0, "leaf": 1.0, "spine": 2.0,
+          "core": 3.0}  # fmt: skip
+
+
+def dots(kind: NDArray[np.str_]) -> tuple[I8, list[tuple[str, int, int]]]:
+    """Return the dot of each vertex, and of each row its kind, vertices and dots.
+
+    Vertices of one kind stand side by side in order of number, several a dot if they are many.
+    """
+    dot, rows, begins = np.zeros(len(kind), np.int64), [], 0
+    for name in dict.fromkeys(kind.tolist()):
+        mine = np.flatnonzero(kind == name)
+        shown = min(len(mine), ACROSS)
+        dot[mine] = begins + np.arange(len(mine)) * shown // len(mine)
+        rows.append((str(name), len(mine), shown))
+        begins += shown
+    return dot, rows
+
+
+def tiers(rows: list[tuple[str, int, int]]) -> tuple[F8, F8]:
+    """Return where each dot stands, x from 0 to 1, a row a kind."""
+    x = [(np.arange(shown) + 0.5) / shown for _, _, shown in rows]
+    y = [np.full(shown, HEIGHT.get(name, 1.0)) for name, _, shown in rows]
+    return np.concatenate(x), np.concatenate(y)
+
+
+def lattice(dims: tuple[int, ...]) -> tuple[I8, F8, F8]:
+    """Return (dot of each vertex, x, y of each dot) of a grid of two or three dimensions.
+
+    At most `EDGE` dots along a dimension; the third goes into the depth of the page.
+    """
+    at = np.array(np.unravel_index(np.arange(int(np.prod(dims))), dims))
+    step = np.array([-(-k // EDGE) for k in dims])[:, None]
+    small = tuple(-(-k // -(-k // EDGE)) for k in dims)
+    dot = np.ravel_multi_index(tuple(at // step), small)
+    where = np.array(np.unravel_index(np.arange(int(np.prod(small))), small)).astype(np.float64)
+    deep = where[0] if len(dims) == 3 else np.zeros(where.shape[1])
+    return dot, where[-1] + 0.37 * deep, -where[-2] + 0.23 * deep
+
+
+def lines(fabric: Any, load: F8, dot: I8) -> tuple[I8, I8, F8]:
+    """Return (a, b, load) of each line: of the fuller way, the mean over links between two dots."""
+    one, two = dot[fabric.a], dot[fabric.b]
+    low, high = np.minimum(one, two), np.maximum(one, two)
+    many = int(dot.max(initial=0)) + 1
+    pair, which, count = np.unique(low * many + high, return_inverse=True, return_counts=True)
+    fuller = np.bincount(which, load.reshape(-1, 2).max(axis=1), len(pair)) / count
+    apart = pair // many != pair % many
+    return pair[apart] // many, pair[apart] % many, fuller[apart]
+
+
+def wired(axis: Any, at: F8, a: I8, b: I8, load: F8) -> Any:
+    """Draw lines between dots, coloured by load, and return their scale."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+    shades = LinearSegmentedColormap.from_list("load", [GRID, "#4c93d9", "#0b2f6b", "#b4500b"])
+    scale = ScalarMappable(Normalize(0.0, 1.0), shades)
+    width = 0.5 + 1.2 * np.minimum(load, 1.0)
+    ends = list(np.stack([at[a], at[b]], axis=1))
+    axis.add_collection(
+        LineCollection(ends, colors=scale.to_rgba(load), linewidths=width, zorder=1)
+    )
+    return scale
+
+
+@style()
+def figure_of(fabric: Any, load: F8, text: str) -> str:
+    """Return a fabric as SVG; `load` (2 edges,) is the part of each directed link that is used."""
+    dot, rows = dots(fabric.kind)
+    dims = getattr(fabric.router, "dims", ()) if len(rows) == 1 else ()
+    if dims:
+        dot, x, y = lattice(tuple(dims))
+    else:
+        x, y = tiers(rows)
+    a, b, worst = lines(fabric, load, dot)
+    if dims:  # what goes round the back would hide the rest
+        near = np.hypot(x[a] - x[b], y[a] - y[b]) < 1.01
+        a, b, worst = a[near], b[near], worst[near]
+    order = np.argsort(worst, kind="stable")  # the fullest on top
+    a, b, worst = a[order], b[order], worst[order]
+    figure, (axis,) = canvas(9.2, 5.6 if dims else 1.6 + 1.1 * len(rows))
+    scale = wired(axis, np.stack([x, y], axis=1), a, b, worst)
+    axis.plot(x, y, "o", color=INK, markersize=3.2, zorder=2)
+    axis.grid(False)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.spines["bottom"].set_visible(False)
+    axis.margins(0.04, 0.12)
+    begins = 0
+    for name, count, shown in rows:
+        many = len(x) if dims else shown
+        said = f"{count:,} {NAMES.get(name, name)}"
+        said += f", {-(-count // many)} a dot" if many < count else ""
+        said += "; links round the back are not drawn" if dims else ""
+        spot = (float(x.min()), float(y.max()) + 0.6) if dims else (1.02, float(y[begins]))
+        axis.annotate(said, spot, va="center", color=QUIET, annotation_clip=False)
+        begins += shown
+    axis.set_title(f"{fabric.name}: {text}", loc="left", color=INK, fontsize=9.5)
+    scale = figure.colorbar(scale, ax=axis, location="bottom", shrink=0.4, aspect=40, pad=0.02)
+    scale.set_ticks([0.0, 0.5, 1.0], labels=["idle", "half", "full"])
+    scale.outline.set_visible(False)
+    said = ", ".join(f"{n:,} {NAMES.get(k, k)}" for k, n, _ in rows)
+    made = svg(figure, f"A fabric of {said}; links coloured by load. {text}")
+    return made.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+
+
+def write_fabric(fabric: Any, load: F8, text: str, out: Path) -> None:
+    """Draw a fabric into the file `out`; `fabric` has the columns kind, a, b and a name."""
+    write(out, figure_of(fabric, load, text))
