@@ -1,0 +1,130 @@
+"""`rackplan fabric describe`: what it prints, what it draws, what it refuses."""
+
+import re
+
+import pytest
+
+from sim.app.fabric import main
+
+SUPERPOD = {  # NVIDIA DGX SuperPOD, B200: GPUs: leaves, spines, cores, cables of each tier
+    512: (16, 8, 0, 1024),
+    1024: (32, 16, 0, 2048),
+    2048: (64, 32, 0, 4096),
+    4096: (128, 128, 64, 12288),
+    8192: (256, 256, 128, 24576),
+    16384: (512, 512, 256, 49152),
+}
+
+
+def said(capsys, *words):
+    """Return the exit code and what was printed, spaces as one."""
+    code = main(["describe", *words])
+    shown = capsys.readouterr()
+    return code, re.sub(r" +", " ", shown.out), shown.err
+
+
+@pytest.mark.parametrize("gpus", SUPERPOD)
+def test_the_published_counts_are_printed(capsys, gpus):
+    code, out, _ = said(capsys, "fabric=rail_h100", f"gpus={gpus}")
+    leaves, spines, cores, cables = SUPERPOD[gpus]
+    top = f", {cores:,} core" if cores else ""
+    assert code == 0
+    assert f"{gpus:,} in {gpus // 8:,} nodes" in out
+    assert f"{leaves + spines + cores:,}: {leaves:,} leaf, {spines:,} spine{top}" in out
+    assert f"cables {cables:,}: {cables:,} fibre" in out
+    assert f"{2 * cables:,} 400G" in out
+    assert f"bisection {gpus * 50e9 / 2 / 1e12:,.4g} TB/s" in out
+    assert "1 to 1 at the bisection" in out
+    assert "set switch_W, switch_usd, optic_usd, fibre_usd" in out
+
+
+def test_prices_that_are_given_are_summed(capsys):
+    prices = "switch_usd=36000", "fibre_usd=100", "optic_usd=500", "switch_W=1 kW"
+    _, out, _ = said(capsys, "gpus=512", *prices)
+    total = 24 * 36_000 + 1024 * 100 + 2048 * 500
+    assert f"{total:,} usd, {total / 512:,.0f} a GPU" in out
+    assert f"{(24 * 1000 + 2048 * 9) / 1e3:,.1f} kW" in out  # 9 W a transceiver
+    assert "not summed" not in out
+
+
+def test_knobs_change_the_fabric_and_a_tray_has_its_own_gpus(capsys):
+    _, out, _ = said(capsys, "gpus=1536", "fabric.oversubscription=3", "fabric.link_Bps=800 Gbps")
+    assert "3 to 1" in out
+    assert "800G" in out
+    _, out, _ = said(capsys, "fabric=rail_gb200", "gpus=576")
+    assert "576 in 144 nodes" in out
+
+
+def test_a_fabric_of_one_s_own_is_described(capsys, tmp_path, monkeypatch):
+    (tmp_path / "conf" / "fabric").mkdir(parents=True)
+    text = "_target_: topologies.designs.FatTree\nk: 8\nlink_Bps: 100 Gbps\nlatency_s: 1 us\n"
+    (tmp_path / "conf" / "fabric" / "ours.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = said(capsys, "--config-dir", "conf", "fabric=ours", "nodes=128")
+    assert code == 0
+    assert "80: 32 leaf, 32 spine, 16 core" in out
+
+
+def test_every_fault_is_told_at_once(capsys):
+    code, _, err = said(capsys, "fabric=rail_h10", "gpus=12", "nodez=3", "switch_usd=cheap", "what")
+    assert code == 2
+    lines = err.splitlines()
+    assert len(lines) == 5
+    assert "what: is not understood; must be knob=value" in err
+    assert "nodez: is not known; did you mean 'nodes'?" in err
+    assert "fabric: 'rail_h10' is no fabric; did you mean 'rail_h100'?" in err
+    assert "gpus: is 12; must be a multiple of the 8 of a node: 8 or 16" in err
+    assert "switch_usd: is 'cheap'; must be" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ((), "gpus: is missing; must say how large"),
+        (("gpus=0",), "gpus: is '0'; must be a whole number >= 1"),
+        (("gpus=800", "fabric=dragonfly_plus"), "such as 64 or 128"),
+        (("gpus=512", "fabric.link_Bps=0"), "link_Bps is 0; must be above 0"),
+        (("gpus=512", "fabric.radix=seven"), "fabric.radix: is 'seven'; must be a whole number"),
+        (("gpus=512", "fabric.knob=1"), "fabric.knob: is not known"),
+        (("gpus=512", "fabric._target_=os.system"), "may not be named"),
+        (("gpus=512", "fabric.radix=${oc.env:HOME}"), "only references such as"),
+        (("gpus=512", "fabric=none"), "'none' is no fabric"),
+        (("gpus=512", "draw=x.svg", "routing=luck"), "'luck' is no routing; valid are adaptive"),
+        (("gpus=512", "draw=x.svg", "routing=ecmp", "routing.pairs=4"), "routing.pairs: is not known"),
+        (("gpus=512", "draw=x.svg", "routing=ecmp", "routing.queue_pairs=0"), "must be at least 1"),
+        (("gpus=512", "draw=x.svg", "pattern=incast"), "must be one of ring, permutation"),
+        (("gpus=64", "draw=x.svg", "fabric=torus"), "choose hashed ECMP"),
+        (("gpus=512", "draw=.."), "choose another file"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_named_with_its_remedy(capsys, tmp_path, monkeypatch, words, fault):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = said(capsys, *words)
+    assert code == 2
+    assert fault in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "x.svg").exists()
+
+
+def test_help_shows_how(capsys):
+    assert main(["describe", "--help"]) == 0
+    assert "rackplan fabric describe fabric=rail_h100 gpus=16384" in capsys.readouterr().out
+    assert main(["draw"]) == 2
+
+
+@pytest.mark.parametrize("fabric", ["rail_h100", "rail_gb200", "torus", "hyperx", "dragonfly_plus"])
+def test_a_drawing_is_the_same_again_and_says_how_flows_fare(capsys, tmp_path, fabric):
+    routing = "spraying" if fabric.startswith("rail") else "ecmp"
+    files = [tmp_path / "one.svg", tmp_path / "two.svg"]
+    for file in files:
+        code, out, _ = said(
+            capsys, f"fabric={fabric}", "nodes=128", f"draw={file}", f"routing={routing}"
+        )
+        assert code == 0
+        found = re.search(r"flows (\S+) times slower than alone on average, (\S+) at most", out)
+        assert 1.0 <= float(found[1]) <= float(found[2])
+    one, two = (file.read_text() for file in files)
+    assert one == two
+    assert one.startswith("<svg")
+    assert "128 nodes" in one
+    assert "Traceback" not in out
