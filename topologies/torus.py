@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from topologies.fabric import Fabric, family
-from topologies.routes.direct import Torus
+from topologies.routes.torus import Torus
 from topologies.wiring import Block, at_least_one, fabric, positive
 
 

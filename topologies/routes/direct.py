@@ -1,4 +1,4 @@
-"""Paths of vertices over direct networks: dragonfly+, torus, HyperX; minimal or Valiant's."""
+"""Paths of vertices over direct networks: dragonfly+, HyperX; minimal or Valiant's."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from topologies.routes.chance import mixed
 
 @dataclass(frozen=True)
 class AbstractDirect(ABC):
-    """A network whose switches (or nodes that switch) know their minimal paths."""
+    """A network whose switches know their minimal paths."""
 
     valiant: bool = False
 
     @abstractmethod
     def home(self, node: Ints) -> Ints:
-        """Return the switch of each node, as a vertex; a torus' node is its own."""
+        """Return the switch of each node, as a vertex."""
 
     @abstractmethod
     def hops(self, here: Ints, there: Ints, drawn: Ints) -> Ints:
@@ -36,9 +36,7 @@ class AbstractDirect(ABC):
 
     def cut_Bps(self, fabric: Fabric) -> float:
         """Return what two even halves can send each other, one way: the least of `sides`."""
-        below = fabric.kind[fabric.b] != "nvlink"
-        a, b, Bps = fabric.a[below], fabric.b[below], fabric.capacity_Bps[below]
-        return float(min(Bps[side[a] != side[b]].sum() for side in self.sides()))
+        return least_cut(fabric, self.sides())
 
     def detouring(self) -> Self:
         """Return the same network, each flow over a switch drawn at random."""
@@ -64,47 +62,18 @@ class AbstractDirect(ABC):
         return fabric.along(path)
 
 
+def least_cut(fabric: Fabric, sides: list[Ints]) -> float:
+    """Return the least capacity between the halves of `sides`, NVLink apart, one way."""
+    below = fabric.kind[fabric.b] != "nvlink"
+    a, b, Bps = fabric.a[below], fabric.b[below], fabric.capacity_Bps[below]
+    return float(min(Bps[side[a] != side[b]].sum() for side in sides))
+
+
 def grid_halves(dims: tuple[int, ...]) -> list[Ints]:
     """Return the half of each point of a grid, along each even dimension, else the longest."""
     at = np.unravel_index(np.arange(int(np.prod(dims))), dims)
     cut = [d for d, k in enumerate(dims) if k % 2 == 0] or [int(np.argmax(dims))]
     return [(at[d] >= dims[d] // 2).astype(np.int64) for d in cut]
-
-
-@final
-@dataclass(frozen=True)
-class Torus(AbstractDirect):
-    """Dimension by dimension, the shorter way round; half-way ties by a draw."""
-
-    dims: tuple[int, ...] = ()
-
-    def home(self, node: Ints) -> Ints:
-        """Return the node itself."""
-        return node
-
-    def sides(self) -> list[Ints]:
-        """Return the halves of each dimension."""
-        return grid_halves(self.dims)
-
-    def between(self, drawn: Ints) -> Ints:
-        """Return any node."""
-        return drawn % int(np.prod(self.dims))
-
-    def hops(self, here: Ints, there: Ints, drawn: Ints) -> Ints:
-        """Return the paths in dimension order, the last coordinate (fastest in number) first."""
-        path, now, stride = [here], here.copy(), 1
-        for k in reversed(self.dims):
-            x, goal = here // stride % k, there // stride % k
-            ahead = (goal - x) % k
-            back = (2 * ahead > k) | ((2 * ahead == k) & (drawn % 2 == 1))
-            way, left = np.where(back, -1, 1), np.where(back, k - ahead, ahead)
-            for step in range(k // 2):
-                moved = np.where(step < left, (x + way) % k, x)
-                now = now + (moved - x) * stride
-                x = moved
-                path.append(now)
-            drawn, stride = drawn // 2, stride * k
-        return np.stack(path, axis=1)
 
 
 @final

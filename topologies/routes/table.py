@@ -47,6 +47,10 @@ def routed(
         raise ValueError(f"ways is {ways}; must be at least 0")
     if ways == 0:
         return spread(fabric, src, dst, None)
+    runs = getattr(fabric.router, "runs", None)
+    if runs is not None and ways == 1 and (fabric.link_Bps > 0.0).all():
+        start, link = runs(fabric, src, dst, lane, salt * 4096)
+        return Routes(start, link, np.ones(len(link)))
     drawn = [around(fabric, src, dst, lane, salt * 4096 + way) for way in range(ways)]
     if ways == 1:
         return packed(drawn[0], None)
