@@ -49,7 +49,7 @@ def test_a_choice_names_every_parameter_of_its_class_and_no_other(path):
         assert set(node) - {"_target_"} == set(parameters), node["_target_"]
 
 
-NOT_IN_TIERS = {f"fabric={x}" for x in ("dragonfly_plus", "hyperx", "rail_gb200", "torus")}
+NOT_IN_TIERS = {f"fabric={x}" for x in ("dragonfly_plus", "file", "hyperx", "rail_gb200", "torus")}
 """Fabrics to describe; a run needs one in tiers."""
 
 

@@ -69,7 +69,5 @@ def least_arity(nodes: int) -> int:
 
 def holding(fabric: Fabric, gpus_per_node: int) -> Fabric:
     """Return the fabric with so many GPUs on every node."""
-    gpus = fabric.places["gpus"]
-    return replace(
-        fabric, places={**fabric.places, "gpus": np.where(gpus >= 0, gpus_per_node, gpus)}
-    )
+    gpus = np.where(fabric.kind == "node", gpus_per_node, -1)
+    return replace(fabric, places={**fabric.places, "gpus": gpus})

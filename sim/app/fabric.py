@@ -22,6 +22,7 @@ from sim.state import AbstractFabric
 USAGE = """rackplan fabric describe fabric=rail_h100 gpus=16384
   gpus=N or nodes=N     how large; gpus_per_node=8
   fabric=NAME           one of conf/fabric; fabric.knob=value its knobs
+  fabric=file fabric.path=my.graphml    your own, as large as it is
   switch_usd switch_W copper_usd fibre_usd optic_usd    prices and power of one item, for the sums
   draw=fabric.svg       draw it, the load of its links as colour:
   pattern=permutation   who sends to whom: ring, permutation, all_to_all; seed=1
@@ -145,7 +146,8 @@ def describe(given: Sequence[str]) -> None:
     design = described(said, folders, faults)
     routing = routing_of(said, Builder([]), faults) if "draw" in said else None
     each = said.get("gpus_per_node") or getattr(design, "rails", 0) or 8
-    if not any(word.startswith(("gpus=", "nodes=")) for word in given):
+    knows = hasattr(design, "size")  # a file does
+    if not knows and not any(word.startswith(("gpus=", "nodes=")) for word in given):
         faults.append("gpus: is missing; must say how large: gpus=1024 or nodes=128")
     elif said.get("gpus", each) % each:
         less = said["gpus"] // each * each
@@ -155,15 +157,16 @@ def describe(given: Sequence[str]) -> None:
         )
     if faults:
         raise ScenarioError(faults)
-    nodes = said.get("nodes") or said["gpus"] // each
     try:
+        nodes = said.get("nodes") or said.get("gpus", 0) // each or design.size()
         found = design.described(nodes, each, **{k: v for k, v in said.items() if k in PRICES})
         laid = None
         if "draw" in said:
             pattern = said.get("pattern", "permutation")
             laid = design.loaded(nodes, each, pattern, routing, said.get("seed", 1))
     except ValueError as error:
-        raise ScenarioError([f"fabric: {error}"]) from error
+        told = getattr(error, "faults", [error])  # a file's, one by one
+        raise ScenarioError([f"fabric: {text}" for text in told]) from error
     table(f"{said.get('fabric', 'rail_h100')}: {found.name}", rows_of(found))
     if laid is not None:
         drawn(laid, Path(said["draw"]), said)

@@ -65,6 +65,30 @@ def test_a_fabric_of_one_s_own_is_described(capsys, tmp_path, monkeypatch):
     assert "80: 32 leaf, 32 spine, 16 core" in out
 
 
+def test_a_file_is_described_as_it_is_and_its_faults_are_told(capsys, tmp_path):
+    good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
+    good.write_text("".join(f"{i} leaf{i // 4} 400Gbps\n" for i in range(8))
+                    + "leaf0 spine0 800Gbps\nleaf1 spine0 800Gbps\n")  # fmt: skip
+    code, out, _ = said(capsys, "fabric=file", f"fabric.path={good}", f"draw={tmp_path}/a.svg",
+                        "routing=ecmp", "pattern=all_to_all")  # fmt: skip
+    assert code == 0
+    assert "64 in 8 nodes" in out
+    assert "3: 2 leaf, 1 spine" in out
+    assert "bisection 100 GB/s" in out  # 4 nodes of 50 GB/s behind one link of 100
+    bad.write_text("0 leaf0 400Gbps\n1 leaf0 0Gbps\n2 leaf1 400Gbps\n")
+    code, _, err = said(capsys, "fabric=file", f"fabric.path={bad}")
+    assert code == 2
+    assert "capacity_Bps is 0.0; must be above 0" in err
+    assert "2 vertices cannot reach the others" in err
+    assert "add a link" in err
+    code, _, err = said(capsys, "fabric=file", f"fabric.path={good}", "nodes=9")
+    assert "set nodes to 8" in err
+    code, _, err = said(capsys, "fabric=file", "fabric.path=nowhere.graphml")
+    assert (code, "nowhere.graphml: No such file" in err) == (2, True)
+    code, _, err = said(capsys, "fabric=file")
+    assert "path is null; must be a file" in err
+
+
 def test_every_fault_is_told_at_once(capsys):
     code, _, err = said(capsys, "fabric=rail_h10", "gpus=12", "nodez=3", "switch_usd=cheap", "what")
     assert code == 2

@@ -1,0 +1,48 @@
+"""A drawing has a dot a vertex, or several a dot, and colours a line by its links."""
+
+import numpy as np
+import pytest
+
+import topologies
+from sim.report.fabric import ACROSS, EDGE, dots, figure_of, lattice, lines
+
+
+def test_few_vertices_have_a_dot_each_and_many_share_evenly():
+    kind = np.array(["node"] * 200 + ["leaf"] * 10)
+    dot, rows = dots(kind)
+    assert rows == [("node", 200, ACROSS), ("leaf", 10, 10)]
+    sizes = np.bincount(dot)
+    assert set(sizes[:ACROSS]) <= {200 // ACROSS, 200 // ACROSS + 1}
+    assert (sizes[ACROSS:] == 1).all()
+    assert (np.diff(dot) >= 0).all()
+
+
+@pytest.mark.parametrize("dims", [(4, 4), (16, 16, 16), (3, 5, 2)])
+def test_a_torus_is_drawn_as_a_grid_of_few_dots(dims):
+    dot, x, y = lattice(dims)
+    assert len(dot) == np.prod(dims)
+    shown = [-(-k // -(-k // EDGE)) for k in dims]
+    assert len(x) == len(y) == np.prod(shown)
+    assert set(dot.tolist()) == set(range(len(x)))
+    assert len({*zip(x.round(9).tolist(), y.round(9).tolist(), strict=True)}) == len(x)
+
+
+def test_a_line_has_the_mean_load_of_its_links_of_the_fuller_way():
+    fabric = topologies.leaf_spine.arrays(4, 2, 1)
+    load = np.arange(2 * len(fabric.a)) / 20
+    each = np.arange(len(fabric.kind))
+    a, _, fuller = lines(fabric, load, each)
+    assert len(a) == len(fabric.a)
+    assert fuller.tolist() == pytest.approx(load.reshape(-1, 2).max(axis=1).tolist())
+    merged = np.where(each < 4, 0, each)  # all nodes as one dot
+    _, _, fuller = lines(fabric, load, merged)
+    pairs = load.reshape(-1, 2).max(axis=1)
+    assert fuller[:2].tolist() == pytest.approx([pairs[:2].mean(), pairs[2:4].mean()])
+
+
+def test_a_full_link_is_drawn_in_another_colour_than_an_idle_one():
+    fabric = topologies.leaf_spine.arrays(4, 2, 1)
+    idle, full = (figure_of(fabric, np.full(2 * len(fabric.a), v), "x") for v in (0.0, 1.0))
+    scale = figure_of(fabric, np.full(2 * len(fabric.a), 0.5), "x")
+    assert idle.count("#dfe5ea") > full.count("#dfe5ea")
+    assert full.count("#b4500b") > scale.count("#b4500b")
