@@ -58,6 +58,7 @@ PURE = {  # knobs and columns without a dimension
         "size",
     ),  # weights of factors
     *("carries", "comm_fraction", "comm_fractions", "comm_overlap", "others"),
+    *("models",),  # mappings of counts and widths
     *("fairness", "gamma", "held_factor", "noise", "parallel_share", "speeds"),
     *(
         "activation",

@@ -1,4 +1,4 @@
-"""A training step's arithmetic and traffic, from a model's shape and how it is cut."""
+"""A training step's arithmetic and traffic, from a model's shape and how it is split."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Model(NamedTuple):
     activation_bytes: Number = 2.0  # of one number of an activation
 
 
-class Cut(NamedTuple):
-    """In how many parts a job is cut each way, (jobs,) each.
+class Split(NamedTuple):
+    """In how many parts a job is split each way, (jobs,) each.
 
     GPUs are the product of the first four. Ranks count tensor first, then context, data, pipeline;
     a group of experts is so many ranks of data and context.
@@ -82,7 +82,7 @@ def step_flops(model: Model) -> F8:
     return np.asarray((6.0 * each + 6.0 * m.layers * m.hidden * m.sequence_tokens) * m.batch_tokens)
 
 
-def traffic(model: Model, cut: Cut) -> Traffic:
+def traffic(model: Model, split: Split) -> Traffic:
     """Return what a GPU sends in a step, by kind of group.
 
     data      2 (r - 1) / r gradients, r = data context ranks hold the same weights, of experts
@@ -99,7 +99,7 @@ def traffic(model: Model, cut: Cut) -> Traffic:
         capacity factors of experts, embeddings shared by the first and the last stage.
     """
     m = Model(*map(_float, model))
-    d, t, c, p, e, _ = map(_float, cut)
+    d, t, c, p, e, _ = map(_float, split)
     same = d * c
     dense = 2.0 * (1.0 - 1.0 / same) * (m.parameters - m.expert_parameters)
     experts = 2.0 * (1.0 - e / same) * m.expert_parameters / e
@@ -116,7 +116,7 @@ def traffic(model: Model, cut: Cut) -> Traffic:
     )
 
 
-def between(model: Model, cut: Cut, gpus_per_node: ArrayLike) -> Part:
+def between(model: Model, split: Split, gpus_per_node: ArrayLike) -> Part:
     """Return the part of `traffic` that leaves a node and the part that stays.
 
     A group of z ranks, w apart, has k = min(z, max(1, g / w)) of them on a node of g GPUs. A
@@ -128,8 +128,8 @@ def between(model: Model, cut: Cut, gpus_per_node: ArrayLike) -> Part:
     Neglects: groups that begin in the middle of a node; gradients of experts cross in the part that
         the other gradients do.
     """
-    sent = traffic(model, cut)
-    d, t, c, p, e, micro = map(_float, cut)
+    sent = traffic(model, split)
+    d, t, c, p, e, micro = map(_float, split)
     g, layers = np.asarray(gpus_per_node, np.float64), _float(model.layers) / p
 
     def near(size: F8, apart: F8) -> F8:
@@ -168,7 +168,7 @@ def between(model: Model, cut: Cut, gpus_per_node: ArrayLike) -> Part:
 
 def profile(
     model: Model,
-    cut: Cut,
+    split: Split,
     flops_per_s: ArrayLike,
     gpus_per_node: ArrayLike,
     inside_Bps: ArrayLike,
@@ -189,8 +189,8 @@ def profile(
     Source: the bubble: Narayanan et al., SC 2021, (p - 1) / m; the rest as `traffic`, `between`.
     Neglects: interleaved stages, overlap inside a node, memory.
     """
-    d, t, c, p, _, micro = map(_float, cut)
-    part = between(model, cut, gpus_per_node)
+    d, t, c, p, _, micro = map(_float, split)
+    part = between(model, split, gpus_per_node)
     out, inside, waits = (np.asarray(sum(x, np.zeros(()))) for x in part)
     work = step_flops(model) / (d * t * c * p * np.asarray(flops_per_s, np.float64))
     compute = work * (1.0 + (p - 1.0) / micro) + inside / np.asarray(inside_Bps, np.float64)
@@ -198,9 +198,9 @@ def profile(
     return Profile(*(np.array(x) for x in np.broadcast_arrays(*made)))
 
 
-def cut_faults(cut: Cut, gpus: NDArray[np.integer]) -> list[str]:
-    """Return every cut that does not fit its job's GPUs, (jobs,), with what would be right."""
-    d, t, c, p, e, _ = (np.broadcast_to(x, gpus.shape).astype(int) for x in map(_float, cut))
+def split_faults(split: Split, gpus: NDArray[np.integer]) -> list[str]:
+    """Return every split that does not fit its job's GPUs, (jobs,), with what would be right."""
+    d, t, c, p, e, _ = (np.broadcast_to(x, gpus.shape).astype(int) for x in map(_float, split))
     found = [
         f"jobs[{i}]: data {d[i]} x tensor {t[i]} x context {c[i]} x pipeline {p[i]} are "
         f"{d[i] * t[i] * c[i] * p[i]} GPUs; must be its {gpus[i]}"

@@ -9,6 +9,7 @@ Begin with: base.py, given.py, then synthetic.py.
 
 from sim.workload.arrivals import AbstractArrivals, Gamma, Poisson, Profile, Switched
 from sim.workload.base import AbstractWorkload, Request
+from sim.workload.by_model import ByModel
 from sim.workload.comm import AbstractComm, ByClass, SameForAll
 from sim.workload.durations import (
     AbstractDuration,
@@ -47,6 +48,7 @@ __all__ = [
     "AbstractWorkload",
     "BlockResample",
     "ByClass",
+    "ByModel",
     "Constant",
     "Cut",
     "Empirical",

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from sim.physics.parallelism import Profile, duty, step_s
-from sim.physics.training import Cut, Model, between, cut_faults, profile, step_flops, traffic
+from sim.physics.training import Model, Split, between, profile, split_faults, step_flops, traffic
 
 GPT = Model(parameters=12 * 96 * 12288**2, layers=96, hidden=12288, sequence_tokens=2048,
             batch_tokens=1536 * 2048)  # fmt: skip
 
 
-def groups(cut, axis):
+def groups(split, axis):
     """Return the ranks of each group along one axis: tensor first, then context, data, pipeline."""
     sizes = {
-        "pipeline": cut.pipeline,
-        "data": cut.data,
-        "context": cut.context,
-        "tensor": cut.tensor,
+        "pipeline": split.pipeline,
+        "data": split.data,
+        "context": split.context,
+        "tensor": split.tensor,
     }
     grid = np.arange(np.prod(list(sizes.values()))).reshape(list(sizes.values()))
     axes = [list(sizes).index(name) for name in axis]
@@ -34,64 +34,70 @@ def reduced(group, g, size):
     return 2 * (n - 1) * (size / k / n), inside
 
 
-CUTS = [Cut(4, 4, 1, 2), Cut(2, 2, 2, 4), Cut(16, 1, 1, 1), Cut(1, 16, 1, 2), Cut(2, 8, 1, 4)]
+SPLITS = [
+    Split(4, 4, 1, 2),
+    Split(2, 2, 2, 4),
+    Split(16, 1, 1, 1),
+    Split(1, 16, 1, 2),
+    Split(2, 8, 1, 4),
+]
 
 
-@pytest.mark.parametrize("cut", CUTS)
-def test_gradients_and_activations_are_reduced_in_stages(cut):
-    part = between(GPT, cut, 8)
-    shard = GPT.parameters / (cut.tensor * cut.pipeline) * GPT.gradient_bytes
-    out, inside = reduced(groups(cut, ["data", "context"])[0], 8, shard)
+@pytest.mark.parametrize("split", SPLITS)
+def test_gradients_and_activations_are_reduced_in_stages(split):
+    part = between(GPT, split, 8)
+    shard = GPT.parameters / (split.tensor * split.pipeline) * GPT.gradient_bytes
+    out, inside = reduced(groups(split, ["data", "context"])[0], 8, shard)
     assert part.out_bytes.data == pytest.approx(out)
     assert part.in_bytes.data == pytest.approx(inside)
-    tokens = GPT.batch_tokens / (cut.data * cut.context)
+    tokens = GPT.batch_tokens / (split.data * split.context)
     each = tokens * GPT.hidden * GPT.activation_bytes
-    out, inside = reduced(groups(cut, ["tensor"])[0], 8, each)
-    count = 4 * GPT.layers / cut.pipeline  # twice a layer forward, twice backward
+    out, inside = reduced(groups(split, ["tensor"])[0], 8, each)
+    count = 4 * GPT.layers / split.pipeline  # twice a layer forward, twice backward
     assert part.out_bytes.tensor == pytest.approx(count * out)
     assert part.in_bytes.tensor == pytest.approx(count * inside)
 
 
 @pytest.mark.parametrize(
-    "cut", [Cut(pipeline=4, tensor=8), Cut(pipeline=2, tensor=8), Cut(pipeline=2, tensor=2)]
+    "split", [Split(pipeline=4, tensor=8), Split(pipeline=2, tensor=8), Split(pipeline=2, tensor=2)]
 )
-def test_stages_pass_activations_on_and_gradients_back(cut):
-    sends = np.zeros(cut.pipeline)
-    each = GPT.batch_tokens * GPT.hidden * GPT.activation_bytes / cut.tensor
-    for stage in range(cut.pipeline - 1):
+def test_stages_pass_activations_on_and_gradients_back(split):
+    sends = np.zeros(split.pipeline)
+    each = GPT.batch_tokens * GPT.hidden * GPT.activation_bytes / split.tensor
+    for stage in range(split.pipeline - 1):
         sends[stage] += each
         sends[stage + 1] += each
-    assert traffic(GPT, cut).pipeline == pytest.approx(sends.max())
-    crosses = any(len({*(g // 8)}) > 1 for g in groups(cut, ["pipeline"]))
-    assert between(GPT, cut, 8).out_bytes.pipeline == pytest.approx(sends.max() * crosses)
+    assert traffic(GPT, split).pipeline == pytest.approx(sends.max())
+    crosses = any(len({*(g // 8)}) > 1 for g in groups(split, ["pipeline"]))
+    assert between(GPT, split, 8).out_bytes.pipeline == pytest.approx(sends.max() * crosses)
 
 
 def test_experts_send_tokens_out_and_home_twice():
     moe = GPT._replace(experts_a_token=2, expert_parameters=GPT.parameters * 0.9)
-    cut = Cut(data=32, expert=16)
+    split = Split(data=32, expert=16)
     tokens = moe.batch_tokens / 32
     away = np.array([r // 8 for r in range(16)]) != 0  # seen from rank 0
     copies = 2 * tokens * moe.hidden * moe.activation_bytes / 16  # to each rank of the group
-    part = between(moe, cut, 8)
+    part = between(moe, split, 8)
     assert part.out_bytes.expert == pytest.approx(4 * moe.layers * copies * away.sum())
     assert part.in_bytes.expert == pytest.approx(4 * moe.layers * copies * (~away)[1:].sum())
     # one rank in 16 holds an expert, so 2 of 32 reduce its gradients
     dense, expert = 0.1 * moe.parameters, 0.9 * moe.parameters / 16
-    assert traffic(moe, cut).data == pytest.approx(2 * (31 / 32 * dense + 1 / 2 * expert) * 2)
+    assert traffic(moe, split).data == pytest.approx(2 * (31 / 32 * dense + 1 / 2 * expert) * 2)
 
 
 def test_keys_and_values_go_round_the_ring_of_a_context():
-    cut = Cut(context=4, tensor=8)
+    split = Split(context=4, tensor=8)
     block = GPT.batch_tokens / 4 * 2 * GPT.hidden * GPT.activation_bytes / 8  # keys, values
     passes = 3 * (4 - 1)  # forward; keys and values again, and their gradients, backward
-    assert traffic(GPT, cut).context == pytest.approx(GPT.layers * passes * block)
+    assert traffic(GPT, split).context == pytest.approx(GPT.layers * passes * block)
     grouped = GPT._replace(kv=2 * GPT.hidden / 8)
-    assert traffic(grouped, cut).context == pytest.approx(GPT.layers * passes * block / 8)
+    assert traffic(grouped, split).context == pytest.approx(GPT.layers * passes * block / 8)
 
 
 def test_nothing_is_sent_by_one_gpu_and_nothing_out_of_one_node():
-    assert sum(traffic(GPT, Cut())) == 0.0
-    assert sum(between(GPT, Cut(data=2, tensor=4), 8).out_bytes) == 0.0
+    assert sum(traffic(GPT, Split())) == 0.0
+    assert sum(between(GPT, Split(data=2, tensor=4), 8).out_bytes) == 0.0
 
 
 def test_the_arithmetic_is_megatrons_without_recomputation():
@@ -102,26 +108,26 @@ def test_the_arithmetic_is_megatrons_without_recomputation():
 
 
 def test_a_profile_has_bubbles_and_waits():
-    cut = Cut(data=6, tensor=8, pipeline=8, microbatches=32)
-    made = profile(GPT, cut, 140e12, 8, 450e9, alpha_s=20e-6, overlap=0.3)
-    part = between(GPT, cut, 8)
+    split = Split(data=6, tensor=8, pipeline=8, microbatches=32)
+    made = profile(GPT, split, 140e12, 8, 450e9, alpha_s=20e-6, overlap=0.3)
+    part = between(GPT, split, 8)
     work = step_flops(GPT) / (384 * 140e12) * (1 + 7 / 32)
     assert made.compute_s == pytest.approx(work + sum(part.in_bytes) / 450e9)
     assert made.bytes_per_step == pytest.approx(sum(part.out_bytes))
     # a ring of 6 for gradients, 32 + 8 - 2 messages through the stages each way
     assert made.latency_s == pytest.approx((2 * 5 + 2 * 38) * 20e-6)
-    many = profile(GPT, Cut(data=np.array([6, 12]), tensor=8, pipeline=8), 140e12, 8, 450e9)
+    many = profile(GPT, Split(data=np.array([6, 12]), tensor=8, pipeline=8), 140e12, 8, 450e9)
     assert {len(x) for x in many} == {2}
 
 
 def test_a_cut_that_does_not_fit_is_told():
-    assert cut_faults(Cut(data=np.array([4, 3]), tensor=8), np.array([32, 32])) == [
+    assert split_faults(Split(data=np.array([4, 3]), tensor=8), np.array([32, 32])) == [
         "jobs[1]: data 3 x tensor 8 x context 1 x pipeline 1 are 24 GPUs; must be its 32"
     ]
-    assert cut_faults(Cut(data=6, expert=4), np.array([6])) == [
+    assert split_faults(Split(data=6, expert=4), np.array([6])) == [
         "jobs[0]: expert is 4; must divide data x context, 6"
     ]
-    assert cut_faults(Cut(data=8, expert=4), np.array([8])) == []
+    assert split_faults(Split(data=8, expert=4), np.array([8])) == []
 
 
 def test_a_step_is_its_slowest_rank_and_hides_what_may_overlap():

@@ -1,0 +1,123 @@
+"""What jobs send between their nodes, from the model that they train and how it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+import pyarrow as pa
+
+from sim import table
+from sim.errors import ScenarioError
+from sim.physics.parallelism import duty
+from sim.physics.training import Model, Split, profile
+from sim.state.arrays import F8, I8
+from sim.state.fabric import Talk
+from sim.workload.comm import AbstractComm
+
+NEEDED = ("parameters", "layers", "hidden", "sequence_tokens", "tokens_per_gpu")
+COUNTS = ("tensor", "context", "pipeline", "expert", "microbatches")
+PARTS = ("active", "kv", "expert_parameters", "experts_a_token", "overlap")
+KNOWN = (*NEEDED, *COUNTS, *PARTS)
+
+
+def largest(gpus: I8, most: float) -> I8:
+    """Return the greatest divisor of each number that is at most `most`, (n,)."""
+    made = np.ones_like(gpus)
+    for part in range(2, int(most) + 1):
+        made = np.where(gpus % part == 0, part, made)
+    return made
+
+
+def fault_of(key: str, value: float) -> str:
+    """Return what is wrong with one number of a model; "" if nothing is."""
+    if key not in KNOWN:
+        return f"is not known; valid are {', '.join(KNOWN)}"
+    least, most = 0.0 if key in PARTS else 1.0, 1.0 if key == "overlap" else 1e18
+    if type(value) in (int, float) and least <= value <= most:
+        return ""
+    return f"is {value!r}; must be a number from {least:g} to {most:g}"
+
+
+def faults_of(models: Mapping[str, Mapping[str, float]], others: str) -> Iterator[str]:
+    """Give a fault for each number that is missing, unknown or out of range."""
+    for name, has in models.items():
+        path = f"comm.models.{name}"
+        yield from (f"{path}.{k}: is missing; the model needs it" for k in NEEDED if k not in has)
+        told = ((key, fault_of(key, value)) for key, value in has.items())
+        yield from (f"{path}.{key}: {text}" for key, text in told if text)
+    if others and others not in models:
+        yield f"comm.others: is {others!r}; must be one of models, {', '.join(models)}, or empty"
+
+
+@final
+@dataclass(frozen=True)
+class ByModel(AbstractComm):
+    """An assumption: jobs of one `job_class` train one transformer, cut in one way.
+
+    A job of n GPUs is cut by tensor, context and pipeline, each as far as it divides the job; data
+    parallelism has the rest. Its share of time comes of `physics.training.profile`.
+
+    Parameters
+    ----------
+    models : of each class, by name: parameters, layers, hidden, sequence_tokens, tokens_per_gpu of
+        a step; and maybe tensor, context, pipeline, expert, microbatches (1 each), active, kv,
+        expert_parameters, experts_a_token (0 each: dense), overlap (0).
+    others : the model of jobs of other classes, and of none; empty: they send nothing.
+    flops_per_s : that a GPU reaches, not its peak.
+    gpus_per_node : of the nodes that jobs run on.
+    nvlink_Bps, nic_Bps : a GPU's way out, inside its node and into the fabric.
+
+    Source: as `physics.training`.
+    Neglects: as there; jobs on parts of nodes, which send more: all are reckoned on whole ones.
+    """
+
+    models: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    others: str = ""
+    flops_per_s: float = 400e12
+    gpus_per_node: int = 8
+    nvlink_Bps: float = 450e9
+    nic_Bps: float = 50e9
+
+    def assumed(self, jobs: pa.Table) -> Talk:
+        """Return what each job of the table would send; wrong knobs raise ScenarioError."""
+        found = list(faults_of(self.models, self.others))
+        for name in ("flops_per_s", "gpus_per_node", "nvlink_Bps", "nic_Bps"):
+            value = getattr(self, name)
+            if not (type(value) in (int, float) and 0 < value < np.inf):
+                found.append(f"comm.{name}: is {value!r}; must be a number above 0")
+        if found:
+            raise ScenarioError(found)
+        gpus = np.asarray(table.to_numpy(jobs, "gpus")).astype(np.int64)
+        code, names = table.codes(jobs, "job_class")
+        n = jobs.num_rows
+        share, overlap, all_to_all = np.zeros(n), np.zeros(n), np.zeros(n, np.bool_)
+        for i, name in enumerate(names):
+            model = self.models.get(name, self.models.get(self.others, {}))
+            mine = np.flatnonzero((code == i) & (gpus > 0))
+            if model and mine.size:
+                share[mine] = self.share(model, gpus[mine])
+                overlap[mine] = model.get("overlap", 0.0)
+                all_to_all[mine] = model.get("experts_a_token", 0.0) > 0.0
+        return Talk(share, overlap, all_to_all)
+
+    def share(self, has: Mapping[str, float], gpus: I8) -> F8:
+        """Return the part of its step in which each job of a model uses the fabric, alone, (n,)."""
+        kinds, which = np.unique(gpus, return_inverse=True)
+        tensor = largest(kinds, has.get("tensor", 1))
+        context = largest(kinds // tensor, has.get("context", 1))
+        pipeline = largest(kinds // tensor // context, has.get("pipeline", 1))
+        data = kinds // tensor // context // pipeline
+        expert = largest(data * context, has.get("expert", 1))
+        sizes = [x.astype(np.float64) for x in (data, tensor, context, pipeline, expert)]
+        split = Split(*sizes)._replace(microbatches=has.get("microbatches", 1.0))
+        model = Model(
+            has["parameters"], has["layers"], has["hidden"], has["sequence_tokens"],
+            np.asarray(has["tokens_per_gpu"] * kinds, np.float64),
+            **{key: has[key] for key in PARTS if key in has and key != "overlap"},
+        )  # fmt: skip
+        made = profile(model, split, self.flops_per_s, self.gpus_per_node, self.nvlink_Bps,
+                       overlap=has.get("overlap", 0.0))  # fmt: skip
+        return duty(made, self.nic_Bps)[which]
