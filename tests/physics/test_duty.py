@@ -133,6 +133,7 @@ def test_two_jobs_in_lockstep_and_two_that_alternate():
     assert apart == pytest.approx([2.0, 2.0])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("part", "mean", "worst"), [(0.1, 0.02, 0.05), (0.25, 0.05, 0.12), (0.5, 0.10, 0.35)]
 )

@@ -25,6 +25,7 @@ def test_nobody_is_slowed_without_neighbours_or_links_and_many_pairs_are_sprayin
     assert slow[-1] == pytest.approx(1.0, abs=0.05)  # its spread is 1 / sqrt(3686)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pairs", [1, 4, 16])
 def test_it_is_near_to_max_min_over_real_routes(pairs):
     """Within 15 % of the mean over jobs on 4,096 GPUs: what slower neighbours leave is neglected."""

@@ -131,6 +131,7 @@ HTSIM = {  # Broadcom/csg-htsim 841d9e7: k=8, 128 nodes, permutations of 20 MB f
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", HTSIM)
 def test_permutations_are_within_10_percent_of_packets(name):
     """Over 20 permutations; packets also pay for headers and control, 9 % where nothing collides."""
@@ -150,6 +151,7 @@ QUEUE_PAIRS = {1: 3.90, 2: 2.68, 4: 2.10, 8: 1.63, 16: 1.28, 32: 1.10}
 """Mean slow-down of ring jobs on 4,096 GPUs, non-blocking: shared/facts/network.md, 5.3."""
 
 
+@pytest.mark.heavy
 def test_queue_pairs_slow_down_jobs_as_in_the_study_and_spraying_nobody():
     """Within 10 %, four draws of jobs each; how many nodes the study moved is not known: 40 %."""
     bundles = topologies.rail_optimized.arrays(512)
