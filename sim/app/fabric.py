@@ -54,6 +54,8 @@ def words(given: Sequence[str], faults: list[str]) -> dict[str, Any]:
                 found[match[1]] = int(match[2])
             else:
                 faults.append(f"{match[1]}: is {match[2]!r}; must be a whole number >= {least}")
+        elif match[1] == "draw" and not match[2].endswith(".svg"):
+            faults.append(f"draw: is {match[2]!r}; must be a file that ends in .svg")
         elif match[1] in PRICES:
             found[match[1]] = quantity(match[1], match[2], faults)
         else:
@@ -195,9 +197,10 @@ def drawn(laid: Any, out: Path, said: Mapping[str, Any]) -> None:
 
 def main(given: Sequence[str]) -> int:
     """Run `rackplan fabric …`: 0, or 2 for a fault of the user's."""
-    if given[:1] != ["describe"] or any(word in ("-h", "--help") for word in given):
+    helped = any(word in ("-h", "--help") for word in given)
+    if helped or given[:1] != ["describe"]:
         print(USAGE)
-        return 0 if given[1:] or given[:1] == ["describe"] else 2
+        return 0 if helped else 2
     try:
         describe(given[1:])
     except RackplanError as error:

@@ -118,11 +118,13 @@ def test_every_fault_is_told_at_once(capsys):
         (("gpus=512", "draw=x.svg", "routing=ecmp", "routing.queue_pairs=0"), "must be at least 1"),
         (("gpus=512", "draw=x.svg", "pattern=incast"), "must be one of ring, permutation"),
         (("gpus=64", "draw=x.svg", "fabric=torus"), "choose hashed ECMP"),
-        (("gpus=512", "draw=.."), "choose another file"),
+        (("gpus=512", "draw=x.png"), "draw: is 'x.png'; must be a file that ends in .svg"),
+        (("gpus=512", "draw=folder.svg"), "choose another file"),
     ],
 )  # fmt: skip
 def test_a_fault_is_named_with_its_remedy(capsys, tmp_path, monkeypatch, words, fault):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.svg").mkdir()
     code, _, err = said(capsys, *words)
     assert code == 2
     assert fault in err
@@ -133,7 +135,7 @@ def test_a_fault_is_named_with_its_remedy(capsys, tmp_path, monkeypatch, words, 
 def test_help_shows_how(capsys):
     assert main(["describe", "--help"]) == 0
     assert "rackplan fabric describe fabric=rail_h100 gpus=16384" in capsys.readouterr().out
-    assert main(["draw"]) == 2
+    assert main(["draw", "fabric=torus"]) == main([]) == 2
 
 
 @pytest.mark.parametrize("fabric", ["rail_h100", "rail_gb200", "torus", "hyperx", "dragonfly_plus"])
