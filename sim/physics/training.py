@@ -13,7 +13,7 @@ F8 = NDArray[np.float64]
 Number = F8 | float
 
 
-class Model(NamedTuple):
+class Transformer(NamedTuple):
     """A transformer and a step of it, (jobs,) each or plain numbers."""
 
     parameters: Number  # all of them
@@ -66,7 +66,7 @@ class Part(NamedTuple):
     messages: Traffic
 
 
-def step_flops(model: Model) -> F8:
+def step_flops(model: Transformer) -> F8:
     """Return the floating-point operations of a step, (jobs,), all GPUs together.
 
         (6 N + 6 L h s) tokens
@@ -77,12 +77,12 @@ def step_flops(model: Model) -> F8:
         appendix B (attention: 12 L h s, here halved: causal masks skip half).
     Neglects: recomputation of activations, embeddings, routers of experts.
     """
-    m = Model(*map(_float, model))
+    m = Transformer(*map(_float, model))
     each = np.where(m.active > 0.0, m.active, m.parameters)
     return np.asarray((6.0 * each + 6.0 * m.layers * m.hidden * m.sequence_tokens) * m.batch_tokens)
 
 
-def traffic(model: Model, split: Split) -> Traffic:
+def traffic(model: Transformer, split: Split) -> Traffic:
     """Return what a GPU sends in a step, by kind of group.
 
     data      2 (r - 1) / r gradients, r = data context ranks hold the same weights, of experts
@@ -98,7 +98,7 @@ def traffic(model: Model, split: Split) -> Traffic:
     Neglects: ZeRO-3's third gathering, sequence parallelism's other order of the same bytes,
         capacity factors of experts, embeddings shared by the first and the last stage.
     """
-    m = Model(*map(_float, model))
+    m = Transformer(*map(_float, model))
     d, t, c, p, e, _ = map(_float, split)
     same = d * c
     dense = 2.0 * (1.0 - 1.0 / same) * (m.parameters - m.expert_parameters)
@@ -116,7 +116,7 @@ def traffic(model: Model, split: Split) -> Traffic:
     )
 
 
-def between(model: Model, split: Split, gpus_per_node: ArrayLike) -> Part:
+def between(model: Transformer, split: Split, gpus_per_node: ArrayLike) -> Part:
     """Return the part of `traffic` that leaves a node and the part that stays.
 
     A group of z ranks, w apart, has k = min(z, max(1, g / w)) of them on a node of g GPUs. A
@@ -167,7 +167,7 @@ def between(model: Model, split: Split, gpus_per_node: ArrayLike) -> Part:
 
 
 def profile(
-    model: Model,
+    model: Transformer,
     split: Split,
     flops_per_s: ArrayLike,
     gpus_per_node: ArrayLike,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from sim import table
 from sim.errors import ScenarioError
 from sim.physics.parallelism import duty
-from sim.physics.training import Model, Split, profile
+from sim.physics.training import Transformer, Split, profile
 from sim.state.arrays import F8, I8
 from sim.state.fabric import Talk
 from sim.workload.comm import AbstractComm
@@ -113,7 +113,7 @@ class ByModel(AbstractComm):
         expert = largest(data * context, has.get("expert", 1))
         sizes = [x.astype(np.float64) for x in (data, tensor, context, pipeline, expert)]
         split = Split(*sizes)._replace(microbatches=has.get("microbatches", 1.0))
-        model = Model(
+        model = Transformer(
             has["parameters"], has["layers"], has["hidden"], has["sequence_tokens"],
             np.asarray(has["tokens_per_gpu"] * kinds, np.float64),
             **{key: has[key] for key in PARTS if key in has and key != "overlap"},

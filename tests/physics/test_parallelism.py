@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 
 from sim.physics.parallelism import Profile, duty, step_s
-from sim.physics.training import Model, Split, between, profile, split_faults, step_flops, traffic
+from sim.physics.training import (
+    Transformer,
+    Split,
+    between,
+    profile,
+    split_faults,
+    step_flops,
+    traffic,
+)
 
-GPT = Model(parameters=12 * 96 * 12288**2, layers=96, hidden=12288, sequence_tokens=2048,
+GPT = Transformer(parameters=12 * 96 * 12288**2, layers=96, hidden=12288, sequence_tokens=2048,
             batch_tokens=1536 * 2048)  # fmt: skip
 
 

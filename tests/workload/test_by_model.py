@@ -6,7 +6,7 @@ import pytest
 
 from sim.errors import ScenarioError
 from sim.physics.parallelism import duty
-from sim.physics.training import Model, Split, profile
+from sim.physics.training import Transformer, Split, profile
 from sim.workload.by_model import ByModel, largest
 
 SMALL = {"parameters": 6.7e9, "layers": 32, "hidden": 4096, "sequence_tokens": 4096,
@@ -23,7 +23,7 @@ def jobs(*rows):
 def test_the_share_is_the_duty_of_the_profile_with_data_parallelism_as_the_rest():
     made = ByModel({"small": SMALL, "large": LARGE}, "small")
     got = made.assumed(jobs((64, "large"), (64, "small"), (64, "other"), (64, None)))
-    model = Model(6.7e9, 32, 4096, 4096, 16384 * 64.0)
+    model = Transformer(6.7e9, 32, 4096, 4096, 16384 * 64.0)
     for i, (split, overlap) in enumerate(
         [(Split(2, 8, 1, 4, microbatches=8), 0.5), (Split(64), 0.0), (Split(64), 0.0)]
     ):
@@ -45,7 +45,7 @@ def test_a_job_is_cut_as_far_as_its_gpus_divide():
     assert largest(np.array([64, 12, 7, 1]), 8).tolist() == [8, 6, 7, 1]
     made = ByModel({"large": LARGE})
     odd = made.assumed(jobs((24, "large"), (20, "large")))
-    model = Model(6.7e9, 32, 4096, 4096, 16384 * np.array([24.0, 20.0]))
+    model = Transformer(6.7e9, 32, 4096, 4096, 16384 * np.array([24.0, 20.0]))
     split = Split(np.array([1.0, 1.0]), np.array([8.0, 5.0]), 1.0, np.array([3.0, 4.0]), 1.0, 8.0)
     wanted = duty(profile(model, split, 400e12, 8, 450e9, overlap=0.5), 50e9)
     assert odd.duty == pytest.approx(wanted, rel=1e-12)
