@@ -12,7 +12,7 @@ import pyarrow as pa
 from sim import table
 from sim.errors import ScenarioError
 from sim.physics.parallelism import duty
-from sim.physics.training import Transformer, Split, profile
+from sim.physics.training import Split, Transformer, profile
 from sim.state.arrays import F8, I8
 from sim.state.fabric import Talk
 from sim.workload.comm import AbstractComm

@@ -7,8 +7,8 @@ import pytest
 
 from sim.physics.parallelism import Profile, duty, step_s
 from sim.physics.training import (
-    Transformer,
     Split,
+    Transformer,
     between,
     profile,
     split_faults,

@@ -6,7 +6,7 @@ import pytest
 
 from sim.errors import ScenarioError
 from sim.physics.parallelism import duty
-from sim.physics.training import Transformer, Split, profile
+from sim.physics.training import Split, Transformer, profile
 from sim.workload.by_model import ByModel, largest
 
 SMALL = {"parameters": 6.7e9, "layers": 32, "hidden": 4096, "sequence_tokens": 4096,
