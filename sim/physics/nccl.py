@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,19 +33,25 @@ TREE = {
 
 
 def nccl_ring_s(
-    size_bytes: ArrayLike, gpus_per_node: int, nodes: int, bus_Bps: float, gather: bool = False
+    size_bytes: ArrayLike,
+    gpus_per_node: int,
+    nodes: int,
+    bus_Bps: float,
+    gather: bool = False,
+    protocols: Sequence[str] = ("Simple",),
 ) -> F8:
     """Return NCCL's forecast of a ring all-reduce, (m,); of an all-gather if `gather`.
 
     2 (n - 1) steps (n - 1 to gather), 2 (N - 1) of them between nodes, and S over the bandwidth;
-    the fastest of the three protocols.
+    the fastest of `protocols`. Simple alone is the default: LL and LL128 are for small messages,
+    and without their caps the forecast would take them for large ones too.
 
         T = min over protocols: base + (steps - outer) inside + outer outside
                                 + steps S / (n part bus_Bps)
 
     Source: NVIDIA/nccl 5067397, src/graph/tuning.cc.
-    Neglects: the caps of LL and LL128 by channel, the plateau of Simple over nodes (their numbers
-        are not in our sources), which protocols a platform allows.
+    Neglects: small messages, for which NCCL has other protocols; the caps of those by channel, and
+        Simple's plateau over nodes (their numbers are not in our sources).
     """
     S, n = np.asarray(size_bytes, np.float64), gpus_per_node * nodes
     steps, outer = (1 if gather else 2) * (n - 1), (1 if gather else 2) * (nodes - 1)
@@ -53,13 +60,19 @@ def nccl_ring_s(
         + (steps - outer) * x.inside_s
         + outer * x.outside_s
         + steps * S / (n * x.part * bus_Bps)
-        for x in RING.values()
+        for x in (RING[name] for name in protocols)
     ]
     return np.asarray(np.minimum.reduce(made))
 
 
-def nccl_tree_s(size_bytes: ArrayLike, gpus_per_node: int, nodes: int, bus_Bps: float) -> F8:
-    """Return NCCL's forecast of a double-tree all-reduce, (m,), the fastest of the protocols.
+def nccl_tree_s(
+    size_bytes: ArrayLike,
+    gpus_per_node: int,
+    nodes: int,
+    bus_Bps: float,
+    protocols: Sequence[str] = ("Simple",),
+) -> F8:
+    """Return NCCL's forecast of a double-tree all-reduce, (m,), the fastest of `protocols`.
 
         T = base + 2 ((g - 1) inside + log2(N) outside) + 2 S / (part bus_Bps)
 
@@ -69,6 +82,6 @@ def nccl_tree_s(size_bytes: ArrayLike, gpus_per_node: int, nodes: int, bus_Bps: 
     depth = float(np.floor(np.log2(nodes)))
     made = [
         x.base_s + 2.0 * ((g - 1) * x.inside_s + depth * x.outside_s) + 2.0 * S / (x.part * bus_Bps)
-        for x in TREE.values()
+        for x in (TREE[name] for name in protocols)
     ]
     return np.asarray(np.minimum.reduce(made))
