@@ -13,11 +13,13 @@ from sim.kernel import Why
 from sim.state.build import longer, pass_rows
 from sim.state.columns import APART, ASKED, EVENTS, LEFT, NOW
 from sim.state.handle import State
-from sim.state.quota import FREE, LIMITS, SHARES
+from sim.state.quota import KUEUE, LIMITS, SHARES
 from sim.state.words import JobState
 
 BUDGET = 200_000
 """Most events the lane may run before it lets Python show progress or be interrupted."""
+LANES = {KUEUE: kernel.advance_quota, LIMITS: kernel.advance_limits}
+"""Quotas whose passes are made in the lane."""
 LONG_S, SHORT_S = 0.2, 0.05
 """Wall-clock seconds after which the lane is given less to do at a time, or more."""
 
@@ -40,6 +42,7 @@ class Clock(simpy.Environment):
         super().__init__()
         self.state = state
         self._decide, self._pause, self._apart = decide, pause, apart
+        self._advance = LANES.get(int(state.quota.rule), kernel.advance)
         self._watchers: dict[int, simpy.Event] = {}
         self._listeners: list[Callable[[], None]] = []
         moves = int(state.moving.on)  # and rows that a trial needs
@@ -59,9 +62,7 @@ class Clock(simpy.Environment):
             raise KeyboardInterrupt
         horizon_s = self.peek()
         ask, budget = self._decide is not None, self._due - int(self.state.face.n[EVENTS])
-        why = kernel.advance(
-            self.state, float(self._now), float(horizon_s), ask, self._room, budget
-        )
+        why = self._advance(self.state, float(self._now), float(horizon_s), ask, self._room, budget)
         if why == Why.HORIZON:
             super().step()  # SimPy's own event; EmptySchedule if there is none
             return
@@ -83,18 +84,13 @@ class Clock(simpy.Environment):
                 self._pause(self.state, self._now)
 
     def _pass(self) -> None:
-        """Make a pass by rules that the lane does not hold: quotas before nodes, or with them."""
+        """Make a pass by rules that the lane does not hold."""
         if self._apart is not None:
             self._apart(self)
-            return
-        if self.state.quota.rule == LIMITS:
-            kernel.pass_limits(self.state, self._now)
             return
         if self.state.quota.rule == SHARES:
             kernel.pass_shares(self.state, self._now)
             return
-        if self.state.quota.rule != FREE:
-            kernel.pass_quota(self.state, self._now)
         kernel.pass_apart(self.state, self._now)
 
     def _pace(self) -> None:

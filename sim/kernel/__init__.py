@@ -16,8 +16,7 @@ from sim.kernel.fair_pass import pass_shares
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.links import set_link
 from sim.kernel.node import fail, offer, on_node, repair, withdraw
-from sim.kernel.quota_cycle import pass_quota
-from sim.kernel.quota_limits import pass_limits
+from sim.kernel.quota_lane import advance_limits, advance_quota
 from sim.kernel.replicas import end, submit, withhold
 from sim.kernel.resize import (
     as_told,
@@ -36,6 +35,8 @@ from sim.kernel.waits import release
 __all__ = [
     "Why",
     "advance",
+    "advance_limits",
+    "advance_quota",
     "as_told",
     "close_window",
     "deal",
@@ -51,8 +52,6 @@ __all__ = [
     "on_node",
     "open_window",
     "pass_apart",
-    "pass_limits",
-    "pass_quota",
     "pass_shares",
     "pass_sized",
     "present",

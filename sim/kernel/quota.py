@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import jit
+from sim.kernel.quota_kin import join_kin, part_kin
 from sim.kernel.size import form_of, take_size
 from sim.state.columns import HEAD, HOLDS, PLENTY, WHOLE
 from sim.state.handle import State
@@ -85,7 +86,10 @@ def before(s: State, a: int, b: int) -> bool:
 
 @jit
 def wait(s: State, job: int) -> None:
-    """A job waits for quota: it joins the heap of its form."""
+    """A job waits for quota: it joins the heap of its form.
+
+    Where that was refused and nothing has changed, nobody need be asked.
+    """
     q = s.quota
     form = q.form[job]
     line, top, i = q.line, q.place[form], q.size[form]
@@ -98,7 +102,9 @@ def wait(s: State, job: int) -> None:
         line[top + i] = line[top + up]
         i = up
     line[top + i] = job
-    q.stale[q.root[q.queue[form]]] = True
+    root = q.root[q.queue[form]]
+    if q.firm[root] or q.refused[form] != q.change[root]:
+        q.stale[root] = True
 
 
 @jit
@@ -159,6 +165,8 @@ def hold(s: State, job: int, flavor: int, now_s: float) -> None:
     if q.older[job] >= 0:
         q.newer[q.older[job]] = job
     q.newest[queue] = job
+    if q.live.size > 0:
+        join_kin(s, job)
 
 
 @jit
@@ -229,6 +237,8 @@ def let_go(s: State, job: int) -> None:
     s.jobs.klass[job] = q.plain[s.jobs.klass[job]]
     if s.face.n[HEAD] == job:
         s.face.n[HOLDS] = 0  # what was reserved for it was on nodes of this flavor
+    if q.live.size > 0:
+        part_kin(s, job)
     q.flavor[job] = -1
     older, newer = q.older[job], q.newer[job]
     if older >= 0:

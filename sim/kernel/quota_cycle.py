@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sim.kernel.jit import entry, jit
 from sim.kernel.order import insert, remove
 from sim.kernel.quota import before, charge, discharge, hold, let_go, take_first, wait
@@ -13,7 +11,6 @@ from sim.kernel.quota_offer import FIT, IN_VAIN, NO_FIT, victims
 from sim.kernel.quota_size import nominate_size
 from sim.kernel.size import form_of, take_size
 from sim.kernel.victims import evict
-from sim.state.arrays import B1, I8
 from sim.state.columns import PLENTY
 from sim.state.handle import State
 from sim.state.quota import ANY
@@ -86,8 +83,8 @@ def give_way(s: State, job: int, now_s: float) -> None:
 
 
 @jit
-def reserve(s: State, job: int, flavor: int, high: int, kept: I8) -> None:
-    """Keep for this cycle what a job lacks that could evict but found nobody to; add it to `kept`.
+def reserve(s: State, job: int, flavor: int, high: int) -> None:
+    """Keep for this cycle what a job lacks that could evict but found nobody to, in `kept`.
 
     Others of the tree may not take it before. A queue that can always take back what is its own
     keeps nothing.
@@ -106,83 +103,125 @@ def reserve(s: State, job: int, flavor: int, high: int, kept: I8) -> None:
             amount = min(amount, free + q.borrow[queue, cell])
         if amount > 0:
             charge(s, queue, cell, amount)
-            kept[queue, cell] += amount
+            q.kept[queue, cell] += amount
 
 
 @jit
-def next_entry(s: State, root: int, job: I8, flavor: I8, high: I8, open_: B1) -> int:
+def next_entry(s: State, root: int) -> int:
     """Return the queue whose head goes next; -1 if none is left.
 
     By fair sharing the one with the least share; else who borrows nearest, then by order.
     """
-    if s.quota.fair:
-        return int(fairest(s, root, job, flavor, open_))
-    best = -1
-    for queue in range(job.size):
-        if open_[queue] and (
+    q = s.quota
+    if q.fair:
+        return int(fairest(s, root))
+    best, begin = -1, q.tree_at[root]
+    for i in range(begin, begin + q.tree_queues[root]):
+        queue = q.tree[i]
+        if q.open[queue] and (
             best < 0
-            or high[queue] < high[best]
-            or (high[queue] == high[best] and before(s, job[queue], job[best]))
+            or q.high[queue] < q.high[best]
+            or (q.high[queue] == q.high[best] and before(s, q.asked[queue], q.asked[best]))
         ):
             best = queue
-    return best
+    return int(best)
+
+
+@jit
+def ask(s: State, root: int, now_s: float) -> tuple[int, int, bool]:
+    """Ask the head of each queue of a tree what it would take.
+
+    Return how many are open, how many of them could be admitted, and whether it is news that the
+    rest cannot.
+    """
+    q, entries, able, news = s.quota, 0, 0, False
+    begin = q.tree_at[root]
+    for i in range(begin, begin + q.tree_queues[root]):
+        queue = q.tree[i]
+        job = head(s, queue)
+        q.asked[queue], q.open[queue] = job, False
+        if job < 0:
+            continue
+        q.offered[queue], q.mode[queue], q.high[queue] = nominate_size(s, job, now_s)
+        if q.mode[queue] == NO_FIT:
+            news = refuse(s, job) or news
+        else:
+            q.open[queue] = True
+            entries += 1
+            able += 1 if q.mode[queue] > IN_VAIN else 0
+    return entries, able, news
+
+
+@jit
+def take_turns(s: State, root: int, able: int, now_s: float) -> bool:
+    """Let the heads go one after another until none is left of the `able`; return whether any went.
+
+    Those that are in vain keep what they lack against those behind them.
+    """
+    q, news, kept = s.quota, False, False
+    while able > 0:
+        queue = next_entry(s, root)
+        q.open[queue] = False
+        job, flavor, mode = q.asked[queue], q.offered[queue], q.mode[queue]
+        if mode == IN_VAIN:
+            reserve(s, job, flavor, q.high[queue])
+            news = refuse(s, job) or news
+            kept = True
+            continue
+        able -= 1
+        if not leads(s, job):
+            continue
+        if fits(s, q.form[job], flavor, True):
+            take_first(s, form_of(s, job))
+            admit(s, job, flavor, now_s)
+            news = True
+        elif mode != FIT:
+            n = victims(s, job, flavor, now_s)
+            if n > 0:
+                take_first(s, form_of(s, job))
+            for i in range(n):
+                give_way(s, q.gone[i], now_s)
+            if n > 0:
+                admit(s, job, flavor, now_s)
+                news = True
+    if kept:
+        give_back(s, root)
+    return news
+
+
+@jit
+def give_back(s: State, root: int) -> None:
+    """Give back what was kept in a cycle."""
+    q = s.quota
+    begin = q.tree_at[root]
+    for i in range(begin, begin + q.tree_queues[root]):
+        queue = q.tree[i]
+        for cell in range(q.kept.shape[1]):
+            discharge(s, queue, cell, q.kept[queue, cell])
+            q.kept[queue, cell] = 0
 
 
 @jit
 def cycle(s: State, root: int, now_s: float) -> bool:
     """Run one cycle of admission in a tree: one head a queue; return whether it changed anything.
 
+    Once only those are left that are in vain, what they would keep is kept from nobody.
+
     Source: Kueue, pkg/scheduler/scheduler.go.
     """
-    q, news, entries = s.quota, False, 0
-    queues = q.newest.size
-    job, flavor = np.full(queues, -1, np.int64), np.full(queues, -1, np.int64)
-    mode, high = np.zeros(queues, np.int64), np.zeros(queues, np.int64)
-    open_ = np.zeros(queues, np.bool_)
-    for queue in range(queues):
-        if q.root[queue] != root:
-            continue
-        job[queue] = head(s, queue)
-        if job[queue] < 0:
-            continue
-        flavor[queue], mode[queue], high[queue] = nominate_size(s, job[queue], now_s)
-        if mode[queue] == NO_FIT:
-            news = refuse(s, job[queue]) or news
-        else:
-            open_[queue] = True
-            entries += 1
+    q = s.quota
+    entries, able, news = ask(s, root, now_s)
     if entries == 0:
         return news and head_left(s, root)
-    kept = np.zeros((queues, q.used.shape[1]), np.int64)
-    while True:
-        queue = next_entry(s, root, job, flavor, high, open_)
-        if queue < 0:
-            break
-        open_[queue] = False
-        one, on = job[queue], flavor[queue]
-        if mode[queue] == IN_VAIN:
-            reserve(s, one, on, high[queue], kept)
-            news = refuse(s, one) or news
-        elif not leads(s, one):
-            continue
-        elif fits(s, q.form[one], on, True):
-            take_first(s, form_of(s, one))
-            admit(s, one, on, now_s)
-            news = True
-        elif mode[queue] != FIT:
-            n = victims(s, one, on, now_s)
-            if n > 0:
-                take_first(s, form_of(s, one))
-            for i in range(n):
-                give_way(s, q.gone[i], now_s)
-            if n > 0:
-                admit(s, one, on, now_s)
-                news = True
-    for queue in range(queues):
-        if job[queue] >= 0 and q.flavor[job[queue]] < 0:
-            q.form[job[queue]] = form_of(s, job[queue])
-        for cell in range(kept.shape[1]):
-            discharge(s, queue, cell, kept[queue, cell])
+    if able > 0:
+        news = take_turns(s, root, able, now_s) or news
+    begin = q.tree_at[root]
+    for i in range(begin, begin + q.tree_queues[root]):
+        job = q.asked[q.tree[i]]
+        if q.open[q.tree[i]]:
+            news = refuse(s, job) or news
+        if job >= 0 and q.flavor[job] < 0:
+            q.form[job] = form_of(s, job)
     return news
 
 
@@ -190,11 +229,12 @@ def cycle(s: State, root: int, now_s: float) -> bool:
 def head_left(s: State, root: int) -> bool:
     """Return whether any queue of a tree has somebody to ask who was not refused."""
     q = s.quota
-    for queue in range(q.newest.size):
-        if q.root[queue] == root:
-            for form in range(q.begin[queue], q.begin[queue + 1]):
-                if q.size[form] > 0 and q.refused[form] != q.change[root]:
-                    return True
+    begin = q.tree_at[root]
+    for i in range(begin, begin + q.tree_queues[root]):
+        queue = q.tree[i]
+        for form in range(q.begin[queue], q.begin[queue + 1]):
+            if q.size[form] > 0 and q.refused[form] != q.change[root]:
+                return True
     return False
 
 

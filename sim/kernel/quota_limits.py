@@ -7,11 +7,12 @@ import numpy as np
 from sim.kernel.dispatch import idle
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import start
-from sim.kernel.quota import association, before, hold, of_qos, take_first, wait
+from sim.kernel.quota import association, before, hold, of_qos
+from sim.kernel.quota_line import FRESH, first_of, look_on, take_out
 from sim.kernel.reserve import charge, forget, promise
 from sim.kernel.spans import find
 from sim.state.arrays import I8
-from sim.state.columns import ASKED, CHANGE, DIRTY, LAST, NOW, PLAN, PLENTY, WHOLE
+from sim.state.columns import ASKED, CHANGE, DIRTY, LAST, NOW, PLAN, PLENTY, SHADOW, WHOLE
 from sim.state.handle import State
 from sim.state.words import JobState
 
@@ -91,18 +92,6 @@ def max_said(a: int, b: int) -> int:
 
 
 @jit
-def first_of(s: State, form: int) -> int:
-    """Return the first job of a form; -1 if none waits."""
-    q = s.quota
-    while q.size[form] > 0:
-        job = int(q.line[q.place[form]])
-        if s.jobs.state[job] == WAITING:
-            return job
-        take_first(s, form)  # its user has given up
-    return -1
-
-
-@jit
 def sink(s: State, forms: I8, heads: I8, i: int, n: int) -> None:
     """Let the form at `i` of a heap of forms sink to its place by its first job."""
     form, job = forms[i], heads[i]
@@ -118,7 +107,7 @@ def sink(s: State, forms: I8, heads: I8, i: int, n: int) -> None:
 
 
 @jit
-def open_forms(s: State, forms: I8, heads: I8) -> int:
+def open_forms(s: State, forms: I8, heads: I8, front: I8) -> int:
     """Put the forms that may be asked into a heap by their first jobs; return how many there are.
 
     Those over a limit are left out until a job of their tree has ended.
@@ -129,13 +118,63 @@ def open_forms(s: State, forms: I8, heads: I8) -> int:
             continue
         if q.refused[form] == q.change[q.root[q.queue[form]]] and not s.caps.stops:
             continue
-        job = first_of(s, form)
+        job = first_of(s, form, front)
         if job >= 0:
             forms[n], heads[n] = form, job
             n += 1
     for i in range(n // 2 - 1, -1, -1):
         sink(s, forms, heads, i, n)
     return n
+
+
+@jit
+def too_long(s: State, job: int, now_s: float) -> bool:
+    """Return whether `find` would refuse a job behind the reservation at its first look.
+
+    A piece as large as one refused already, of a job that outlasts the reservation.
+    """
+    jobs, kinds = s.jobs, s.kinds
+    if jobs.tried[job] == s.face.n[CHANGE]:
+        return True
+    if kinds.size.size > 1 or s.taste.scatter:
+        return False
+    chunk = jobs.chunk_gpus[job]
+    if chunk < 0:
+        chunk = min(jobs.gpus[job], kinds.size[0])
+    if chunk < kinds.refused[0]:
+        return False
+    rate = kinds.speed[jobs.klass[job], 0]
+    lasts_s = jobs.walltime_s[job] if rate == 1.0 else jobs.walltime_s[job] / rate
+    return bool(now_s + lasts_s > s.face.t[SHADOW])
+
+
+@jit
+def find_behind(s: State, job: int, now_s: float) -> int:
+    """Return the kind of node on which a job can start behind the reservation; -1 if none.
+
+    Who was refused is not asked again until something comes free or the reservation is another.
+    """
+    if too_long(s, job, now_s):
+        return -1
+    kind = find(s, job, True)
+    if kind < 0:
+        s.jobs.tried[job] = s.face.n[CHANGE]
+    return int(kind)
+
+
+@jit
+def fits_nowhere(s: State, job: int) -> bool:
+    """Return whether a job finds no nodes even without the reservation, nor any of its form.
+
+    One that does is believed for its form until something is taken or comes free.
+    """
+    form, now = s.quota.form[job], s.ledger.n[0] + s.face.n[CHANGE]
+    if s.caps.found_some[form] == now:
+        return False
+    if find(s, job, False) < 0:
+        return True
+    s.caps.found_some[form] = now
+    return False
 
 
 @jit
@@ -147,9 +186,9 @@ def pass_by(s: State, now_s: float) -> None:
     """
     q, rule, face = s.quota, s.rule, s.face
     forms, heads = np.empty(q.size.size, np.int64), np.empty(q.size.size, np.int64)
-    left = open_forms(s, forms, heads)
-    aside = np.empty(q.n[0], np.int64)
-    n, seen, head = 0, 0, -1
+    front = np.full(q.size.size, FRESH, np.int64)
+    left = open_forms(s, forms, heads, front)
+    seen, head = 0, -1
     while left > 0 and not idle(s) and (head < 0 or seen < rule.depth):
         form, job = forms[0], heads[0]
         said, shut = verdict(s, job), True
@@ -158,11 +197,12 @@ def pass_by(s: State, now_s: float) -> None:
         elif said == ALLOWED:
             seen += 1 if head >= 0 else 0
             behind = head >= 0 and rule.reserves == 1
-            none = s.caps.found_none[form] == face.n[CHANGE]
-            kind = -1 if none else find(s, job, behind)
-            shut = kind < 0 and (none or not behind or find(s, job, False) < 0)
+            none, kind = s.caps.found_none[form] == face.n[CHANGE], -1
+            if not none:
+                kind = find_behind(s, job, now_s) if behind else find(s, job, False)
+            shut = kind < 0 and (none or not behind or fits_nowhere(s, job))
             if kind >= 0:
-                take_first(s, form)
+                take_out(s, form, front)
                 q.n[0] -= 1
                 hold(s, job, 0, now_s)
                 start(s, job, kind, now_s)
@@ -181,19 +221,15 @@ def pass_by(s: State, now_s: float) -> None:
         if said != ALLOWED and s.caps.stops:
             break
         if said == DEAR or (not shut and s.jobs.state[job] == WAITING):
-            aside[n] = take_first(s, form)
-            n += 1
+            look_on(s, form, front)
             shut = False
-        after = -1 if shut else first_of(s, form)
+        after = -1 if shut else first_of(s, form, front)
         if after < 0:
             left -= 1
             forms[0], heads[0] = forms[left], heads[left]
         else:
             heads[0] = after
         sink(s, forms, heads, 0, left)
-    for i in range(n):
-        q.n[0] -= 1
-        wait(s, aside[i])
 
 
 @entry

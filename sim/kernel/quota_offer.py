@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sim.kernel.jit import jit
 from sim.kernel.quota import use
-from sim.kernel.quota_fair import fair
 from sim.kernel.quota_level import fits, level, needed, owed
 from sim.kernel.quota_reclaim import classic
+from sim.kernel.quota_unfair import fair
 from sim.state.handle import State
 from sim.state.quota import NEVER
 

@@ -29,17 +29,44 @@ def gives_way(s: State, other: int, job: int, policy: int) -> bool:
 
 
 @jit
-def open_to(
-    s: State, other: int, job: int, flavor: int, needs: int, policy: int, now_s: float
-) -> bool:
-    """Return whether a job that holds quota is a candidate."""
-    q = s.quota
-    if q.flavor[other] != flavor or not gives_way(s, other, job, policy):
-        return False
-    uses = False
-    for r in range(3):
-        uses = uses or (needs >> r & 1 == 1 and q.ask[q.form[other], r] > 0)
-    return uses and not (s.jobs.state[other] == RUNNING and spared(s, other, now_s))
+def first_able(s: State, queue: int, job: int, flavor: int, needs: int, policy: int) -> int:
+    """Return the first kin of a queue's holders that could give way to a job; -1 if none could."""
+    if policy == NEVER:
+        return -1
+    return next_able(s, int(s.quota.live[queue, flavor]), job, flavor, needs, policy)
+
+
+@jit
+def next_able(s: State, kin: int, job: int, flavor: int, needs: int, policy: int) -> int:
+    """Return the first kin, from one of them on, that uses what a job needs and could give way.
+
+    Behind one of too high a priority there are none.
+    """
+    q, priority = s.quota, s.jobs.priority
+    while kin >= 0:
+        other = q.first_kin[kin, flavor]
+        if policy != ANY and priority[other] >= priority[job]:
+            if priority[other] > priority[job] or policy != LOWER_OR_NEWER:
+                return -1
+        for r in range(3):
+            if needs >> r & 1 == 1 and q.ask[q.form[other], r] > 0:
+                return kin
+        kin = int(q.next_live[kin, flavor])
+    return -1
+
+
+@jit
+def next_to_go(s: State, other: int, job: int, policy: int, now_s: float) -> int:
+    """Return the first of the holders alike, from one of them on, who is a candidate; -1 if none.
+
+    They differ only in when they came, and since when they run.
+    """
+    while other >= 0:
+        if gives_way(s, other, job, policy):
+            if not (s.jobs.state[other] == RUNNING and spared(s, other, now_s)):
+                break
+        other = int(s.quota.next_kin[other])
+    return other
 
 
 @jit
@@ -124,17 +151,19 @@ def nearer(s: State, form: int, flavor: int, top: int) -> bool:
 
 
 @jit
-def collect(s: State, job: int, flavor: int, needs: int, now_s: float) -> tuple[int, int]:
-    """List the candidates in `heap`; return how many, and how many are of other queues nearer.
+def collect(s: State, job: int, flavor: int, needs: int, now_s: float) -> tuple[int, int, int]:
+    """List the first candidate of each kin in `heap`; the others follow it in their order.
+
+    Return how many there are, how many are of other queues, and how many of these are nearer.
 
     Source: Kueue, pkg/scheduler/preemption/classical.
     """
-    q, n, near = s.quota, 0, 0
+    q, n, others, near = s.quota, 0, 0, 0
     form = q.form[job]
     queue = q.queue[form]
-    for other_queue in range(q.newest.size):
-        if q.root[other_queue] != q.root[queue]:
-            continue
+    begin = q.tree_at[q.root[queue]]
+    for i in range(begin, begin + q.tree_queues[q.root[queue]]):
+        other_queue = q.tree[i]
         policy, rank, bars = q.within[queue], OWN, False
         if other_queue != queue:
             policy = q.reclaim[queue]
@@ -145,21 +174,22 @@ def collect(s: State, job: int, flavor: int, needs: int, now_s: float) -> tuple[
                 continue
             rank = NEARER if nearer(s, form, flavor, top) else OTHER
             bars = rank == OTHER and q.to_borrow[queue] == NEVER
-        other = q.newest[other_queue]
-        while other >= 0:
-            if open_to(s, other, job, flavor, needs, policy, now_s):
+        kin = first_able(s, other_queue, job, flavor, needs, policy)
+        while kin >= 0:
+            other = next_to_go(s, q.first_kin[kin, flavor], job, policy, now_s)
+            if other >= 0:
                 q.heap[n], q.rank[other] = other, rank
                 n += 1
-                if rank == NEARER:
-                    near += 1
-                elif rank == OTHER and (
+                others += 1 if rank != OWN else 0
+                near += 1 if rank == NEARER else 0
+                if rank == OTHER and (
                     bars
                     or s.jobs.priority[other] >= s.jobs.priority[job]
                     or s.jobs.priority[other] > q.most_priority[queue]
                 ):
                     q.rank[other] = OTHER | BARRED
-            other = q.older[other]
-    return n, near
+            kin = next_able(s, q.next_live[kin, flavor], job, flavor, needs, policy)
+    return n, others, near
 
 
 @jit
@@ -189,26 +219,36 @@ def spare(s: State, form: int, flavor: int, borrows: bool, n: int) -> int:
 
 
 @jit
-def attempt(s: State, job: int, flavor: int, needs: int, many: int, borrows: bool) -> int:
+def attempt(
+    s: State, job: int, flavor: int, needs: int, many: int, borrows: bool, now_s: float
+) -> int:
     """Let candidates go one by one until the job fits; return how many of them must, 0 if in vain.
 
-    They lie in `gone`; the quota is put back as it was.
+    They lie in `gone`; the quota is put back as it was. Behind one that is no candidate any more
+    none of its kin is: usage only falls.
     """
     q, n = s.quota, 0
     form = q.form[job]
-    left, found = many, False
+    queue, left, found = q.queue[form], many, False
     for i in range(left // 2 - 1, -1, -1):
         sift(s, i, left)
     while left > 0 and not found:
-        other = q.heap[0]
-        left -= 1
-        q.heap[0], q.heap[left] = q.heap[left], other
-        sift(s, 0, left)
-        if still(s, other, q.queue[form], flavor, needs, borrows):
+        other, after = q.heap[0], -1
+        if still(s, other, queue, flavor, needs, borrows):
             use(s, other, -1)
             q.gone[n] = other
             n += 1
             found = fits(s, form, flavor, borrows)
+            own = q.queue[q.form[other]] == queue
+            policy = q.within[queue] if own else q.reclaim[queue]
+            after = next_to_go(s, q.next_kin[other], job, policy, now_s)
+        if after >= 0:
+            q.rank[after], q.heap[0] = q.rank[other], after
+        else:
+            left -= 1
+            q.heap[0] = q.heap[left]
+        if left > 1:
+            sift(s, 0, left)
     if found:
         n = spare(s, form, flavor, borrows, n)
     for i in range(n):
@@ -241,18 +281,15 @@ def classic(s: State, job: int, flavor: int, needs: int, now_s: float) -> int:
     if q.within[queue] == NEVER and q.to_borrow[queue] == NEVER:
         if not nearer(s, q.form[job], flavor, q.root[queue]):
             return 0  # it would have to borrow, and may evict nobody for that
-    many, near = collect(s, job, flavor, needs, now_s)
+    many, others, near = collect(s, job, flavor, needs, now_s)
     if many == 0:
         return 0
-    others = 0
-    for i in range(many):
-        if q.queue[q.form[q.heap[i]]] != queue:
-            others += 1
     forbidden = q.to_borrow[queue] == NEVER
     if others == 0 or (forbidden and not below(s, queue, flavor, needs)):
-        return attempt(s, job, flavor, needs, many, True)
+        return attempt(s, job, flavor, needs, many, True, now_s)
     first = not (forbidden and near == 0)
-    n = attempt(s, job, flavor, needs, many, first)
+    n = attempt(s, job, flavor, needs, many, first, now_s)
     if n == 0:
-        n = attempt(s, job, flavor, needs, many, not first)
+        many, others, near = collect(s, job, flavor, needs, now_s)
+        n = attempt(s, job, flavor, needs, many, not first, now_s)
     return n

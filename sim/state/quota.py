@@ -68,6 +68,33 @@ class Quota(NamedTuple):
     heap: I8  # (jobs,) room for who could give way
     rank: I8  # (jobs,) and how near
     gone: I8  # (jobs,) and who does
+    kids: I8  # the children of each node together, lower numbers first
+    kids_at: I8  # (nodes + 1,) where each node's begin
+    tree: I8  # (nodes,) the nodes of each root together: queues, then cohorts, leaves first
+    tree_at: I8  # (nodes + 1,) where each root's begin
+    tree_queues: I8  # (nodes,) by root: how many of them are queues
+    firm: B1  # (nodes,) by root: some queue of it is strict
+    asked: I8  # (queues,) in a cycle: the head,
+    offered: I8  # (queues,) the flavor it would take,
+    mode: I8  # (queues,) what that offers,
+    high: I8  # (queues,) how far up it would borrow,
+    open: B1  # (queues,) and whether its turn is still to come
+    kept: I8  # (queues, cells) what is kept for those who evict nobody
+    at: I8  # (queues,) its part of `heap`, by kin
+    end: I8  # (queues,)
+    spared: I8  # (queues,) the first that the first strategy spared; -1 is none
+    won: I8  # (nodes,) the queue that goes first of a part of the tree,
+    least: F8  # (nodes,) the share that this part has with its head,
+    lent: B1  # (nodes,) and whether it borrows then
+    share: F8  # (nodes,) as last found; below 0 is not known
+    out: B1  # (nodes,) nobody goes of this part
+    kin: I8  # (jobs,) number of its form and priority; the rest has no rows where nobody evicts
+    first_kin: I8  # (kins, flavors) newest of the holders alike, ties to lower rows; -1 is none
+    next_kin: I8  # (jobs,) the next older
+    last_kin: I8  # (jobs,)
+    live: I8  # (queues, flavors) a kin that holds quota: a list, low priorities first
+    next_live: I8  # (kins, flavors)
+    last_live: I8  # (kins, flavors)
     n: I8  # [jobs that wait for quota]
 
 
@@ -92,6 +119,7 @@ class Caps(NamedTuple):
     user_used: I8  # (queues, users, 3)
     user_jobs: I8  # (queues, users)
     found_none: I8  # (forms,) the change at which a form found no nodes
+    found_some: I8  # (forms,) and rows of the ledger and the change at which it found some
     own: I8 = NOBODY  # (queues,) the node of its association; no rows where no QOS has limits
     qos: I8 = NOBODY  # (queues,) the node of its QOS, whose limits go before; -1 is none
 
@@ -102,7 +130,7 @@ def no_caps() -> Caps:
     flat = np.zeros((0, 0), np.int64)
     return Caps(
         False, none, none.copy(), real, real.copy(), real.copy(), none.copy(), flat, none.copy(),
-        np.zeros((0, 0, 3), np.int64), flat.copy(), none.copy(),
+        np.zeros((0, 0, 3), np.int64), flat.copy(), none.copy(), none.copy(),
     )  # fmt: skip
 
 
@@ -128,4 +156,10 @@ def no_quota() -> Quota:
         size=whole(0), refused=whole(0), line=whole(0), change=whole(0), stale=flag(0),
         form=whole(0), flavor=whole(0), since_s=real(0), out_s=real(0), newest=whole(0),
         older=whole(0), newer=whole(0), heap=whole(0), rank=whole(0), gone=whole(0), n=whole(1),
+        kids=whole(0), kids_at=whole(1), tree=whole(0), tree_at=whole(1), tree_queues=whole(0),
+        firm=flag(0), asked=whole(0), offered=whole(0), mode=whole(0), high=whole(0), open=flag(0),
+        kept=whole(0, 0), at=whole(0), end=whole(0), spared=whole(0), won=whole(0), least=real(0),
+        lent=flag(0), share=real(0), out=flag(0), kin=whole(0), first_kin=whole(0, 0),
+        next_kin=whole(0), last_kin=whole(0), live=whole(0, 0), next_live=whole(0, 0),
+        last_live=whole(0, 0),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from sim.errors import ScenarioError
 from sim.state.arrays import F8, I8
 from sim.state.columns import PLENTY, Jobs
 from sim.state.fair_share import Split
+from sim.state.kin import indexed
 from sim.state.quota import KUEUE, LIMITS, NEVER, Caps, Quota, no_caps, no_quota
 
 EVERY = ""
@@ -263,7 +264,7 @@ def quota_of(
         out_s=np.full(n, -1.0), newest=whole(queues), older=whole(n), newer=whole(n),
         heap=whole(n), rank=whole(n), gone=whole(n), n=whole(1, 0),
     )  # fmt: skip
-    return made, caps
+    return indexed(made, jobs.priority, tree.partial), caps
 
 
 def may_run(queue: np.ndarray, ask: np.ndarray, liking: np.ndarray, most: np.ndarray) -> np.ndarray:
@@ -293,5 +294,5 @@ def caps_of(tree: Tree, parts: Sequence[Part], user: np.ndarray, forms: int) -> 
         tree.stops, whole([cap.jobs for cap in caps]), np.zeros(nodes, np.int64),
         np.array(budget, np.float64), np.zeros(nodes), np.zeros(nodes), user.astype(np.int64),
         user_most, jobs, np.zeros((queues, users, 3), np.int64),
-        np.zeros((queues, users), np.int64), np.full(forms, -1, np.int64),
+        np.zeros((queues, users), np.int64), whole([-1] * forms), whole([-1] * forms),
     )  # fmt: skip
