@@ -76,5 +76,8 @@ def _knob(word: str, groups: dict[str, set[str]]) -> list[str]:
     if not match or match[1] in groups or match[1].split(".")[0] == "hydra":
         return [word]
     if NESTED.match(match[2]) and "." in match[1]:
+        above, _, name = match[1].rpartition(".")
+        if "." in above:  # told apart, so that a sweep keeps both
+            return [f"++{above}={{{name}: null}}", "++" + word]
         return [f"++{match[1]}=null", "++" + word]  # it may be null already
     return ["++" + word]

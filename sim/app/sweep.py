@@ -48,6 +48,7 @@ HEADLINE = {
     "worst_tenant_slowdown": ("worst_tenant_slowdown",),
     "slo_attainment_frac": ("serving", "slo_attainment"),
     "gpu_hours": ("serving", "gpu_hours"),
+    "gpu_hours_per_mtok": ("serving", "gpu_hours_per_million_tokens"),
     "replica_hours": ("serving", "replica_hours"),
     "ttft_p99_s": ("serving", "ttft_p99_s"),
     "tpot_p99_s": ("serving", "tpot_p99_s"),

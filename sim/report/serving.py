@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LABELS = {
     "slo_attainment_frac": "within the SLO",
     "gpu_hours": "GPU-hours",
+    "gpu_hours_per_mtok": "GPU-hours a million tokens",
     "replica_hours": "replica-hours",
     "ttft_p99_s": "TTFT, 99 %",
     "tpot_p99_s": "TPOT, 99 %",

@@ -34,6 +34,7 @@ class Serving(NamedTuple):
     lag_s: float  # how old they are when an autoscaler sees them
     slo_ttft_s: float
     slo_tpot_s: float
+    notes: tuple[str, ...] = ()  # what a reader should know of it
 
 
 class Served(NamedTuple):

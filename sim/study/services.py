@@ -161,5 +161,5 @@ def inputs_of(asked: Sequence[Asked]) -> dict[str, str]:
 
 
 def notes_of(asked: Sequence[Asked]) -> list[str]:
-    """Return what a reader should know of the requests."""
-    return [note for one in asked for note in one.requests.notes]
+    """Return what a reader should know of the services and their requests."""
+    return [note for one in asked for note in (*one.of.notes, *one.requests.notes)]

@@ -22,7 +22,9 @@ def rackplan(folder, *words, code=0):
 
 
 def test_policies_are_compared_by_cost_and_slo(tmp_path):
-    done = rackplan(tmp_path, "-m", *SMALL, "autoscaler=static_peak,hpa", "hydra.sweep.dir=here")
+    law = "services.requests.arrivals={_target_: sim.workload.Poisson}"  # in place of a profile
+    words = (*SMALL, law, "autoscaler=static_peak,hpa", "hydra.sweep.dir=here")
+    done = rackplan(tmp_path, "-m", *words)
     table = done.stdout[done.stdout.index("comparison") :]
     for word in ("autoscaler=static_peak", "autoscaler=hpa", "GPU-hours", "within the SLO"):
         assert word in table

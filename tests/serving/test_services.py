@@ -314,6 +314,9 @@ def test_numbers_of_the_replicas_follow_from_their_rows():
     assert found["starting_hours"] * 3600.0 == pytest.approx((ready - start).sum())
     assert found["draining_hours"] * 3600.0 == pytest.approx(np.nansum(end - told))
     assert found["cold_starts"] == 2
+    (output,) = frame(made.requests, "output_tokens")
+    each = found["gpu_hours"] / output.sum() * 1e6
+    assert found["gpu_hours_per_million_tokens"] == pytest.approx(each)
     ttft, tpot = frame(made.requests, "ttft_s", "tpot_s")
     met = ((ttft <= 2.0) & (tpot <= 0.05)).mean()
     assert found["slo_attainment"] == pytest.approx(met)

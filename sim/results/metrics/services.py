@@ -117,6 +117,7 @@ def services(result: Result) -> dict[str, Any]:
         rows, lines = of(result.requests, name), of(result.services, name)
         one = answered(rows, about, warm_s, end_s)
         one |= replicas(of(result.replicas, name), int(about["gpus"]), end_s)
+        one["gpu_hours_per_million_tokens"] = ratio(one["gpu_hours"], one["output_tokens"] / 1e6)
         one["tokens_per_gpu_s"] = ratio(one["output_tokens"], one["gpu_hours"] * 3600.0)
         late = table.to_numpy(lines, "time_s") >= warm_s
         for column in ("ready", "kv_share", "running", "waiting"):
@@ -143,6 +144,7 @@ def together(found: Mapping[str, Any]) -> dict[str, Any]:
         **{name: int(total(name)) for name in ("requests", "answered", "shed", "cold_starts")},
         "slo_attainment": ratio(met, total("requests")),
         **{name: total(name) for name in ("goodput_per_s", "replica_hours", "gpu_hours")},
+        "gpu_hours_per_million_tokens": ratio(total("gpu_hours"), total("output_tokens") / 1e6),
         "tokens_per_gpu_s": ratio(total("output_tokens"), total("gpu_hours") * 3600.0),
         "ttft_p50_s": worst("ttft_s", "p50"),
         "ttft_p99_s": worst("ttft_s", "p99"),

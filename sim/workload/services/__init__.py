@@ -14,6 +14,7 @@ from sim.workload.services.base import (
     Several,
 )
 from sim.workload.services.llm import LlmReplica, LlmService, Stages
+from sim.workload.services.measured import MeasuredReplica
 
 __all__ = [
     "AbstractColdStart",
@@ -21,6 +22,7 @@ __all__ = [
     "AbstractServices",
     "LlmReplica",
     "LlmService",
+    "MeasuredReplica",
     "NoServices",
     "Several",
     "Stages",

@@ -1,0 +1,135 @@
+"""A replica whose step time is fitted to a user's own measurements, its error told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+import numpy as np
+
+from sim.errors import RackplanError, TraceError
+from sim.files import find, open_bytes, sha256
+from sim.workload.check import as_float
+from sim.workload.requests.base import F8
+from sim.workload.services.base import AbstractReplica
+from sim.workload.services.llm import LlmReplica
+from sim.workload.traces.table import read_csv, read_parquet
+
+COLUMNS = ("prompt_tokens", "prompt_squares", "sequences", "context_tokens", "step_s")
+"""Of a step: prompt tokens; the sum of n (n + 2 done) over its chunks of n; sequences that decode,
+their context tokens; how long it took. Without `prompt_squares` a step is one whole prompt."""
+
+
+class Fit(NamedTuple):
+    """Step times fitted to measurements, and the mean error of each kind of step, a share."""
+
+    decode_s: tuple[float, ...]
+    mixed_s: tuple[float, ...]
+    decode_error: float
+    mixed_error: float
+
+
+def fitted(terms: F8, step_s: F8) -> tuple[F8, float]:
+    """Return weights >= 0 of least relative squared error, (k,), and the mean relative error.
+
+    What would be negative is set to 0 and the rest fitted anew; a step's own time, first, stays.
+    """
+    kept = np.ones(terms.shape[1], np.bool_)
+    found = np.zeros(terms.shape[1])
+    scale = np.maximum(np.abs(terms).max(axis=0), 1e-300)
+    while True:
+        made = terms[:, kept] / scale[kept] / step_s[:, None]
+        got = np.linalg.lstsq(made, np.ones(len(step_s)), rcond=None)[0] / scale[kept]
+        found[:] = 0.0
+        found[kept] = got
+        if (found >= 0.0).all() or kept.sum() == 1:
+            found = np.maximum(found, 0.0)
+            return found, float(np.mean(np.abs(terms @ found / step_s - 1.0)))
+        worst = np.where(kept, found * scale, np.inf)
+        worst[0] = np.inf
+        kept[int(np.argmin(worst))] = False
+
+
+def fit(path: str) -> Fit:
+    """Return the step times of a CSV or Parquet file of steps; TraceError if it is none."""
+    place = find(path)
+    with open_bytes(place) as file:
+        raw = read_parquet(place) if file.read(4) == b"PAR1" else read_csv(place, COLUMNS)
+    have = raw.table.column_names
+    if missing := [n for n in COLUMNS if n not in have and n != "prompt_squares"]:
+        raise TraceError(path, remedy=f"lacks the required {', '.join(missing)}")
+    columns = {}
+    for name in COLUMNS:
+        if name in have:
+            values, unread = as_float(raw.table.column(name))
+            bad = ~(values >= 0.0) if unread is None else ~(values >= 0.0) | unread
+            if name == "step_s":
+                bad |= values <= 0.0
+            if raw.faults or bad.any():
+                row = int(np.flatnonzero(bad)[0]) if bad.any() else 0
+                line = raw.faults[0].line if raw.faults else int(raw.lines(np.array([row]))[0])
+                shown = raw.table.column(name)[row].as_py() if bad.any() else raw.faults[0].value
+                raise TraceError(
+                    path, line, name, shown, "must be a number at least 0, step_s above"
+                )
+            columns[name] = values
+    prompt, sequences, context, step_s = (columns[n] for n in COLUMNS if n != "prompt_squares")
+    square = columns.get("prompt_squares", prompt**2)
+    one, mixed = np.ones(len(step_s)), prompt > 0
+    for rows, what, least in ((~mixed, "without prompts", 3), (mixed, "with prompts", 5)):
+        if rows.sum() < least:
+            raise TraceError(
+                path, remedy=f"has {rows.sum()} steps {what}; must have {least} at least"
+            )
+    decode, first = fitted(np.stack([one, sequences, context], 1)[~mixed], step_s[~mixed])
+    terms = np.stack([one, prompt, square, sequences, context], 1)
+    both, second = fitted(terms[mixed], step_s[mixed])
+    return Fit(tuple(decode.tolist()), tuple(both.tolist()), first, second)
+
+
+@final
+@dataclass(frozen=True)
+class MeasuredReplica(AbstractReplica):
+    """As LlmReplica, its step times fitted to measured steps: the file's columns are COLUMNS.
+
+    The mean error of the fit stands in the notes of a run.
+
+    Source: relative least squares; the form is that of LlmReplica.
+    Neglects: what of a step time is no line in these terms; the error says how much.
+    """
+
+    path: str
+    gpus: int = 4
+    gpu_types: str | None = None
+    batch: int = 256
+    chunked: bool = True
+    chunk_tokens: int = 2048
+    prompt_tokens: int = 8192
+    kv_tokens: int = 447_000
+    grow: bool = True
+    prefix_hit_frac: float = 0.0
+
+    def plain(self, found: Fit) -> LlmReplica:
+        """Return the replica with these step times."""
+        knobs = {n: getattr(self, n) for n in self.__dataclass_fields__ if n != "path"}
+        return LlmReplica(decode_s=found.decode_s, mixed_s=found.mixed_s, **knobs)
+
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters and of the file."""
+        found = []
+        try:
+            made = fit(self.path)
+        except (RackplanError, OSError, ValueError, TypeError) as fault:
+            found.append(f"{path}.path: {fault}")
+            made = Fit((1.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 0.0), 0.0, 0.0)
+        return found + self.plain(made).issues(path)
+
+    def fill(self) -> dict[str, Any]:
+        """Return its part of a Serving."""
+        made = fit(self.path)
+        errors = f"{100 * made.decode_error:.1f} % of decode, {100 * made.mixed_error:.1f} %"
+        note = (
+            f"step times fitted to {self.path} (SHA-256 {sha256(find(self.path))[:12]}): mean "
+            f"error {errors} of steps with prompts"
+        )
+        return self.plain(made).fill() | {"notes": (note,)}
