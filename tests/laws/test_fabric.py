@@ -28,6 +28,8 @@ pytestmark = pytest.mark.rare
 ALL = SameForAll(1.0, 0.0, "all_to_all")
 RING = SameForAll(1.0, 0.0, "ring")
 
+pytestmark = pytest.mark.rare
+
 
 def ends(result):
     return result.jobs.column("end_s").to_pylist()
