@@ -23,8 +23,6 @@ from tests.plain import fabric as plain
 from tests.plain.test_same import workload
 from topologies.designs import LeafSpine
 
-pytestmark = pytest.mark.rare
-
 ALL = SameForAll(1.0, 0.0, "all_to_all")
 RING = SameForAll(1.0, 0.0, "ring")
 
