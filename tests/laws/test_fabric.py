@@ -8,6 +8,7 @@ from sim.engine import AbstractProcess, Failures, LinkFailures
 from sim.errors import ScenarioError
 from sim.kernel.duty import sending, slowness
 from sim.kernel.jit import entry
+from sim.physics.duty import slowdown
 from sim.policies.backfill import Skip
 from sim.policies.elastic import EqualShares
 from sim.policies.placement import FewestNodes, Pack, Spread
@@ -125,6 +126,7 @@ def test_the_parts_of_time_are_parts():
     for d, x, o in rng.uniform(0.001, 1.0, (200, 3)):
         slow, part = parts(d, x, o)
         assert slow == pytest.approx(plain.slowness(d, x, o), rel=1e-15)
+        assert slow == pytest.approx(float(slowdown(d, x, o)), rel=1e-15)
         assert 1.0 <= slow <= 1 / x * (1 + 1e-15)
         assert d * (1 - 1e-12) <= part <= 1.0
     assert parts(0.3, 0.0, 0.0) == (np.inf, 1.0)
