@@ -511,7 +511,7 @@ def test_what_tenants_used_is_what_their_jobs_held():
     streams = Streams(1)
     jobs = scenario.workload.request(streams, 12).jobs
     state = prepared(scenario, Inventory(SMALL), jobs, streams)
-    state, _, _ = simulate_run(scenario, state, streams)
+    state = simulate_run(scenario, state, streams)[0]
     led, n = state.ledger, state.ledger.n[0]
     spent = led.gpus[:n] * (led.end_s[:n] - led.start_s[:n])
     held = np.bincount(state.jobs.tenant[led.job[:n]], spent, 3)
