@@ -52,6 +52,7 @@ class Clock(simpy.Environment):
         self._budget = self._due = 1_000  # events between two pauses, and at the next
         self._paused_s = time.perf_counter()
         self._stop = stop or Stop()
+        self.let_in: Callable[[State, float], None] | None = None  # asked after jobs were let in
         self.all_done = self.event()
         if state.face.n[LEFT] == 0:
             self.all_done.succeed()
@@ -74,6 +75,8 @@ class Clock(simpy.Environment):
             self._pass()
         elif why == Why.RELEASE:
             kernel.release(self.state, self._now)
+            if self.let_in is not None:
+                self.let_in(self.state, self._now)
         elif why == Why.FULL:
             self.grow(self._room)
         elif why == Why.WAKE:

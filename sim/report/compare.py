@@ -243,14 +243,15 @@ def page(made: Comparison) -> str:
         hidden=len(made.designs) - len(drawn),
         figures={
             label: [
-                dots.dots(names, [d.values[name] for d in drawn], label, width)
+                dots.dots(names, [d.values[name] for d in drawn], label, width,
+                          times=name.endswith("_s"))
                 for width in widths
             ]
             for name, label in shown.items()
             if not serving.serves(drawn) or any(d.values[name] for d in drawn)
         },
         cost=[serving.cost(drawn, width) for width in widths] if serving.serves(drawn) else [],
-        tenants=[dots.dots(names, fair, "mean slowdown of a tenant's jobs", width, "tenant")
+        tenants=[dots.dots(names, fair, "mean slowdown of a tenant's jobs", width, "tenant", False)
                  for width in widths] if any(len(one) > 1 for one in fair) else [],
     )  # fmt: skip
     return text

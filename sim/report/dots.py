@@ -60,13 +60,13 @@ def dots(
     label: str,
     width: float = figures.BROAD,
     of: str = "seed",
+    times: bool = True,
 ) -> str:
     """Return a dot a seed and a bar for the mean, a line a design with its name above.
 
-    `values` are by seed, or by what else `of` says: times of seeds, plain numbers of others; each
+    `values` are by seed, or by what else `of` says, times or plain numbers; each
     dot says whose it is where one points at it.
     """
-    times = of == "seed"
     above = [shortened(name, width) for name in names]
     step = 0.52 + 0.2 * (max(map(len, above), default=1) - 1)
     figure, (axis,) = figures.canvas(width, 0.75 + step * len(names))

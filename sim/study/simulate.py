@@ -108,7 +108,7 @@ def watcher(state: State, tell: Callable[[Progress], None]) -> Callable[[State, 
 def without_order(state: State) -> list[str]:
     """Return a note where the queue policy told no job from another, as FIFO does not either."""
     key, enter_s = state.jobs.key, state.jobs.enter_s
-    if len(key) < 2 or (key != key[0]).any() or (enter_s == enter_s[0]).all():
+    if len(key) < 2 or (key != key[0]).any() or (enter_s == enter_s[0]).all() or key[0] == -np.inf:
         return []
     return [
         "queue: gave every job the same key, so they went in order of the trace; what it looks at "
@@ -132,6 +132,7 @@ def run(
     clock = Clock(state, ask if every_s == 0.0 else None, watch, stop, sizing)
     if 0.0 < every_s < np.inf:
         clock.process(refresh(clock, ask, every_s, scenario.queue.foresees))
+        clock.let_in = ask if scenario.queue.foresees else None  # their keys are of before the run
     if (state.topology.most > 0).any():
         clock.process(relent(clock, state.topology.poll_s))
     cluster = Cluster(clock)

@@ -90,3 +90,18 @@ def test_a_queue_that_cannot_tell_jobs_apart_is_told():
                               (made, Fifo(), False)):  # fmt: skip
         notes = run(jobs, queue=queue).manifest["notes"]
         assert any("the same key" in note for note in notes) == told
+
+
+@pytest.mark.parametrize("queue", [Drf(refresh_s=1e6), Multifactor(refresh_s=1e6)])
+def test_who_waited_for_another_job_is_asked_about_when_it_is_let_in(queue):
+    """a holds half; its next one, let in at 10, goes behind b's, which came at 1."""
+    made = {
+        "submit_s": [0.0, 0.0, 1.0, 0.0],
+        "gpus": [4, 4, 4, 4],
+        "work_s": [10.0, 50.0, 5.0, 5.0],
+        "tenant": ["a", "a", "b", "a"],
+        "after": ["", "", "", "afterok:0"],
+    }
+    jobs = run(made, 1, queue=queue).jobs.to_pydict()
+    begin = dict(zip(jobs["job_id"], jobs["start_s"], strict=True))
+    assert begin["2"] < begin["3"]
