@@ -22,7 +22,7 @@ from sim.engine import Failures
 from sim.policies.backfill import Easy, NoBackfill
 from sim.policies.elastic import EqualShares, Goodput, Marginal
 from sim.policies.placement import Fgd
-from sim.policies.preemption import Rebuild
+from sim.policies.preemption import Rebuild, Reclaim
 from sim.policies.queue import AbstractQueuePolicy, Fifo, JobView, Las, Multifactor, Tiresias
 from sim.policies.quota import Kueue, SlurmLimits
 from sim.rng import Streams
@@ -30,7 +30,8 @@ from sim.state import Homogeneous
 from sim.study import Scenario, simulate
 from sim.study.prepare import prepared
 from sim.study.simulate import run
-from sim.workload import Given, MakeElastic, NodeList, Trace
+from sim.workload import Given, MakeElastic, NodeList, SameForAll, Trace
+from topologies.designs import LeafSpine
 
 REPEATS = 3
 
@@ -58,12 +59,12 @@ def with_tenants(made: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return made | {"tenant": names[np.random.default_rng(3).integers(0, 20, many)]}
 
 
-def cohorts() -> Kueue:
+def cohorts(**knobs: Any) -> Kueue:
     """Return 20 queues of 400 GPUs in 4 cohorts."""
     queues = {f"q{i:02d}": {"cohort": f"c{i % 4}", "gpus": 400, "tenants": [f"t{i:02d}"]}
               for i in range(20)}  # fmt: skip
     named = {f"c{i}": {} for i in range(4)}
-    return Kueue(queues=queues, cohorts=named, partial_admission=False)
+    return Kueue(queues=queues, cohorts=named, partial_admission=False, **knobs)
 
 
 def limits() -> SlurmLimits:
@@ -71,6 +72,14 @@ def limits() -> SlurmLimits:
     own = {f"q{i:02d}": {"account": f"c{i % 4}", "gpus": 500, "tenants": [f"t{i:02d}"]}
            for i in range(20)}  # fmt: skip
     return SlurmLimits(associations=own, accounts={f"c{i}": {"gpus": 2162} for i in range(4)})
+
+
+def on_fabric(oversubscription: float, pattern: str) -> Scenario:
+    """Return leaves of 32 nodes under 16 spines, every gang sending a quarter of its time."""
+    return Scenario(
+        fabric=LeafSpine(32, 16, oversubscription=oversubscription),
+        comm=SameForAll(0.25, 0.0, pattern),
+    )
 
 
 def lane(jobs: int, nodes: int, load: float, scenario: Scenario, horizon: bool = False) -> dict:
@@ -181,6 +190,18 @@ def case(name: str, jobs: int) -> dict:
         "elastic jobs by fair goodput, each minute": (1000, 0.9, Scenario(elastic=Goodput())),
         "20 queues in 4 cohorts, load 0.9": (1000, 0.9, Scenario(quota=cohorts())),
         "20 queues in 4 cohorts, load 1.05": (1000, 1.05, Scenario(quota=cohorts())),
+        "20 queues that take back, load 1.05": (
+            1000, 1.05, Scenario(quota=cohorts(reclaim_within_cohort="Any"),
+                                 preemption=Reclaim()),
+        ),
+        "20 queues that share fairly and take back, load 1.05": (
+            1000, 1.05, Scenario(quota=cohorts(reclaim_within_cohort="Any", fair_sharing=True),
+                                 preemption=Reclaim()),
+        ),
+        "2048 nodes, load 0.9": (2048, 0.9, Scenario()),
+        "2048 nodes on a fabric, 1 to 1": (2048, 0.9, on_fabric(1.0, "ring")),
+        "2048 nodes on a fabric, rings, 4 to 1": (2048, 0.9, on_fabric(4.0, "ring")),
+        "2048 nodes on a fabric, all to all, 4 to 1": (2048, 0.9, on_fabric(4.0, "all_to_all")),
         "20 associations with limits, load 1.05": (1000, 1.05, Scenario(quota=limits())),
         "a Python policy asked at every pass": (1000, 0.9, Scenario(queue=AskAlways())),
     }  # fmt: skip
