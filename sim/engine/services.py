@@ -147,7 +147,7 @@ class Life:
         stages = list(self.of.stages_s)
         if self.of.image_stays and all(int(node) in self.images for node in nodes):
             stages[1] = 0.0
-        cold_s = 0.0 if one.warm else sum(stages)
+        cold_s = 0.0 if one.warm and one.start_s == one.asked_s else sum(stages)
         if cold_s == 0.0:
             self.up(one, nodes)
         else:

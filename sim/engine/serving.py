@@ -171,7 +171,7 @@ class Run:
 
     def advance(self, until_s: float | None = None) -> None:
         """Take all replicas up to that instant, or to the end."""
-        advance(self.service, int(NEVER) if until_s is None else tick(until_s))
+        advance(self.service, int(NEVER) if until_s is None else min(tick(until_s), int(NEVER)))
 
     def outstanding(self, replica: int) -> int:
         """Return the requests that a replica has not answered yet."""

@@ -13,7 +13,7 @@ from sim.kernel.fabric import links_shared
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import enter, finish, give_up
 from sim.kernel.limits import next_pass_s, round_after
-from sim.kernel.order import insert, refill, rows
+from sim.kernel.order import refill, rows
 from sim.kernel.quota import forget, wait, waiting
 from sim.state.columns import (
     APART,
@@ -164,17 +164,26 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
 
 @entry
 def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
-    """Put `jobs`, all that wait and those that run by rank, under new keys, (jobs,)."""
+    """Put `jobs`, all that wait and those that run by rank, under new keys, (jobs,).
+
+    They come in their new order: by key, ties by row.
+    """
     for i in range(jobs.size):
         s.jobs.key[jobs[i]] = key[i]
-    refill(s.queue, s.jobs.key, jobs[:0])
-    refill(s.ranked, s.jobs.key, jobs[:0])
     forget(s)
+    waiting, running = np.empty(jobs.size, np.int64), np.empty(jobs.size, np.int64)
+    n, m = 0, 0
     for job in jobs:
         if s.quota.rule > 0 and s.quota.flavor[job] < 0:
             wait(s, job)
-            continue
-        insert(s.queue if s.jobs.state[job] == WAITING else s.ranked, s.jobs.key, job)
+        elif s.jobs.state[job] == WAITING:
+            waiting[n] = job
+            n += 1
+        else:
+            running[m] = job
+            m += 1
+    refill(s.queue, s.jobs.key, waiting[:n])
+    refill(s.ranked, s.jobs.key, running[:m])
     s.face.n[LAST] = -1
     s.face.n[DIRTY] = 1
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from sim import table
 from sim.kernel.serving.rows import outcome
 from sim.state.services import Served
-from sim.state.serving import TICKS_PER_S, TURNED_AWAY
+from sim.state.serving import NEVER, TICKS_PER_S, TURNED_AWAY
 from sim.table_served import REPLICAS, REQUESTS, SERVICES
 
 FATES = ["answered", "shed", "open"]
@@ -35,7 +35,7 @@ def requests_of(one: Served, end_s: float) -> pa.Table:
     """Return the REQUESTS of a service that came before the run's end, in order of arrival."""
     many = len(one.arrival_s)
     times, counts = np.empty((3, many)), np.empty((2, many), np.int64)
-    n = outcome(one.q, one.output, round(end_s * TICKS_PER_S), times, counts)
+    n = outcome(one.q, one.output, min(round(end_s * TICKS_PER_S), int(NEVER)), times, counts)
     place, open_still = counts[0, :n], np.isnan(times[2, :n])
     fate = np.where(open_still, np.where(place == TURNED_AWAY, 1, 2), 0)
     values: dict[str, Any] = {

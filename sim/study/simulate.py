@@ -79,7 +79,8 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
         if first < LAST_ROW:
             keys = np.where(rows >= first, BEFORE_ALL, keys)
         if here or not queue.foresees:
-            kernel.rekey(state, rows[:here], keys[:here])
+            order = np.lexsort((rows[:here], keys[:here]))
+            kernel.rekey(state, rows[order], keys[order])
         state.jobs.key[rows[here:]] = keys[here:]
         turns = queue.turn_s(view, now_s)
         if turns is not None:

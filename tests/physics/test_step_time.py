@@ -31,6 +31,7 @@ from sim.physics.step_time import (
     weight_bytes,
 )
 from sim.physics.step_time import faults as model_faults
+from sim.workload.services import LlmReplica
 from tests.conftest import shared
 
 # the largest error that the facts state for these fits, of decoding and of prompts
@@ -178,3 +179,11 @@ def test_tpot_is_that_of_the_exact_kernel_below_the_batch_limit(rate):
     exact_s = (made["e2e_s"] - made["ttft_s"]).sum() / (output - 1).sum()
     closed_s = float(tpot_s(CODELLAMA, requests_of(prompt, output), rate))
     assert closed_s == pytest.approx(exact_s, rel=0.05)
+
+
+def test_the_default_replica_is_a_row_of_the_table():
+    step = TABLE["h100", "llama-3.1-70b", 4, 16, "vllm"]
+    mine = LlmReplica()
+    assert tuple(mine.decode_s) == pytest.approx(step.decode_s, rel=1e-12)
+    assert tuple(mine.mixed_s) == pytest.approx(step.mixed_s, rel=1e-12)
+    assert mine.mixed_s[0] >= mine.decode_s[0]

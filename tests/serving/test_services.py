@@ -338,3 +338,31 @@ def test_bad_numbers_are_named_with_the_remedy():
         run(service(replica=LlmReplica(2, None, *STEP, kv_tokens=1000)))
     with pytest.raises(ScenarioError, match="stands twice"):
         run(Several((service(), service())), NoAutoscaler())
+
+
+def test_what_lies_before_the_warm_up_costs_nothing_and_answers_nothing():
+    """Three replicas of 2 GPUs all the time: hours from the warm-up to their end."""
+    made = run(service(), Plan(((0.0, 3),)), warmup_s=60.0)
+    end_s = max(row["end_s"] for row in rows(made))
+    found = made.metrics["services"]["llm"]
+    want = sum(row["end_s"] - 60.0 for row in rows(made)) / 3600.0
+    assert found["replica_hours"] == pytest.approx(want, rel=1e-12)
+    assert found["gpu_hours"] == pytest.approx(2 * want, rel=1e-12)
+    assert found["cold_starts"] == 0
+    assert end_s > 60.0
+
+
+def test_a_first_replica_that_finds_no_gpus_at_once_comes_up_cold():
+    down = Fall(0, 0.0, 60.0)
+    made = run(service(), Plan(((0.0, 1),)), nodes=1, processes=(down,))
+    late = [row for row in rows(made) if row["start_s"] is not None and row["start_s"] >= 60.0]
+    assert late
+    assert all(row["ready_s"] - row["start_s"] == pytest.approx(75.0) for row in late)
+
+
+def test_jobs_that_outlast_the_clock_of_requests_do_not_disturb_them():
+    """53 days are 2**62 picoseconds; the service is over long before."""
+    jobs = {"submit_s": [0.0], "gpus": [2], "work_s": [1.2e7]}
+    made = run(service(requests=asked(1.0, 30.0)), Plan(((0.0, 1),)), jobs=jobs)
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+    assert made.manifest["end_s"] == 1.2e7

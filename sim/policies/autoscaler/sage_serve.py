@@ -52,8 +52,6 @@ class SageServe(AbstractAutoscaler):
         """Return the most that is forecast between `skip_s` and `plan_s` from now."""
         season = round(self.season_s / self.bin_s)
         rates, _ = binned(seen, self.bin_s, season + 1)
-        if len(rates) == 0:
-            return 0.0
         ahead, first = round(self.plan_s / self.bin_s), round(self.skip_s / self.bin_s)
         made = seasonal(rates, season, ahead)
         return float((autoregressive(rates, ahead) if made is None else made)[first:].max())
@@ -65,7 +63,8 @@ class SageServe(AbstractAutoscaler):
     def together(self, seen: Sequence[Seen], notes: Sequence[F8]) -> list[Wish]:
         """Return a wish a service; the programme is solved when a plan is due."""
         planned_s = min((last_s(old, TARGET) for old in notes), default=np.inf)
-        due = any(one.now_s >= planned_s + self.plan_s for one in seen)
+        shows = all(len(binned(one, self.bin_s, 1)[0]) for one in seen)
+        due = shows and any(one.now_s >= planned_s + self.plan_s for one in seen)
         plans = self.planned(seen) if due else notes
         return [self.gated(one, plan) for one, plan in zip(seen, plans, strict=True)]
 

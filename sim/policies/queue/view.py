@@ -47,6 +47,8 @@ class Jobs:
     @property
     def row(self) -> np.ndarray:
         """Return their row numbers, (k,): the order of submission."""
+        if isinstance(self._rows, np.ndarray):
+            return self._rows
         return np.arange(len(self._jobs.gpus))[self._rows]
 
     @property

@@ -27,28 +27,28 @@ def of(made: pa.Table, name: str) -> pa.Table:
     return made.filter(pc.equal(made.column("service"), name))
 
 
-def replicas(rows: pa.Table, gpus: int, end_s: float) -> dict[str, Any]:
+def replicas(rows: pa.Table, gpus: int, warm_s: float, end_s: float) -> dict[str, Any]:
     """Return what the replicas of a service cost: hours held, of these before ready and draining.
 
-    replica_hours = sum over replicas of (end - start) / 1 h; gpu_hours = that times GPUs each.
+    replica_hours = sum over replicas of (end - start) / 1 h; gpu_hours = that times GPUs each. What
+    lies before the warm-up counts for nothing, as with requests.
     """
     start, ready, told, end = (
         table.to_numpy(rows, name) for name in ("start_s", "ready_s", "told_s", "end_s")
     )
     asked = table.to_numpy(rows, "asked_s")
-    until = np.where(np.isnan(end), end_s, end)
-    held = np.where(np.isnan(start), 0.0, until - start)
-    cold = np.where(
-        np.isnan(start), 0.0, np.fmin(np.where(np.isnan(ready), until, ready), until) - start
-    )
-    drain = np.where(np.isnan(ready) | np.isnan(told), 0.0, until - told)
+    until = np.maximum(np.where(np.isnan(end), end_s, end), warm_s)
+    begin, up, leaves = (np.maximum(at_s, warm_s) for at_s in (start, ready, told))
+    held = np.where(np.isnan(start), 0.0, until - begin)
+    cold = np.where(np.isnan(start), 0.0, np.fmin(np.where(np.isnan(up), until, up), until) - begin)
+    drain = np.where(np.isnan(ready) | np.isnan(told), 0.0, until - leaves)
     why = rows.column("why").to_pylist()
     return {
         "replica_hours": float(held.sum()) / 3600.0,
         "gpu_hours": float(held.sum()) * gpus / 3600.0,
         "starting_hours": float(cold.sum()) / 3600.0,
         "draining_hours": float(drain.sum()) / 3600.0,
-        "cold_starts": int((ready > start).sum()),
+        "cold_starts": int(((ready > start) & (ready >= warm_s)).sum()),
         "asked": len(start),
         "lost": sum(word in ("node_fail", "preempted") for word in why),
         "wait_for_gpus_s": spread(start - asked),
@@ -116,7 +116,7 @@ def services(result: Result) -> dict[str, Any]:
         name = about["name"]
         rows, lines = of(result.requests, name), of(result.services, name)
         one = answered(rows, about, warm_s, end_s)
-        one |= replicas(of(result.replicas, name), int(about["gpus"]), end_s)
+        one |= replicas(of(result.replicas, name), int(about["gpus"]), warm_s, end_s)
         one["gpu_hours_per_million_tokens"] = ratio(one["gpu_hours"], one["output_tokens"] / 1e6)
         one["tokens_per_gpu_s"] = ratio(one["output_tokens"], one["gpu_hours"] * 3600.0)
         late = table.to_numpy(lines, "time_s") >= warm_s
