@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.kernel.changes import around
 from sim.results.segments import F8, Segments, held, outages, waits
 from sim.state import JobState, State
 from sim.state.columns import WHOLE
@@ -24,7 +25,10 @@ class Causes(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What is free on each kind of node after each change, in order of time."""
+    """What is free on each kind of node after each change, in order of time.
+
+    Of several at one instant, that are true for no time, the last one tells.
+    """
 
     time_s: F8  # (changes,)
     kind: np.ndarray  # (changes,) kind of node it was on
@@ -33,7 +37,7 @@ class Steps(NamedTuple):
 
 
 def steps_of(state: State, end_s: float) -> Steps:
-    """Return every change of what is free on a node; changes of one instant and node are one."""
+    """Return every change of what is free on a node."""
     times, nodes, change = [], [], []
     for part, node in (held(state, end_s), outages(state, end_s)):
         times += [part.begin_s, part.end_s]
@@ -41,21 +45,12 @@ def steps_of(state: State, end_s: float) -> Steps:
         milli = np.rint(part.weight * WHOLE).astype(np.int64)
         change += [-milli, milli]
     at_s: F8 = np.concatenate(times)
-    node, step = np.concatenate(nodes), np.concatenate(change)
-    order = np.lexsort((at_s, node))
-    at_s, node, step = at_s[order], node[order], step[order]
-    total = np.cumsum(step)
-    last = np.ones(len(at_s), np.bool_)
-    last[:-1] = (node[1:] != node[:-1]) | (at_s[1:] != at_s[:-1])
-    at_s, node, total = at_s[last], node[last], total[last]
-    first = np.ones(len(at_s), np.bool_)
-    first[1:] = node[1:] != node[:-1]
-    whole = state.nodes.gpus[node] * WHOLE
-    since = np.maximum.accumulate(np.where(first, np.arange(len(at_s)), 0))
-    after = whole + total - np.concatenate([[0], total[:-1]])[since]
-    before = np.where(first, whole, np.concatenate([[0], after[:-1]]))
     order = np.argsort(at_s, kind="stable")
-    return Steps(at_s[order], state.nodes.kind[node[order]], before[order], after[order])
+    node = np.concatenate(nodes)[order]
+    before, after = np.empty((2, len(node)), np.int64)
+    free = state.nodes.gpus.astype(np.int64) * WHOLE
+    around(node, np.concatenate(change)[order], free, before, after)
+    return Steps(at_s[order], state.nodes.kind[node], before, after)
 
 
 def lasting(segments: Segments, steps: Steps, holds: np.ndarray, end_s: float) -> F8:

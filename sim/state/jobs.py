@@ -54,8 +54,8 @@ def jobs_of(
     n = len(columns["submit_s"])
     submit_s = np.ascontiguousarray(columns["submit_s"], np.float64)
     work_s = np.ascontiguousarray(columns["work_s"], np.float64)
-    gpus = np.asarray(columns["gpus"]).astype(np.int64)
-    chunks, chunk = shape_of(gpus.astype(np.int64), columns)
+    gpus = np.array(columns["gpus"], np.int64)
+    chunks, chunk = shape_of(gpus, columns)
 
     mcpu = np.ceil(np.round(1000.0 * filled(columns, "cpus", 0.0), 6))  # 2.007 cores are 2007
 
