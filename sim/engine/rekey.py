@@ -35,3 +35,20 @@ def soon(state: State, until_s: float) -> np.ndarray:
         many *= 2
     rows = left[:many]
     return rows[(state.jobs.enter_s[rows] <= until_s) & (state.jobs.state[rows] == JobState.UNBORN)]
+
+
+def in_order(key: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the places of jobs in the order of their keys, ties by row, (k,).
+
+    They come in the order of keys that are a little older, so a sort that finds what is sorted
+    already costs a quarter of one that does not.
+    """
+    order = np.argsort(key, kind="stable")
+    sorted_key = key[order]
+    alike = np.zeros(len(order) + 1, np.bool_)
+    alike[1:-1] = sorted_key[1:] == sorted_key[:-1]
+    tied = np.flatnonzero(alike[1:] | alike[:-1])
+    if tied.size:
+        who = order[tied]
+        order[tied] = who[np.lexsort((rows[who], key[who]))]
+    return order

@@ -112,12 +112,13 @@ class State:
     face: Face
     tenant_names: tuple[str, ...] = ()  # for Python only
     partition_names: tuple[str, ...] = ()
-    top_priority: float = 0.0
+    fixed: dict[str, np.ndarray]  # what a queue policy says of jobs once and for all
     qos_names: tuple[str, ...] = ()
     kind_names: tuple[str, ...] = ()  # the GPU type of each kind of node
 
     def __init__(self, *tables: Any) -> None:
         """Take the tables, in the order of `TABLES`; arrays must be C-contiguous."""
+        self.fixed = {}
         for name, table in zip(TABLES, tables, strict=True):
             setattr(self, name, table)
         if COMPILED:
@@ -129,7 +130,7 @@ class State:
         made = State(*(tables.get(name, getattr(self, name)) for name in TABLES))
         made.tenant_names, made.kind_names = self.tenant_names, self.kind_names
         made.partition_names = self.partition_names
-        made.top_priority = self.top_priority
+        made.fixed = self.fixed
         made.qos_names = self.qos_names
         return made
 

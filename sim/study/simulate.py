@@ -11,7 +11,7 @@ import numpy as np
 
 from sim import kernel
 from sim.engine import Clock, Cluster, Stop, interruptible, relent
-from sim.engine.rekey import refresh, soon
+from sim.engine.rekey import in_order, refresh, soon
 from sim.errors import ScenarioError
 from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
@@ -79,7 +79,7 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
         if first < LAST_ROW:
             keys = np.where(rows >= first, BEFORE_ALL, keys)
         if here or not queue.foresees:
-            order = np.lexsort((rows[:here], keys[:here]))
+            order = in_order(keys[:here], rows[:here])
             kernel.rekey(state, rows[order], keys[order])
         state.jobs.key[rows[here:]] = keys[here:]
         turns = queue.turn_s(view, now_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 OWN = "shares"
@@ -29,6 +29,12 @@ def users(tree: Mapping[str, Any]) -> list[str]:
         elif name != OWN:
             found.append(name)
     return found
+
+
+def with_all(tree: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the tree with one share each for those of `names` that it does not name."""
+    named = set(users(tree))
+    return {name: 1.0 for name in names if name not in named} | dict(tree)
 
 
 def level(part: float, of_parts: float, use: float, of_use: float) -> float:

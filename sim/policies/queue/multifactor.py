@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
-from sim.policies.queue.fair_tree import fair_tree, faults, users
+from sim.policies.queue.fair_tree import fair_tree, faults, users, with_all
 from sim.policies.queue.view import over_greatest
 
 WEIGHTS = ("age", "fair_share", "size", "gpus", "qos", "cpus", "memory", "partition")
@@ -53,8 +53,8 @@ class Multifactor(AbstractQueuePolicy):
             f"queue.shares: names {who!r} {named.count(who)} times; must name a tenant once"
             for who in sorted({who for who in named if named.count(who) > 1})
         ]
-        wrong = [n for n in WEIGHTS if not getattr(self, n) >= 0]
-        found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in wrong]
+        low = [n for n in WEIGHTS if not getattr(self, n) >= 0]
+        found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in low]
         for group, told in (("partitions", self.partitions), ("qoses", self.qoses)):
             wrong = [n for n, v in told.items() if not v >= 0]
             found += [f"queue.{group}.{n}: is {told[n]!r}; must be a factor >= 0" for n in wrong]
@@ -63,10 +63,19 @@ class Multifactor(AbstractQueuePolicy):
         if found:
             raise ScenarioError(found)
 
-    def points(self, age: F8, fair_share: F8, size: F8, gpus: F8, qos: F8) -> F8:
+    def points(self, age: Any, fair_share: Any, size: Any, gpus: Any, qos: Any) -> Any:
         """Return the priority, (k,), of factors in [0, 1]."""
         return (self.age * age + self.fair_share * fair_share + self.size * size
                 + self.gpus * gpus + self.qos * qos)  # fmt: skip
+
+    def asked(self, jobs: JobView) -> F8:
+        """Return the points for what a job asks for and is, less its nice, (k,)."""
+        share = jobs.asked_share
+        part = over_greatest(self.partitions, jobs.partition_names)[jobs.partition]
+        qos = over_greatest(self.qoses, jobs.qos_names)[jobs.qos]
+        more = share[:, 1] * self.cpus + share[:, 2] * self.memory + self.partition * part
+        size = 0.5 * (jobs.node_share + share[:, 1])
+        return more - jobs.nice + np.asarray(self.points(0.0, 0.0, size, share[:, 0], qos))
 
     def fair(self, tree: Mapping[str, Any], used: Mapping[str, float]) -> dict[str, float]:
         """Return each user's factor of fair share: the rank in the fair tree."""
@@ -74,15 +83,8 @@ class Multifactor(AbstractQueuePolicy):
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:
         """Return minus the priority, (k,)."""
-        named = set(users(self.shares))
-        tree = {name: 1.0 for name in jobs.tenant_names if name not in named} | dict(self.shares)
+        tree = with_all(self.shares, jobs.tenant_names)
         rank = self.fair(tree, dict(zip(jobs.tenant_names, jobs.used_gpu_s, strict=True)))
         fair = np.array([rank[name] for name in jobs.tenant_names])[jobs.tenant]
-        asked = jobs.asked_share
-        part = over_greatest(self.partitions, jobs.partition_names)
-        qos = over_greatest(self.qoses, jobs.qos_names)
-        more = asked[:, 1] * self.cpus + asked[:, 2] * self.memory
-        return jobs.nice - more - self.partition * part[jobs.partition] - self.points(
-            np.clip((now_s - jobs.enter_s) / self.max_age_s, 0.0, 1.0), fair,
-            0.5 * (jobs.node_share + asked[:, 1]), asked[:, 0], qos[jobs.qos],
-        )  # fmt: skip
+        age = np.clip((now_s - jobs.enter_s) / self.max_age_s, 0.0, 1.0)
+        return -jobs.fixed(self.asked) - np.asarray(self.points(age, fair, 0.0, 0.0, 0.0))

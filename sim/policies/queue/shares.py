@@ -80,10 +80,3 @@ class JobView(Jobs):
         jobs, rows, size = self._jobs, self._rows, max(int(self._nodes.gpus.max()), 1)
         many = np.where(jobs.chunk_gpus[rows] < 0, -(-jobs.gpus[rows] // size), jobs.chunks[rows])
         return np.maximum(many, 1) / len(self._nodes.gpus)
-
-    @property
-    def top_priority(self) -> float:
-        """Return the greatest priority of all jobs, at least 1."""
-        if self._state.top_priority < 1.0:  # not asked for yet
-            self._state.top_priority = max(float(self._jobs.priority.max(initial=1.0)), 1.0)
-        return self._state.top_priority

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -43,6 +43,17 @@ class Jobs:
     def only(self, those: np.ndarray) -> Self:
         """Return the view of some of them."""
         return type(self)(self._state, self.row[those], self._now_s)
+
+    def fixed(self, tell: Callable[[Self], F8]) -> F8:
+        """Return what `tell` says of each, (k,), asked once a run for all jobs.
+
+        So it must depend on nothing that changes while a job lives.
+        """
+        known = self._state.fixed
+        if tell.__name__ not in known:
+            known[tell.__name__] = tell(type(self)(self._state, slice(None), self._now_s))
+        found: F8 = known[tell.__name__][self._rows]
+        return found
 
     @property
     def row(self) -> np.ndarray:
