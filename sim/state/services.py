@@ -35,6 +35,8 @@ class Serving(NamedTuple):
     slo_ttft_s: float
     slo_tpot_s: float
     notes: tuple[str, ...] = ()  # what a reader should know of it
+    gpu: str | None = None  # the type that its step time is of; None: not told
+    gpu_h_usd: float | None = None  # what an hour of one of its GPUs costs; None: not told
 
 
 class Served(NamedTuple):

@@ -38,19 +38,34 @@ class Asked(NamedTuple):
     jobs: range
 
 
-def asked_of(services: AbstractServices, streams: Streams, first: int) -> list[Asked]:
+def asked_of(
+    services: AbstractServices, streams: Streams, first: int, kinds: Sequence[str] = ()
+) -> list[Asked]:
     """Return the services with their requests; places for replicas are jobs from `first` on.
 
-    Twice as many as there may be replicas: some still drain when others come.
+    Twice as many as there may be replicas: some still drain when others come. A service whose step
+    time is of one of the cluster's `kinds` of GPU stays on it.
     """
     made = []
-    for of, requests in services.listed():
+    for given, requests in services.listed():
+        of = at_home(given, kinds)
         many = 2 * of.most
         made.append(Asked(of, requests.requests(streams, of.name), range(first, first + many)))
         first += many
     if found := too_long(made):
         raise ScenarioError(found)
     return made
+
+
+def at_home(of: Serving, kinds: Sequence[str]) -> Serving:
+    """Return the service on the GPUs that its step time is of, with a note if there are none."""
+    if of.gpu is None or of.gpu_types is not None or not kinds or set(kinds) == {of.gpu}:
+        return of
+    if of.gpu in kinds:
+        return of._replace(gpu_types=of.gpu)
+    there = ", ".join(sorted(set(kinds)))
+    told = f"{of.name}: the cluster has {there}, its step times are of {of.gpu}: a what-if"
+    return of._replace(notes=(*of.notes, told))
 
 
 def extended(jobs: pa.Table, asked: Sequence[Asked]) -> pa.Table:
@@ -151,6 +166,7 @@ def about(services: AbstractServices) -> list[Mapping[str, Any]]:
     """Return what the manifest keeps of each service: what its metrics need."""
     return [
         {"name": of.name, "gpus": of.gpus, "slo_ttft_s": of.slo_ttft_s, "slo_tpot_s": of.slo_tpot_s}
+        | ({} if of.gpu_h_usd is None else {"gpu_h_usd": of.gpu_h_usd})
         for of, _ in services.listed()
     ]
 

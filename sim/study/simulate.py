@@ -167,7 +167,8 @@ def simulate(
     began = time.perf_counter()
     inventory, streams = scenario.cluster.inventory(), Streams(seed)
     request = scenario.workload.request(streams, inventory.gpus)
-    asked = asked_of(scenario.services, streams, request.jobs.num_rows)
+    kinds = [pool.gpu for pool in inventory.pools]
+    asked = asked_of(scenario.services, streams, request.jobs.num_rows, kinds)
     jobs = extended(request.jobs, asked) if asked else request.jobs
     state = unborn(prepared(scenario, inventory, jobs, streams), asked)
     ready = time.perf_counter()

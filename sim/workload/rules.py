@@ -66,3 +66,12 @@ def one_of(path: str, value: Any, kind: type, example: str) -> list[str]:
         return [f"{path}: is {value!r}; must be {example}"]
     found: list[str] = value.issues(path)  # type: ignore[attr-defined]
     return found
+
+
+def prices(path: str, given: Any) -> list[str]:
+    """Return the faults of prices by name that are none; None: there are none."""
+    if given is None:
+        return []
+    if not isinstance(given, Mapping):
+        return [f"{path}: is {given!r}; must give names a price, as {{h100: 2.5}}, or null"]
+    return [f for name, price in given.items() for f in above(f"{path}.{name}", price, 0)]

@@ -61,10 +61,21 @@ def test_a_trace_of_ones_own_and_a_fault_in_it(tmp_path):
         ("services.min_replicas=9", "services.min_replicas: is 9; must not be above"),
         ("services.slo_tpot_s=1 ms", "services.slo_tpot_s: is 0.001 s; must be at least the step"),
         (
-            "services.replica.gpus=99",
+            "services.replica={_target_: sim.workload.services.LlmReplica, gpus: 99}",
             "services.replica.gpus: is 99; a replica of llm can never fit",
         ),
         ("services.replica.kv_tokens=100", "services.replica.kv_tokens: is 100; must be at least"),
+        (
+            "services.replica.model=llama_9b",
+            "services.replica.model: is 'llama_9b'; must be one of",
+        ),
+        ("services.replica.gpu=h900", "services.replica.gpu: is 'h900'; must be one of a100"),
+        ("services.replica.gpus=1", "services.replica.gpus: is 1; must be at least 2: the weights"),
+        ("services.replica.gpus=2", "must be one of: 4 GPUs, 16 bit, vllm, 8 GPUs, 16 bit, vllm"),
+        (
+            "services.gpu_h_usd={h100: -1}",
+            "services.gpu_h_usd.h100: is -1; must be a number above 0",
+        ),
         ("elastic=equal_shares", "elastic: sizes jobs beside services"),
         ("quota=kueue", "quota: is set beside services"),
     ],

@@ -119,6 +119,9 @@ def services(result: Result) -> dict[str, Any]:
         one |= replicas(of(result.replicas, name), int(about["gpus"]), warm_s, end_s)
         one["gpu_hours_per_million_tokens"] = ratio(one["gpu_hours"], one["output_tokens"] / 1e6)
         one["tokens_per_gpu_s"] = ratio(one["output_tokens"], one["gpu_hours"] * 3600.0)
+        if (price := about.get("gpu_h_usd")) is not None:
+            one["cost_usd"] = one["gpu_hours"] * float(price)
+            one["usd_per_million_tokens"] = ratio(one["cost_usd"], one["output_tokens"] / 1e6)
         late = table.to_numpy(lines, "time_s") >= warm_s
         for column in ("ready", "kv_share", "running", "waiting"):
             values = table.to_numpy(lines, column)[late]
@@ -130,7 +133,10 @@ def services(result: Result) -> dict[str, Any]:
 
 
 def together(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what all services make together: shares by requests, tails of the worst service."""
+    """Return what all services make together: shares by requests, tails of the worst service.
+
+    cost_usd = GPU-hours x price, per million output tokens too; left out unless all have a price.
+    """
 
     def total(name: str) -> float:
         return float(sum(one[name] or 0.0 for one in found.values()))
@@ -139,6 +145,11 @@ def together(found: Mapping[str, Any]) -> dict[str, Any]:
         known = [one[name][at] for one in found.values() if one[name][at] is not None]
         return max(known, default=None)
 
+    priced = all("cost_usd" in one for one in found.values()) and bool(found)
+    cost = {} if not priced else {
+        "cost_usd": total("cost_usd"),
+        "usd_per_million_tokens": ratio(total("cost_usd"), total("output_tokens") / 1e6),
+    }  # fmt: skip
     met = sum((one["slo_attainment"] or 0.0) * one["requests"] for one in found.values())
     return {
         **{name: int(total(name)) for name in ("requests", "answered", "shed", "cold_starts")},
@@ -146,6 +157,7 @@ def together(found: Mapping[str, Any]) -> dict[str, Any]:
         **{name: total(name) for name in ("goodput_per_s", "replica_hours", "gpu_hours")},
         "gpu_hours_per_million_tokens": ratio(total("gpu_hours"), total("output_tokens") / 1e6),
         "tokens_per_gpu_s": ratio(total("output_tokens"), total("gpu_hours") * 3600.0),
+        **cost,
         "ttft_p50_s": worst("ttft_s", "p50"),
         "ttft_p99_s": worst("ttft_s", "p99"),
         "tpot_p99_s": worst("tpot_s", "p99"),
@@ -164,6 +176,10 @@ def headline(metrics: Mapping[str, Any]) -> dict[str, str]:
 
     met = found["slo_attainment"]
     shed = f", {found['shed']:,} shed" if found["shed"] else ""
+    cost = found.get("cost_usd")
+    each = found.get("usd_per_million_tokens")
+    told = "–" if each is None else f"{each:,.2f} usd"
+    priced = {} if cost is None else {"cost": f"{cost:,.2f} usd, {told} a million output tokens"}
     return {
         "requests answered": f"{found['answered']:,} of {found['requests']:,}{shed}",
         "within the SLO": "–" if met is None else f"{100 * met:.2f} %",
@@ -171,4 +187,5 @@ def headline(metrics: Mapping[str, Any]) -> dict[str, str]:
         "TPOT, p99": time_of(found["tpot_p99_s"]),
         "replicas": f"{found['replica_hours']:,.1f} replica-hours, {found['gpu_hours']:,.1f} "
         f"GPU-hours, {found['cold_starts']:,} cold starts",
+        **priced,
     }

@@ -15,6 +15,7 @@ from sim.workload.services.base import (
 )
 from sim.workload.services.llm import LlmReplica, LlmService, Stages
 from sim.workload.services.measured import MeasuredReplica
+from sim.workload.services.model import ModelReplica
 
 __all__ = [
     "AbstractColdStart",
@@ -23,6 +24,7 @@ __all__ = [
     "LlmReplica",
     "LlmService",
     "MeasuredReplica",
+    "ModelReplica",
     "NoServices",
     "Several",
     "Stages",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -147,6 +147,8 @@ class LlmService(AbstractServices):
     start_replicas : ready at instant 0 without a cold start; None: as the autoscaler says.
     scrape_s, lag_s : how often numbers are read, and how old they are when a policy sees them.
     slo_ttft_s, slo_tpot_s : time to first token, and per token after it, that a request is to have.
+    gpu_h_usd : what an hour of a GPU costs, by its type, such as {h100: 2.5}; where the type of the
+        replica has no price (ModelReplica's gpu, else gpu_types), costs are left out.
 
     A replica is a job for its GPUs, before all training in the queue. Which replicas go: those that
     wait for GPUs, then those that start, then the youngest; one that is ready drains first.
@@ -167,6 +169,7 @@ class LlmService(AbstractServices):
     lag_s: float = 0.0
     slo_ttft_s: float = 2.0
     slo_tpot_s: float = 0.05
+    gpu_h_usd: Mapping[str, float] | None = None
 
     def listed(self) -> tuple[tuple[Serving, AbstractRequests], ...]:
         """Return itself, in numbers, and what is asked."""
@@ -175,6 +178,8 @@ class LlmService(AbstractServices):
                "lag_s")  # fmt: skip
         parts |= {name: getattr(self, name) for name in own}
         parts |= {"least": self.min_replicas, "most": self.max_replicas}
+        kind = parts.get("gpu") or parts["gpu_types"]
+        parts["gpu_h_usd"] = (self.gpu_h_usd or {}).get(kind)
         return ((Serving(**(parts | {"first": self.start_replicas})), self.requests),)
 
     def issues(self, path: str = "services") -> list[str]:
@@ -191,6 +196,7 @@ class LlmService(AbstractServices):
         for name in ("slo_ttft_s", "slo_tpot_s", "scrape_s"):
             found += rules.above(f"{path}.{name}", getattr(self, name), 0)
         found += rules.at_least(f"{path}.lag_s", self.lag_s, 0)
+        found += rules.prices(f"{path}.gpu_h_usd", self.gpu_h_usd)
         return found + self.count_issues(path) + self.slo_issues(path)
 
     def count_issues(self, path: str) -> list[str]:
@@ -218,7 +224,7 @@ class LlmService(AbstractServices):
             one = self.listed()[0][0]
             d0, p0 = one.decode_s[0], one.mixed_s[0]
             known = self.slo_tpot_s > 0 and self.slo_ttft_s > 0
-        except (AttributeError, IndexError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return []  # told elsewhere
         found = []
         if known and self.slo_tpot_s < d0:

@@ -1,0 +1,112 @@
+"""A replica by its model and GPU: step time, KV memory and whether it fits follow from these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from sim.physics import calibration
+from sim.physics.step_time import GPUS, MODELS, Step, faults, kv_tokens, roofline
+from sim.workload import rules
+from sim.workload.services.base import AbstractReplica
+from sim.workload.services.llm import LlmReplica
+
+STEP_TIMES = ("table", "roofline")
+BITS = (8, 16)
+OWN = ("decode_s", "mixed_s", "kv_tokens")
+"""Knobs of LlmReplica that the model decides unless they are given."""
+
+
+@final
+@dataclass(frozen=True)
+class ModelReplica(AbstractReplica):
+    """As LlmReplica, its step time and KV memory those of a model on GPUs.
+
+    Parameters
+    ----------
+    model : such as llama_70b (Llama-3.1-70B), llama_8b, llama_2_70b.
+    gpu : its type, such as a100, h100, h200, b200. Where the cluster has several types, this one
+        among them, replicas go there; see `gpu_types`.
+    gpus : tensor-parallel, held together.
+    weight_bits : 16, or 8; KV memory has as many.
+    software : whose step times are taken from the table: vllm, trtllm.
+    step_time : table, from `physics.calibration.TABLE`; roofline, where that has no such row.
+    used_frac : of the GPUs' memory, for weights and KV memory.
+    decode_s, mixed_s, kv_tokens : None, as the model has; else these instead.
+
+    Source: `physics.calibration` (NVIDIA AIConfigurator 0.12), `physics.step_time`. The error of
+    the fit, or of the roofline, stands in the notes of a run.
+    Neglects: as LlmReplica and `kv_tokens`.
+    """
+
+    model: str = "llama_70b"
+    gpu: str = "h100"
+    gpus: int = 4
+    weight_bits: int = 16
+    software: str = "vllm"
+    step_time: str = "table"
+    used_frac: float = 0.9
+    gpu_types: str | None = None
+    decode_s: Sequence[float] | None = None
+    mixed_s: Sequence[float] | None = None
+    kv_tokens: int | None = None
+    batch: int = 256
+    chunked: bool = True
+    chunk_tokens: int = 2048
+    prompt_tokens: int = 8192
+    grow: bool = True
+    prefix_hit_frac: float = 0.0
+
+    def step(self) -> Step:
+        """Return the step time of the model; KeyError where there is none."""
+        model = calibration.named(self.model)
+        if self.step_time == "roofline":
+            return roofline(MODELS[model], GPUS[self.gpu], self.gpus, self.weight_bits)
+        return calibration.TABLE[(self.gpu, model, self.gpus, self.weight_bits, self.software)]
+
+    def holds(self) -> int:
+        """Return the tokens for which there is KV memory; below 1 the model does not fit."""
+        model, gpu = MODELS[calibration.named(self.model)], GPUS[self.gpu]
+        bits = self.weight_bits
+        return kv_tokens(model, gpu, self.gpus, bits, bits, self.used_frac)
+
+    def plain(self) -> LlmReplica:
+        """Return the replica in numbers."""
+        whole = None not in (self.decode_s, self.mixed_s)
+        made = {"kv_tokens": self.holds(), **({} if whole else self.step()._asdict())}
+        shared = [n for n in LlmReplica.__dataclass_fields__ if n not in OWN]
+        knobs = {n: getattr(self, n) for n in shared}
+        given = {n: getattr(self, n) for n in OWN if getattr(self, n) is not None}
+        return LlmReplica(**(knobs | made | given))
+
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+        found = rules.whole(f"{path}.gpus", self.gpus, 1)
+        for name, valid in (("step_time", STEP_TIMES), ("weight_bits", BITS)):
+            if getattr(self, name) not in valid:
+                told = ", ".join(map(str, valid))
+                found.append(f"{path}.{name}: is {getattr(self, name)!r}; must be one of {told}")
+        if not (rules.is_number(self.used_frac) and 0 < self.used_frac <= 1):
+            found.append(f"{path}.used_frac: is {self.used_frac!r}; must be above 0, up to 1")
+        if found:
+            return found
+        model, bits = calibration.named(self.model), self.weight_bits
+        found = faults(model, self.gpu, self.gpus, path, bits, self.used_frac)
+        if not found and self.step_time == "table" and None in (self.decode_s, self.mixed_s):
+            here = f"{path}.gpus"
+            lacks = calibration.fault(self.gpu, model, self.gpus, bits, self.software, here)
+            found += [lacks] if lacks else []
+        return found or self.plain().issues(path)
+
+    def fill(self) -> dict[str, Any]:
+        """Return its part of a Serving."""
+        model, made = calibration.named(self.model), self.plain().fill()
+        own = ", but for " + ", ".join(n for n in OWN if getattr(self, n) is not None)
+        error = calibration.error_of(self.gpu, model, self.gpus, self.weight_bits, self.software)
+        note = (
+            f"step times of {model} on {self.gpus} {self.gpu}, {self.weight_bits} bit: "
+            f"{error if self.step_time == 'table' else calibration.ROOFLINE_ERROR}; KV memory for "
+            f"{made['kv_tokens']:,} tokens{own if own[-1] != ' ' else ''}"
+        )
+        return made | {"gpu": self.gpu, "notes": (note,)}

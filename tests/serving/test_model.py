@@ -1,0 +1,115 @@
+"""A replica by model and GPU: what follows from them, what is refused, where it runs, what it costs."""
+
+import pytest
+
+from sim import Scenario, simulate
+from sim.physics.calibration import FITS, TABLE
+from sim.physics.step_time import GPUS, MODELS, kv_bytes, kv_tokens, roofline, weight_bytes
+from sim.state import Homogeneous, Pools
+from sim.table import to_numpy
+from sim.workload import NoJobs, Poisson
+from sim.workload.requests import DrawnRequests, FixedTokens
+from sim.workload.services import LlmReplica, LlmService, ModelReplica, Several
+
+CALLED = {"llama-3.1-70b": "llama_70b", "llama-3.1-8b": "llama_8b"}
+ASKED = DrawnRequests(2.0, 60.0, Poisson(), FixedTokens(100, 20))
+
+
+def replica_of(key, **more):
+    gpu, model, gpus, bits, software = key
+    return ModelReplica(CALLED[model], gpu, gpus, bits, software, **more)
+
+
+@pytest.mark.parametrize("key", FITS, ids=str)
+def test_each_row_of_the_table_is_a_choice(key):
+    gpu, model, gpus, bits, _ = key
+    one = replica_of(key)
+    assert one.issues("services.replica") == []
+    made = one.fill()
+    assert (made["decode_s"], made["mixed_s"]) == TABLE[key]
+    left = GPUS[gpu].memory_bytes * 0.9 * gpus - weight_bytes(MODELS[model], bits)
+    assert made["kv_tokens"] == left // kv_bytes(MODELS[model], bits)
+    assert f"{FITS[key][6]:g} % of decode" in made["notes"][0]
+
+
+def test_the_default_is_the_step_time_of_the_plain_replica():
+    assert ModelReplica().fill()["decode_s"] == pytest.approx(LlmReplica().decode_s, rel=1e-12)
+    assert ModelReplica().fill()["mixed_s"] == pytest.approx(LlmReplica().mixed_s, rel=1e-12)
+    assert ModelReplica().fill()["gpus"] == LlmReplica().gpus
+
+
+def test_other_gpus_have_another_step_time_or_none():
+    two = ModelReplica(gpus=2)
+    (told,) = two.issues("services.replica")
+    assert told.startswith("services.replica.gpus: is 2")
+    assert "step_time=roofline" in told
+    made = ModelReplica(gpus=2, step_time="roofline")
+    step = roofline(MODELS["llama-3.1-70b"], GPUS["h100"], 2)
+    assert made.issues("services.replica") == []
+    assert made.fill()["decode_s"] == step.decode_s
+    assert "19 %" in made.fill()["notes"][0]
+    own = ModelReplica(gpus=2, decode_s=(0.02, 0, 0), mixed_s=(0.03, 0, 0, 0, 0))
+    assert own.issues("services.replica") == []
+    assert own.fill()["decode_s"] == (0.02, 0.0, 0.0)
+    assert own.fill()["kv_tokens"] == kv_tokens(MODELS["llama-3.1-70b"], GPUS["h100"], 2)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "told"),
+    [
+        ({"model": "llama_9"}, "services.replica.model: is 'llama_9'; must be one of"),
+        ({"gpu": "h900"}, "services.replica.gpu: is 'h900'; must be one of a100"),
+        ({"gpus": 1}, "services.replica.gpus: is 1; must be at least 2: the weights"),
+        ({"gpus": 0}, "services.replica.gpus: is 0; must be a whole number >= 1"),
+        ({"weight_bits": 4}, "services.replica.weight_bits: is 4; must be one of 8, 16"),
+        ({"step_time": "guess"}, "services.replica.step_time: is 'guess'; must be one of table"),
+        ({"software": "sglang"}, "must be one of: 4 GPUs, 16 bit, vllm"),
+        ({"used_frac": 1.2}, "services.replica.used_frac: is 1.2; must be above 0, up to 1"),
+        ({"batch": 0}, "services.replica.batch: is 0"),
+    ],
+)
+def test_what_cannot_be_is_told_with_the_remedy(knobs, told):
+    found = LlmService(replica=ModelReplica(**knobs)).issues("services")
+    assert len(found) == 1
+    assert told in found[0]
+
+
+def test_an_slo_below_one_iteration_is_told_for_the_gpu_asked():
+    fits = LlmService(replica=ModelReplica(gpu="h200"), slo_tpot_s=0.0125)
+    assert fits.issues("services") == []  # 12.2 ms
+    (told,) = LlmService(replica=ModelReplica(gpu="a100"), slo_tpot_s=0.0125).issues("services")
+    assert told.startswith("services.slo_tpot_s: is 0.0125 s; must be at least")
+
+
+def test_replicas_go_to_the_gpus_that_their_step_time_is_of():
+    pools = [{"name": f"of_{gpu}", "nodes": 2, "gpus_per_node": 8, "gpu": gpu}
+             for gpu in ("a100", "h100")]  # fmt: skip
+    service = LlmService(requests=ASKED, replica=ModelReplica(gpu="h100"), max_replicas=2,
+                         start_replicas=2)  # fmt: skip
+    made = simulate(Scenario(Pools(pools), NoJobs(), services=service))
+    nodes = to_numpy(made.ledger, "node")
+    assert set(nodes) <= {"of_h100-0", "of_h100-1"}
+    assert not any("what-if" in note for note in made.manifest["notes"])
+    beside = simulate(Scenario(Homogeneous(nodes=1, gpu="a100"), NoJobs(), services=service))
+    assert any("the cluster has a100" in note for note in beside.manifest["notes"])
+
+
+def test_a_price_makes_a_cost_and_none_makes_none():
+    def one(name, prices):
+        given = {"max_replicas": 1, "gpu_h_usd": prices, "replica": ModelReplica()}
+        return LlmService(name=name, requests=ASKED, **given)
+
+    def metrics(*services):
+        several = Several(services)
+        return simulate(Scenario(Homogeneous(nodes=1), NoJobs(), services=several)).metrics
+
+    priced = metrics(one("a", {"h100": 2.0, "a100": 1.0}), one("b", {"h100": 3.0}))
+    hours = {name: found["gpu_hours"] for name, found in priced["services"].items()}
+    cost = 2.0 * hours["a"] + 3.0 * hours["b"]
+    tokens = sum(found["output_tokens"] for found in priced["services"].values())
+    assert priced["serving"]["cost_usd"] == pytest.approx(cost, rel=1e-12)
+    assert priced["serving"]["usd_per_million_tokens"] == pytest.approx(cost / tokens * 1e6)
+    plain = metrics(one("a", {"h100": 2.0}), one("b", {"a100": 3.0}))
+    assert "cost_usd" in plain["services"]["a"]
+    assert "cost_usd" not in plain["services"]["b"]
+    assert "cost_usd" not in plain["serving"]  # what b costs is not known
