@@ -161,7 +161,8 @@ LEDGER: Final[Columns] = (
     _f8("end_s", "s", "to this instant; null: still open when the run stopped"),
     _text(
         "why",
-        "why it ended: open, done, node_fail, preempted, repaired, cut, resized, suspended",
+        "why it ended: open, done, node_fail, preempted, repaired, cut, resized, suspended; "
+        "absent: the node was not there from start to end",
         required=True,
     ),
 )

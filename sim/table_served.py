@@ -46,6 +46,16 @@ REPLICAS: Final[Columns] = (
     _f8("end_s", "s", "instant it was no more; null: still there when the run stopped"),
     _text("why", "why it went: drained, recalled, node_fail, preempted, over; null: has not"),
 )
+NODE_STATES: Final[Columns] = (
+    _text("node", "name of the node", required=True),
+    _text("pool", "the pool it belongs to", required=True),
+    _i4("gpus", "GPUs it has", required=True),
+    _text("state", "absent (not bought, retired), off, coming, on, leaving", required=True),
+    _f8("begin_s", "s", "instant from which it stood so", required=True),
+    _f8("end_s", "s", "instant until which it stood so", required=True),
+    _text("why", "what ended it: asked, came, refused, given back, interrupted, empty, delivered, "
+          "retired; cut: the run stopped here", required=True),
+)
 SERVICES: Final[Columns] = (
     _text("service", "the service", required=True),
     _f8("time_s", "s", "end of the interval", required=True),

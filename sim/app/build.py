@@ -21,12 +21,13 @@ from sim.policies.autoscaler import AbstractAutoscaler
 from sim.policies.backfill import AbstractBackfill
 from sim.policies.elastic import AbstractElastic
 from sim.policies.limits import AbstractLimits
+from sim.policies.node_scaler import AbstractNodeScaler
 from sim.policies.placement import AbstractPlacement
 from sim.policies.preemption import AbstractPreemption
 from sim.policies.queue import AbstractQueuePolicy
 from sim.policies.quota import AbstractQuota
 from sim.policies.sharing import AbstractSharing
-from sim.state import AbstractCluster, AbstractFabric
+from sim.state import AbstractCluster, AbstractFabric, AbstractGrowth, AbstractSupply
 from sim.study import Scenario
 from sim.workload import AbstractComm, AbstractWorkload
 from sim.workload.services import AbstractServices
@@ -44,6 +45,9 @@ GROUPS: dict[str, type] = {
     "limits": AbstractLimits,
     "services": AbstractServices,
     "autoscaler": AbstractAutoscaler,
+    "node_scaler": AbstractNodeScaler,
+    "supply": AbstractSupply,
+    "growth": AbstractGrowth,
     "fabric": AbstractFabric,
     "comm": AbstractComm,
     "failures": AbstractProcess,
@@ -53,6 +57,7 @@ GROUPS: dict[str, type] = {
 LEFT_OUT = (
     "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
     "services", "autoscaler", "fabric", "comm", "link_failures",
+    "node_scaler", "supply", "growth",
 )  # fmt: skip
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {

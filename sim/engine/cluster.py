@@ -21,6 +21,9 @@ class Cluster:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._windows = itertools.count()
+        self._freed: list[Callable[[], None]] = []
+        self._movers: dict[int, Callable[[int], None]] = {}
+        self.leaving: set[int] = set()  # nodes that are offered to nobody until they have gone
 
     @property
     def nodes(self) -> int:
@@ -39,8 +42,31 @@ class Cluster:
         return hit
 
     def repair(self, node: int) -> None:
-        """A node comes back, empty."""
-        kernel.repair(self._clock.state, node, self._clock.now)
+        """A node comes back, empty; not if it is to go, or has gone."""
+        if node not in self.leaving:
+            kernel.repair(self._clock.state, node, self._clock.now)
+
+    def go(self, node: int) -> None:
+        """An empty node is no more there, until it comes."""
+        self._clock.room(1)
+        kernel.go(self._clock.state, node, self._clock.now)
+
+    def come(self, node: int) -> None:
+        """A node that was not there is, empty."""
+        kernel.come(self._clock.state, node, self._clock.now)
+
+    def moves(self, jobs: Sequence[int], move: Callable[[int], None]) -> None:
+        """Ask `move` when one of these jobs is to leave its nodes, before it is stopped."""
+        self._movers |= dict.fromkeys(jobs, move)
+
+    @property
+    def movers(self) -> dict[int, Callable[[int], None]]:
+        """Return by job who is asked when it is to leave its nodes."""
+        return self._movers
+
+    def freed(self, tell: Callable[[], None]) -> None:
+        """Call `tell` after a job was taken off its nodes by a word of its own."""
+        self._freed.append(tell)
 
     @property
     def links(self) -> np.ndarray:
@@ -112,10 +138,14 @@ class Cluster:
     def withhold(self, job: int) -> None:
         """Take a job off the queue, or off its GPUs; it may be submitted again."""
         kernel.withhold(self._clock.state, job, self._clock.now)
+        for tell in self._freed:
+            tell()
 
     def end(self, job: int) -> None:
         """Take a job off the queue, or off its GPUs, for good."""
         kernel.end(self._clock.state, job, self._clock.now)
+        for tell in self._freed:
+            tell()
 
     def state_of(self, job: int) -> int:
         """Return how a job stands: a JobState."""

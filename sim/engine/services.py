@@ -71,6 +71,7 @@ class Life:
         self._quiet_s = 0.0
         self._past: list[tuple[float, tuple[F8, F8, F8]]] = []
         cluster.watch(slots, self.look)
+        cluster.moves(slots, self.move)
 
     def counts(self) -> list[int]:
         """Return how many replicas are at each stage."""
@@ -118,6 +119,17 @@ class Life:
                 self.run.advance(self.clock.now)
                 if self.run.outstanding(one.slot) == 0:
                     self.go(one, "drained")
+
+    def move(self, job: int) -> None:
+        """The nodes of a replica are to go: another is asked for, and this one answers what it has."""
+        for one in [one for one in self.here if self.slots[one.slot] == job]:
+            if one.stage in (Stage.ASKED, Stage.STARTS, Stage.READY):
+                one.told_s = self.clock.now
+                self.more(1)
+                if one.stage == Stage.READY:
+                    self.drain(one)
+                else:
+                    self.go(one, "moved")
 
     def go(self, one: Held, why: str) -> None:
         """A replica gives back what it holds."""

@@ -15,7 +15,7 @@ from sim.kernel.deal import deal
 from sim.kernel.fair_pass import pass_shares
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.links import set_link
-from sim.kernel.node import fail, offer, on_node, repair, withdraw
+from sim.kernel.node import come, fail, go, offer, on_node, repair, withdraw
 from sim.kernel.quota_lane import advance_limits, advance_quota
 from sim.kernel.replicas import end, submit, withhold
 from sim.kernel.resize import (
@@ -39,11 +39,13 @@ __all__ = [
     "advance_quota",
     "as_told",
     "close_window",
+    "come",
     "deal",
     "end",
     "fail",
     "front",
     "give_up",
+    "go",
     "grow",
     "hold_back",
     "let_go",

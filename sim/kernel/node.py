@@ -15,6 +15,7 @@ from sim.state.words import Ended
 
 NODE_FAIL = int(Ended.NODE_FAIL)
 REPAIRED = int(Ended.REPAIRED)
+ABSENT = int(Ended.ABSENT)
 
 
 @entry
@@ -62,12 +63,37 @@ def fail(s: State, node: int, lost_s: float, now_s: float) -> int:
 
 @entry
 def repair(s: State, node: int, now_s: float) -> None:
-    """A node comes back, empty."""
+    """A node comes back, empty; not one that is no more there."""
     row = s.nodes.outage[node]
+    if row >= 0 and s.ledger.why[row] == ABSENT:
+        return
     if row >= 0:
         s.ledger.end_s[row], s.ledger.why[row] = now_s, REPAIRED
         s.nodes.outage[node] = -1
     offer(s, node)
+
+
+@entry
+def go(s: State, node: int, now_s: float) -> None:
+    """An empty node is no more there, until it comes: a row of the ledger without a job."""
+    withdraw(s, node)
+    row = s.nodes.outage[node]
+    if row >= 0:  # it had failed
+        s.ledger.end_s[row], s.ledger.why[row] = now_s, REPAIRED
+    row = open_row(s, -1, node, s.nodes.gpus[node], now_s)
+    s.ledger.why[row] = ABSENT
+    s.nodes.outage[node] = row
+    s.nodes.row[node] = -1
+
+
+@entry
+def come(s: State, node: int, now_s: float) -> None:
+    """A node that was not there is, empty."""
+    row = s.nodes.outage[node]
+    if row >= 0 and s.ledger.why[row] == ABSENT:
+        s.ledger.end_s[row] = now_s
+        s.nodes.outage[node] = -1
+        offer(s, node)
 
 
 @entry

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from sim.results import store
-from sim.results.metrics import services, summary
+from sim.results.metrics import fleet, services, summary
 from sim.units import human_s
 
 LEFT = {"running": "still running", "waiting": "still waiting", "unborn": "not yet eligible"}
@@ -42,6 +42,7 @@ class Result:
         `result.jobs.to_pandas()` gives a data frame.
     rejected : rows of the trace that were set aside, and why; None if there were none.
     requests, replicas, services : of services, declared in `sim.table_served`; None without one.
+    node_states : how each node stood, where some came or went, declared there too; else None.
     manifest : what made the run: configuration, seed, inputs, status, end_s, warmup_s.
     """
 
@@ -54,6 +55,7 @@ class Result:
     requests: pa.Table | None = None
     replicas: pa.Table | None = None
     services: pa.Table | None = None
+    node_states: pa.Table | None = None
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -119,6 +121,7 @@ class Result:
                 + (f"nodes, {far['slowdown']['mean']:.3g} on several leaves" if far else "nodes")
             )
         told |= services.headline(found)
+        told |= fleet.headline(found)
         if "serving" in found and not states["submitted"]:
             told = {name: text for name, text in told.items() if name not in OF_JOBS}
         if self.rejected is not None and self.rejected.num_rows:

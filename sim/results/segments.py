@@ -54,7 +54,7 @@ def held(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
 
 
 def outages(state: State, end_s: float) -> tuple[Segments, NDArray[np.int64]]:
-    """Return the GPUs out of service, a segment an outage, and the node of each."""
+    """Return the GPUs out of service, a segment an outage or absence, and the node of each."""
     led, n = state.ledger, int(state.ledger.n[0])
     rows = np.flatnonzero(led.job[:n] < 0)
     until = led.end_s[rows]

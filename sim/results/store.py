@@ -28,6 +28,7 @@ TABLES = {
     "requests": table_served.REQUESTS,
     "replicas": table_served.REPLICAS,
     "services": table_served.SERVICES,
+    "node_states": table_served.NODE_STATES,
 }
 LIBRARIES = ("rackplan", "simpy", "numpy", "numba", "pyarrow", "hydra-core")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

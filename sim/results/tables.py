@@ -12,11 +12,13 @@ from sim import table
 from sim.results.causes import causes
 from sim.results.result import Result
 from sim.results.segments import held, milli_held, outages
+from sim.results.fleet import about, node_states
 from sim.results.services import tables_of
 from sim.results.timeline import timeline
 from sim.state import Ended, Inventory, JobState, State
 from sim.state.columns import PEAK, PLENTY, WHOLE
 from sim.state.mig import MEDIA
+from sim.state.fleet import Fled
 from sim.state.services import Served
 from sim.state.words import Cause
 
@@ -161,6 +163,8 @@ def nodes_table(state: State, inventory: Inventory, names: list[str], end_s: flo
     nodes, m = state.nodes, len(state.nodes.kind)
     busy, where = held(state, end_s)
     down, fell = outages(state, end_s)
+    n = int(state.ledger.n[0])
+    gone = state.ledger.why[:n][state.ledger.job[:n] < 0] == Ended.ABSENT
     counts = [pool.nodes for pool in inventory.pools]
     pool = np.repeat(np.arange(len(counts)), counts)
 
@@ -176,7 +180,7 @@ def nodes_table(state: State, inventory: Inventory, names: list[str], end_s: flo
         "mem_bytes": known(nodes.mem_bytes, 1.0),
         "busy_gpu_s": np.bincount(where, busy.weight * (busy.end_s - busy.begin_s), m),
         "up_s": end_s - np.bincount(fell, down.end_s - down.begin_s, m),
-        "outages": np.bincount(fell, minlength=m),
+        "outages": np.bincount(fell[~gone], minlength=m),
     }
     return table.from_numpy(table.NODES, values)
 
@@ -189,6 +193,7 @@ def result(
     manifest: Mapping[str, Any],
     rejected: pa.Table | None,
     served: Sequence[Served] = (),
+    fled: Fled | None = None,
 ) -> Result:
     """Return the Result of a run that ended at `end_s`.
 
@@ -198,6 +203,8 @@ def result(
     state.jobs.enter_s[first:] = np.inf  # their waits are told in `replicas`
     names = node_names(inventory)
     said = dict(manifest) | {"queue_peak": int(state.face.n[PEAK])}
+    if fled is not None:
+        said["fleet"] = about(fled)
     return Result(
         jobs=jobs_table(state, request, inventory, end_s).slice(0, first),
         ledger=ledger_table(state, request, names),
@@ -206,4 +213,5 @@ def result(
         rejected=rejected,
         manifest=said,
         **tables_of(served, end_s),
+        node_states=None if fled is None else node_states(fled, state, names),
     )

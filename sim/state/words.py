@@ -102,6 +102,8 @@ class Ended(IntEnum):
     """The job went on with more GPUs or fewer."""
     SUSPENDED = 7
     """The job was suspended; it goes on where it was."""
+    ABSENT = 8
+    """Not there: the node was off, lent, or not bought, from this row's start to its end."""
 
 
 class Way(IntEnum):

@@ -12,13 +12,24 @@ from sim.policies.autoscaler import AbstractAutoscaler, NoAutoscaler
 from sim.policies.backfill import AbstractBackfill, Easy
 from sim.policies.elastic import AbstractElastic, NoElastic
 from sim.policies.limits import AbstractLimits, Walltime
+from sim.policies.node_scaler import AbstractNodeScaler, NoNodeScaler
 from sim.policies.placement import AbstractPlacement, Pack
 from sim.policies.preemption import AbstractPreemption, NoPreemption
 from sim.policies.queue import AbstractQueuePolicy, Fifo
 from sim.policies.quota import AbstractQuota, NoQuota
 from sim.policies.sharing import AbstractSharing, NoInterference
-from sim.state import AbstractCluster, AbstractFabric, Homogeneous, NoFabric
+from sim.state import (
+    AbstractCluster,
+    AbstractFabric,
+    AbstractGrowth,
+    AbstractSupply,
+    Homogeneous,
+    NoFabric,
+    NoGrowth,
+    Supply,
+)
 from sim.study.clashes import beside_quota, beside_services, misfits, of_cluster
+from sim.study.fleet import fleet_issues
 from sim.workload import AbstractComm, AbstractWorkload, SameForAll, Synthetic
 from sim.workload.services import AbstractServices, NoServices
 
@@ -42,6 +53,9 @@ class Scenario:
     limits: AbstractLimits = field(default_factory=Walltime)
     services: AbstractServices = field(default_factory=NoServices)
     autoscaler: AbstractAutoscaler = field(default_factory=NoAutoscaler)
+    node_scaler: AbstractNodeScaler = field(default_factory=NoNodeScaler)
+    supply: AbstractSupply = field(default_factory=Supply)
+    growth: AbstractGrowth = field(default_factory=NoGrowth)
     fabric: AbstractFabric = field(default_factory=NoFabric)
     comm: AbstractComm = field(default_factory=SameForAll)
     processes: tuple[AbstractProcess, ...] = ()
@@ -101,6 +115,9 @@ class Scenario:
             ("limits", AbstractLimits),
             ("services", AbstractServices),
             ("autoscaler", AbstractAutoscaler),
+            ("node_scaler", AbstractNodeScaler),
+            ("supply", AbstractSupply),
+            ("growth", AbstractGrowth),
             ("fabric", AbstractFabric),
             ("comm", AbstractComm),
         ):
@@ -120,6 +137,7 @@ class Scenario:
         found += misfits(self)
         found += beside_services(self)
         found += beside_quota(self)
+        found += fleet_issues(self)
         if not self.horizon_s > 0.0:
             found.append(
                 f"horizon_s: is {self.horizon_s!r}; must be a time > 0, or null for the end"

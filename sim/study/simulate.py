@@ -19,8 +19,10 @@ from sim.rng import Streams
 from sim.state import State
 from sim.state.beyond import told
 from sim.state.columns import LEFT, NOW
+from sim.state.fleet import Fled
 from sim.state.services import Served
 from sim.study.clashes import unfelt
+from sim.study.fleet import fleet_of
 from sim.study.prepare import prepared
 from sim.study.scenario import Scenario
 from sim.study.services import (
@@ -124,8 +126,11 @@ def run(
     tell: Callable[[Progress], None] | None = None,
     stop: Stop | None = None,
     asked: Sequence[Asked] = (),
-) -> tuple[State, float, str, list[Served]]:
-    """Run a prepared State; return it, when it ended, `complete` or `interrupted`, and services."""
+) -> tuple[State, float, str, list[Served], Fled | None]:
+    """Run a prepared State; return it, when it ended, `complete` or `interrupted`, and services.
+
+    And how nodes stood, where some came or went.
+    """
     first = asked[0].jobs.start if asked else LAST_ROW
     ask, every_s = asker(scenario.queue, first), scenario.queue.refresh_s
     watch = watcher(state, tell) if tell else None
@@ -139,6 +144,7 @@ def run(
     cluster = Cluster(clock)
     for process in scenario.processes:
         process.begin(clock, cluster, streams)
+    fleet = fleet_of(scenario, scenario.cluster.inventory(), clock, cluster, streams)
     lives = lives_of(asked, clock, cluster, scenario.autoscaler, streams)
     status = "complete"
     try:
@@ -147,7 +153,8 @@ def run(
         status = "interrupted"
     kernel.as_told(clock.state)
     end_s = max(clock.now, float(clock.state.face.t[NOW]))
-    return clock.state, end_s, status, served(asked, lives, end_s)
+    fled = None if fleet is None else fleet.ended(end_s)
+    return clock.state, end_s, status, served(asked, lives, end_s), fled
 
 
 def simulate(
@@ -175,7 +182,7 @@ def simulate(
     tree = scenario.quota.tree()
     partial = tree is not None and tree.partial
     with interruptible() as stop:  # once the clock has stopped, the tables are made to their end
-        state, end_s, status, ended = run(scenario, state, streams, progress, stop, asked)
+        state, end_s, status, ended, fled = run(scenario, state, streams, progress, stop, asked)
         manifest = {
             "status": status,
             "seed": seed,
@@ -189,6 +196,7 @@ def simulate(
                 *unused(scenario.elastic, request.jobs, partial),
                 *without_order(state),
                 *unfelt(scenario),
+                *(fled.notes if fled else ()),
             ],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,
@@ -196,4 +204,4 @@ def simulate(
             **({"services": about(scenario.services)} if asked else {}),
             "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
         }
-        return result(state, jobs, inventory, end_s, manifest, request.rejected, ended)
+        return result(state, jobs, inventory, end_s, manifest, request.rejected, ended, fled)

@@ -22,6 +22,8 @@ class AbstractNodeScaler(abc.ABC):
     """
 
     every_s: float = 10.0
+    notice_s: float | None = None
+    """Notice of nodes that it gives back; None: as the supply says."""
 
     @abc.abstractmethod
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:

@@ -12,25 +12,19 @@ from sim.policies.node_scaler.base import (
     FleetSeen,
     NodeWish,
     nothing,
-    refuse,
-    wrong,
 )
 
 
 @final
 @dataclass(frozen=True)
 class NoNodeScaler(AbstractNodeScaler):
-    """Nothing is asked for, nothing is given back.
+    """Nothing is asked for, nothing is given back: it is never asked.
 
     Source: none.
     Neglects: nothing.
     """
 
-    every_s: float = 3600.0
-
-    def __post_init__(self) -> None:
-        """Refuse wrong numbers."""
-        refuse(wrong(self))
+    every_s: float = float("inf")
 
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:
         """Return nothing."""

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from sim import table
 from sim.results.metrics.elastic import elastic
 from sim.results.metrics.evictions import evictions
+from sim.results.metrics.fleet import fleet
 from sim.results.metrics.jobs import F8, SIZES, Number, bounded_slowdown, jain, spread
 from sim.results.metrics.network import network
 from sim.results.metrics.quota import quotas
@@ -167,4 +168,5 @@ def summary(result: Result) -> dict[str, Any]:
         "by_tenant": tenants(result, columns, counted),
         "by_queue": quotas(result),
         **services(result),
+        **fleet(result),
     }

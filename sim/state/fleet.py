@@ -1,0 +1,41 @@
+"""How nodes stand that come and go."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from sim.state.supply import Terms
+
+
+class Stage(IntEnum):
+    """How a node stands."""
+
+    ABSENT = 0
+    """Not bought yet, or retired."""
+    OFF = 1
+    """Could be asked for: off, lent to others, or the provider's."""
+    COMING = 2
+    """Asked for: boots, is provisioned, wakes."""
+    ON = 3
+    """Takes jobs, unless it has failed."""
+    LEAVING = 4
+    """Takes no new jobs, and goes when it is empty, or after its notice."""
+
+
+class Span(NamedTuple):
+    """How one node stood, from when to when, and why it changed then."""
+
+    node: int
+    stage: int
+    begin_s: float
+    end_s: float
+    why: str
+
+
+class Fled(NamedTuple):
+    """What became of nodes that came and went."""
+
+    terms: tuple[Terms, ...]
+    spans: list[Span]
+    notes: list[str]

@@ -1,0 +1,64 @@
+"""Nodes that come and go beside jobs: what starts them, and what was wrong with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.engine import Clock, Cluster
+from sim.engine.fleet import Fleet
+from sim.engine.node_scaling import Watch, control
+from sim.errors import ScenarioError
+from sim.rng import Streams
+from sim.state import Inventory
+from sim.state.fleet import Stage
+
+if TYPE_CHECKING:
+    from sim.study.scenario import Scenario
+
+
+def fleet_issues(scenario: Scenario) -> list[str]:
+    """Return the faults of supply and growth on this cluster."""
+    found: list[str] = []
+    try:
+        inventory = scenario.cluster.inventory()
+    except (ScenarioError, AttributeError):
+        return []  # told elsewhere
+    for ask in (scenario.supply.terms, scenario.growth.changes):
+        try:
+            ask(inventory)
+        except ScenarioError as error:
+            found += error.issues
+    return found
+
+
+def fleet_of(
+    scenario: Scenario, inventory: Inventory, clock: Clock, cluster: Cluster, streams: Streams
+) -> Fleet | None:
+    """Start the nodes' comings and goings on the clock; None where all stay as they are."""
+    scaler, supply = scenario.node_scaler, scenario.supply
+    asks, changes = scaler.every_s < np.inf, scenario.growth.changes(inventory)
+    if not (asks or supply.alive or changes):
+        return None
+    lost_s = np.inf if supply.lost_s is None else supply.lost_s
+    fleet = Fleet(clock, cluster, supply.terms(inventory), lost_s, streams)
+    last = [t.first + t.places for t in fleet.terms]
+    for change in [c for c in reversed(changes) if c.nodes > 0 and c.at_s > 0.0]:
+        nodes = range(last[change.pool] - change.nodes, last[change.pool])
+        last[change.pool] = nodes.start
+        for node in nodes:
+            fleet.away(node, Stage.ABSENT)
+        clock.process(fleet.deliver(change, nodes))
+    for change in changes:
+        if change.nodes < 0:
+            clock.process(fleet.retire(change))
+    for terms, end in zip(fleet.terms, last, strict=True):
+        for node in range(terms.first + terms.start, end):
+            fleet.away(node, Stage.OFF)
+    for node in np.flatnonzero(fleet.stage == Stage.ON).tolist():
+        fleet.watch_spot(node)
+    if asks:
+        watch = Watch(fleet, supply.moves_jobs)
+        clock.process(control(fleet, watch, scaler.wish, scaler.every_s, scaler.notice_s))
+    return fleet
