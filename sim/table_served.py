@@ -53,8 +53,12 @@ NODE_STATES: Final[Columns] = (
     _text("state", "absent (not bought, retired), off, coming, on, leaving", required=True),
     _f8("begin_s", "s", "instant from which it stood so", required=True),
     _f8("end_s", "s", "instant until which it stood so", required=True),
-    _text("why", "what ended it: asked, came, refused, given back, interrupted, empty, delivered, "
-          "retired; cut: the run stopped here", required=True),
+    _text(
+        "why",
+        "what ended it: asked, came, refused, given back, interrupted, empty, delivered, "
+        "retired; cut: the run stopped here",
+        required=True,
+    ),
 )
 SERVICES: Final[Columns] = (
     _text("service", "the service", required=True),

@@ -58,7 +58,7 @@ class Fleet:
         return np.bincount(self.pool[self.stage == stage], minlength=len(self.terms))
 
     def ask(self, pool: int, many: int) -> int:
-        """Ask for nodes of a pool, lowest number first; return for how many, as there are places."""
+        """Ask for nodes of a pool, lowest number first; return for how many there were places."""
         free = (self.pool == pool) & (self.stage == Stage.OFF) & ~self.doomed
         nodes = np.flatnonzero(free)[: max(many, 0)].tolist()
         for node in nodes:

@@ -18,7 +18,7 @@ from sim.state.words import JobState
 MOST_SEEN = 200
 """Waiting jobs that a scaler is shown, first in the queue's order."""
 QUIET_S = 8 * 86400.0
-"""With nobody running and no node changing for so long, a plan of a week has come round: it ends."""
+"""With nobody running and no node changing for so long, a week's plan has come round: it ends."""
 
 
 class Watch:

@@ -121,7 +121,7 @@ class Life:
                     self.go(one, "drained")
 
     def move(self, job: int) -> None:
-        """The nodes of a replica are to go: another is asked for, and this one answers what it has."""
+        """The nodes of a replica are to go: another is asked for, this one answers what it has."""
         for one in [one for one in self.here if self.slots[one.slot] == job]:
             if one.stage in (Stage.ASKED, Stage.STARTS, Stage.READY):
                 one.told_s = self.clock.now

@@ -10,15 +10,15 @@ import pyarrow as pa
 
 from sim import table
 from sim.results.causes import causes
+from sim.results.fleet import about, node_states
 from sim.results.result import Result
 from sim.results.segments import held, milli_held, outages
-from sim.results.fleet import about, node_states
 from sim.results.services import tables_of
 from sim.results.timeline import timeline
 from sim.state import Ended, Inventory, JobState, State
 from sim.state.columns import PEAK, PLENTY, WHOLE
-from sim.state.mig import MEDIA
 from sim.state.fleet import Fled
+from sim.state.mig import MEDIA
 from sim.state.services import Served
 from sim.state.words import Cause
 

@@ -101,8 +101,8 @@ class Supply(AbstractSupply):
     def alive(self) -> bool:
         """Return whether some nodes start off or may be interrupted."""
         own = [self.start_nodes, self.spot_mtbf_s]
-        own += [pool.get(name) for pool in self.pools.values() for name in ("start_nodes",
-                                                                          "spot_mtbf_s")]  # fmt: skip
+        for pool in self.pools.values():
+            own += [pool.get("start_nodes"), pool.get("spot_mtbf_s")]
         return any(value is not None for value in own)
 
     def terms(self, inventory: Inventory) -> tuple[Terms, ...]:
@@ -123,7 +123,7 @@ class Supply(AbstractSupply):
                              f"places of pool {pool.name}: raise its nodes")  # fmt: skip
             if given["min_nodes"] > most:
                 found.append(f"{path}.min_nodes: is {given['min_nodes']}, above max_nodes, {most}; "
-                             "must be at most that: raise max_nodes, or the pool's nodes")  # fmt: skip
+                             "must be at most that: raise max_nodes")  # fmt: skip
             if start > most:
                 found.append(f"{path}.start_nodes: is {start}; must be at most {most}, max_nodes")
             spot_s = math.inf if given["spot_mtbf_s"] is None else float(given["spot_mtbf_s"])

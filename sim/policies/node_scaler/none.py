@@ -12,6 +12,8 @@ from sim.policies.node_scaler.base import (
     FleetSeen,
     NodeWish,
     nothing,
+    refuse,
+    wrong,
 )
 
 
@@ -25,6 +27,10 @@ class NoNodeScaler(AbstractNodeScaler):
     """
 
     every_s: float = float("inf")
+
+    def __post_init__(self) -> None:
+        """Refuse wrong numbers."""
+        refuse(wrong(self) if self.every_s < float("inf") else ())
 
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:
         """Return nothing."""

@@ -48,7 +48,7 @@ def fleet(result: Result) -> dict[str, Any]:
             "used_share": used / on if on > 0.0 else None,
             "cost_usd": cost if any(price.values()) else None,
             "came": int(np.isin(why, ("came", "delivered")).sum()),
-            "went": int((why == "empty").sum()),
+            "went": int(((state == "on") & (why != "cut")).sum()),
             "refused": int((why == "refused").sum()),
             "interrupted": int((why == "interrupted").sum()),
         }
