@@ -55,6 +55,10 @@ HEADLINE = {
     "goodput": ("serving", "goodput_per_s"),
     "cold_starts": ("serving", "cold_starts"),
     "shed": ("serving", "shed"),
+    "node_gpu_hours": ("fleet", "on_gpu_hours"),
+    "away_gpu_hours": ("fleet", "away_gpu_hours"),
+    "node_usd": ("fleet", "cost_usd"),
+    "nodes_gone": ("fleet", "went"),
 }
 
 

@@ -135,6 +135,10 @@ LABELS = {
     "lost_gpu_s": "GPU time lost",
     "worst_tenant_slowdown": "worst tenant's slowdown",
     "not_completed": "jobs not completed",
+    "node_gpu_hours": "GPU-hours of nodes that were on",
+    "away_gpu_hours": "GPU-hours away: off or lent",
+    "node_usd": "US dollars",
+    "nodes_gone": "nodes that went",
 }
 GROUPS = (
     ("what a job waited for, mean", ("for_gpus_mean_s", "scattered_mean_s", "held_back_mean_s")),
@@ -143,6 +147,7 @@ GROUPS = (
     ("what else",
      ("fragmentation_frac", "restarts", "suspended", "lost_gpu_s", "worst_tenant_slowdown",
       "not_completed")),
+    ("nodes that come and go", ("node_gpu_hours", "away_gpu_hours", "node_usd", "nodes_gone")),
 )  # fmt: skip
 BECAUSE = {
     "for_gpus_mean_s": "waiting for GPUs that are in use",

@@ -9,9 +9,12 @@ import pytest
 from sim import Scenario, simulate
 from sim.errors import ScenarioError
 from sim.policies.node_scaler import AbstractNodeScaler, Lending, PowerDown
+from sim.report.fleet import mean_nodes
 from sim.state import Homogeneous, Pools, PurchasePlan, Supply
 from sim.state.scaling import NOTHING, NodeWish
-from sim.workload import Given
+from sim.workload import Given, NoJobs, Poisson
+from sim.workload.requests import DrawnRequests, LogNormalTokens
+from sim.workload.services import LlmReplica, LlmService
 
 
 def jobs(*rows):
@@ -189,6 +192,31 @@ def test_what_cannot_be_is_named_with_its_remedy(given, text):
 def test_a_date_in_the_past_is_refused():
     with pytest.raises(ScenarioError, match="must be a time >= 0; the run begins at 0 s"):
         PurchasePlan(({"at_s": -1.0, "nodes": 1},))
+
+
+def test_a_node_given_back_loses_no_request():
+    """Its replica answers what it has, another starts elsewhere; nothing is stopped."""
+    step = ((0.02, 1e-4, 1e-7), (0.02, 5e-5, 1e-9, 1e-4, 1e-7))
+    one = LlmService(
+        requests=DrawnRequests(4.0, 300.0, Poisson(), LogNormalTokens(300, 1.0, 60, 1.0, 4000)),
+        replica=LlmReplica(4, None, *step, batch=16, chunk_tokens=256, kv_tokens=50_000),
+        min_replicas=1, max_replicas=2, start_replicas=1,
+    )  # fmt: skip
+    made = simulate(Scenario(
+        Homogeneous(3, 4), NoJobs(), services=one, node_scaler=Steps(((0, (0,)),)),
+        supply=Supply(notice_s=300.0),
+    ))  # fmt: skip
+    held_only_while_there(made)
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+    assert sum(made.requests.column("preemptions").to_pylist()) == 0
+    first, second = made.replicas.to_pylist()
+    assert (first["why"], first["told_s"], second["asked_s"]) == ("drained", 100.0, 100.0)
+    assert [r["end_s"] for r in spans(made) if r["state"] == "leaving"] == [first["end_s"]]
+
+
+def test_the_figure_counts_nodes_as_they_stood():
+    begin, end = np.array([0.0, 5.0]), np.array([10.0, 10.0])
+    assert mean_nodes(begin, end, np.array([0.0, 5.0, 10.0])).tolist() == [1.0, 2.0]
 
 
 def test_pools_have_their_own_terms():
