@@ -24,3 +24,18 @@ def test_public_names_have_docstrings(path):
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def policies():
+    """Return (file, class) of every final class of the policies: what a user can choose."""
+    for path in sorted((ROOT / "sim" / "policies").rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and "final" in map(ast.unparse, node.decorator_list):
+                yield path, node
+
+
+@pytest.mark.parametrize(("path", "node"), list(policies()), ids=lambda x: getattr(x, "name", None))
+def test_a_policy_says_where_it_is_from_and_what_it_leaves_out(path, node):
+    text = ast.get_docstring(node) or ""
+    missing = [word for word in ("Source:", "Neglects:") if word not in text]
+    assert not missing, f"{path.relative_to(ROOT)}: {node.name} lacks {missing}"

@@ -16,7 +16,8 @@ class Easy(AbstractBackfill):
     `reservation="nodes"` keeps the very nodes that placement would choose at the promised instant,
     as Slurm and batsched do; "counts" keeps a number of GPUs, as most papers and simulators do. By
     counts more jobs slip through, but GPUs scattered over nodes may not take the gang when its time
-    comes. Source: Lifka, JSSPP 1995; Mu'alem and Feitelson, IEEE TPDS 12 (2001).
+    comes. Source: Lifka, JSSPP 1995; Mu'alem and Feitelson, IEEE TPDS 12 (2001). Neglects: promises
+    to any but the first blocked job, and failures to come.
     """
 
     reservation: Literal["nodes", "counts"] = "nodes"

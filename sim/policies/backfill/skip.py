@@ -14,7 +14,7 @@ class Skip(AbstractBackfill):
     """A blocked job is passed by whatever fits, up to `depth` jobs behind the first blocked one.
 
     Nothing is kept for the blocked: wide gangs can starve.
-    Source: Tiresias' `fjf`, the FIFO of Alibaba's PAI simulator.
+    Source: Tiresias' `fjf`, the FIFO of Alibaba's PAI simulator. Neglects: how long jobs run.
     """
 
     depth: int | None = 1000

@@ -20,6 +20,7 @@ class Measured(AbstractSpeedup):
 
     Below the first point it goes straight to 0, beyond the last it stays.
 
+    Source: the user's own measurement; the default points are an assumption.
     Neglects: that jobs differ; `parallel_share` is not used.
     """
 

@@ -16,6 +16,8 @@ class BestFit(AbstractPlacement):
     """Like pack in GPUs; among nodes alike, the one with the least memory, then the fewest cores.
 
     Differs from pack only where nodes with the same GPUs have unequal memory or cores.
+    Source: Johnson et al., SIAM J. Computing 3 (1974): best fit, in GPUs. Neglects: free memory and
+    cores; a node counts by what it has.
     """
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:

@@ -13,7 +13,11 @@ from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference
 @final
 @dataclass(frozen=True)
 class FirstFit(AbstractPlacement):
-    """Nodes in order of their numbers, however full: Tiresias' yarn placement."""
+    """Nodes in order of their numbers, however full.
+
+    Source: Johnson et al., SIAM J. Computing 3 (1974): first fit; Tiresias' yarn placement.
+    Neglects: what is left over.
+    """
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return all levels alike."""

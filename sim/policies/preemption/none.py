@@ -15,6 +15,8 @@ class NoPreemption(AbstractPreemption):
 
     With `round_s` > 0 passes are made only at multiples of it, and GPUs are held until one.
     A job that loses its nodes to a failure is eligible again after `requeue_delay_s`.
+    Source: Slurm documentation, slurm.conf, PreemptMode=OFF; the rounds are Blox's. Neglects:
+    nothing; evictions by quota cost what `reclaim` says.
     """
 
     round_s: float = 0.0

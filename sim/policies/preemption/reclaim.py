@@ -15,6 +15,8 @@ class Reclaim(AbstractPreemption):
 
     Work is kept in steps of `checkpoint_s` (0 keeps all, inf starts anew), each interruption adds
     `cost_s` of work, and a job is left alone for `min_run_s` after a start. Neglects: grace time.
+    Source: Kueue documentation, Preemption (`reclaimWithinCohort`: by quota only); the costs
+    are ours.
     """
 
     min_run_s: float = 0.0

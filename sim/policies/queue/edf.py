@@ -13,7 +13,8 @@ from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
 class Edf(AbstractQueuePolicy):
     """Least deadline first; jobs without one go last, in order of the trace.
 
-    Source: Liu and Layland, J. ACM 20 (1973).
+    Source: Liu and Layland, J. ACM 20 (1973). Neglects: whether a deadline can still be met; one
+    that is missed stays first.
     """
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:

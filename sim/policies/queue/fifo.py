@@ -11,7 +11,11 @@ from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
 @final
 @dataclass(frozen=True)
 class Fifo(AbstractQueuePolicy):
-    """In order of becoming eligible; ties in order of the trace."""
+    """In order of becoming eligible; ties in order of the trace.
+
+    Source: Schwiegelshohn and Yahyapour, SODA 1998 (FCFS for parallel jobs). Neglects: all else
+    that is known of a job.
+    """
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:
         """Return when each entered the queue, (k,)."""

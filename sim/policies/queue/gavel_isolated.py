@@ -17,7 +17,8 @@ class GavelIsolated(AbstractTimeShares):
 
     What finish-time fairness is measured by: what nobody should fall below.
 
-    Source: Narayanan et al., OSDI 2020, 4.2 (isolated).
+    Source: Narayanan et al., OSDI 2020, 4.2 (isolated). Neglects: weights of jobs, and which kind
+    serves whom best.
     """
 
     def target(self, wants: Wants) -> F8:

@@ -23,7 +23,8 @@ class GavelMakespan(AbstractTimeShares):
     the least, and the shares lie in the middle of all that keep it. It is an oracle: it knows the
     work.
 
-    Source: Narayanan et al., OSDI 2020, 4.2 (min_total_duration).
+    Source: Narayanan et al., OSDI 2020, 4.2 (min_total_duration). Neglects: jobs yet to come, and
+    weights of jobs.
     """
 
     def target(self, wants: Wants) -> F8:

@@ -16,7 +16,8 @@ class Las(AbstractQueuePolicy):
     Service is time run, with `by_gpus` GPU time. Under preemption without rounds it shares GPUs
     among equals at every pass; rounds or `min_run_s` keep it from changing hands all the time.
 
-    Source: Nuyens and Wierman, Performance Evaluation 65 (2008); Blox's Las.
+    Source: Nuyens and Wierman, Performance Evaluation 65 (2008); Blox's Las. Neglects: priorities,
+    and what each change of hands costs, which is the preemption's to say.
     """
 
     by_gpus: bool = False

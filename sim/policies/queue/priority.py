@@ -11,7 +11,11 @@ from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
 @final
 @dataclass(frozen=True)
 class Priority(AbstractQueuePolicy):
-    """Greatest priority first; ties in order of the trace."""
+    """Greatest priority first; ties in order of the trace.
+
+    Source: Kubernetes documentation, Pod Priority and Preemption (order of the queue). Neglects:
+    aging; low priorities can starve.
+    """
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:
         """Return the negative priority, (k,)."""

@@ -14,6 +14,7 @@ class Smallest(AbstractQueuePolicy):
     """Fewest GPUs first; wide gangs can starve.
 
     Source: Majumdar, Eager and Bunt, SIGMETRICS 1988 (smallest number of processes first).
+    Neglects: how long jobs run.
     """
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:

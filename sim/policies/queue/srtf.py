@@ -17,6 +17,7 @@ class Srtf(AbstractQueuePolicy):
     oracle: it knows the work left; `by_walltime` takes what the user's walltime leaves instead.
 
     Source: Schrage, Operations Research 16 (1968); Tiresias' `shortest` and `shortest-gpu`.
+    Neglects: priorities and deadlines; long jobs can starve.
     """
 
     by_gpus: bool = False

@@ -16,6 +16,7 @@ class NoInterference(AbstractSharing):
     """Each job on a shared device runs at its own rate, as if the share were a device of its own.
 
     Neglects: all interference. MIG comes nearest: slices of memory, cache and cores are apart.
+    Source: NVIDIA documentation, Multi-Instance GPU User Guide (isolation of instances).
     """
 
     mig_position: Position = "spare"
