@@ -245,12 +245,21 @@ def faults_of(config: DictConfig) -> list[str]:
     return []
 
 
-def main() -> None:
-    """Run the command: 0, or 2 for a fault of the user's, 130 after Ctrl-C, 1 for the rest."""
+def without_a_run() -> None:
+    """Answer `rackplan fabric` and `rackplan services`, and leave."""
     if sys.argv[1:2] == ["fabric"]:
         from sim.app.fabric import main as fabric
 
         sys.exit(fabric(sys.argv[2:]))
+    if sys.argv[1:2] == ["services"]:
+        from sim.app.services import main as services
+
+        sys.exit(services(sys.argv[2:]))
+
+
+def main() -> None:
+    """Run the command: 0, or 2 for a fault of the user's, 130 after Ctrl-C, 1 for the rest."""
+    without_a_run()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # faults come to us, whole
     guard_hydra()
     words, left_out = asked(sys.argv[1:])

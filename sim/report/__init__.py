@@ -9,6 +9,7 @@ Begin with: html.py, then compare.py; allocation.py for a figure that stands alo
 from __future__ import annotations
 
 from sim.report.allocation import write_allocation
+from sim.report.capacity import write_capacity
 from sim.report.compare import Comparison, comparison, write_comparison
 from sim.report.fabric import write_fabric
 from sim.report.html import write_report
@@ -17,6 +18,7 @@ __all__ = [
     "Comparison",
     "comparison",
     "write_allocation",
+    "write_capacity",
     "write_comparison",
     "write_fabric",
     "write_report",

@@ -1,0 +1,147 @@
+"""How many replicas of which GPUs a service needs: a closed form first, then the exact kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.engine.serving import Run
+from sim.kernel.serving.rows import outcome
+from sim.physics.batching import Batching, most_per_s, replicas_for, requests_of, tpot_s
+from sim.physics.calibration import FITS, Key
+from sim.physics.queueing import beta_of
+from sim.physics.step_time import GPUS, MODELS, kv_tokens
+from sim.state.services import Serving
+from sim.state.serving import NEVER
+from sim.study.services import spec_of
+from sim.workload.requests import Requests
+from sim.workload.services import ModelReplica
+
+MOST = 4096
+"""More replicas are not tried."""
+EDGE_FRAC = 0.1
+"""Share of the requests at each end that is not judged: the service fills, then empties."""
+
+
+class Found(NamedTuple):
+    """One choice of hardware: what the closed form says of it, and what the kernel found."""
+
+    key: Key  # GPU, model, GPUs a replica, bits, software
+    most_per_s: float  # requests a second that one replica answers within the TPOT, in the mean
+    tpot_s: float  # in the mean, at the replicas found; of the closed form
+    mean: float  # replicas by the mean; inf: the SLO is below one step
+    staffed: float  # replicas by square-root staffing
+    replicas: int | None  # least that meets the SLO, exact; None: as many as MOST do not
+    attained: float  # share of requests within the SLO, at those
+
+    @property
+    def gpus(self) -> int | None:
+        """Return the GPUs of all replicas; None where no number of them meets the SLO."""
+        return None if self.replicas is None else self.replicas * self.key[2]
+
+
+def busiest(given: Requests, window_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return arrivals from 0, prompts and outputs of the `window_s` in which most requests come."""
+    last = np.searchsorted(given.arrival_s, given.arrival_s + window_s)
+    first = int(np.argmax(last - np.arange(len(last))))
+    rows = slice(first, int(last[first]))
+    at_s = given.arrival_s[rows]
+    return at_s - at_s[0], given.prompt[rows], given.output[rows]
+
+
+def attained(
+    of: Serving, replicas: int, at_s: np.ndarray, prompt: np.ndarray, output: np.ndarray,
+    draw: np.ndarray,
+) -> float:  # fmt: skip
+    """Return the share of requests within both targets of the SLO, the edges left out."""
+    run = Run(spec_of(of, replicas), at_s, prompt, output, draw)
+    run.accepts[:] = 1
+    run.advance()
+    times, counts = np.empty((3, len(at_s))), np.empty((2, len(at_s)), np.int64)
+    outcome(run.service.q, output, int(NEVER), times, counts)
+    good = (times[0] <= of.slo_ttft_s) & (times[1] <= of.slo_tpot_s)
+    edge = int(EDGE_FRAC * len(good))
+    return float(good[edge : len(good) - edge].mean())
+
+
+def least(meets: Callable[[int], bool], guess: int, most: int = MOST) -> int | None:
+    """Return the least number that meets, from 1 to `most`; None if there is none.
+
+    Steps that double from the guess, then halving: about 2 log2 of its error. Neglects: that one
+    more replica may, by chance, meet it less.
+    """
+    at = min(max(guess, 1), most)
+    step, low, high = max(1, at // 16), 0, most + 1
+    while True:
+        if meets(at):
+            high, after = at, at - step
+        else:
+            low, after = at, at + step
+        if (low > 0 and high <= most) or high == 1 or low == most:
+            break
+        at, step = min(max(after, 1), most), 2 * step
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if meets(middle) else (middle, high)
+    return high if high <= most else None
+
+
+def chosen(of: Serving, key: Key) -> Serving:
+    """Return the service on another choice of hardware; its limits stay, its KV memory follows."""
+    gpu, model, gpus, bits, software = key
+    made = ModelReplica(
+        model, gpu, gpus, bits, software, batch=of.batch, chunked=of.chunked,
+        chunk_tokens=of.chunk_tokens, prompt_tokens=of.prompt_tokens, grow=of.grow,
+        prefix_hit_frac=of.prefix_hit_frac,
+    )  # fmt: skip
+    return of._replace(**made.fill())
+
+
+def fitting(model: str | None = None) -> list[Key]:
+    """Return the rows of the table, of one model or all, whose model fits its GPUs."""
+    return [
+        key
+        for key in FITS
+        if model in (None, key[1]) and kv_tokens(MODELS[key[1]], GPUS[key[0]], *key[2:4]) > 0
+    ]
+
+
+def search(
+    of: Serving, given: Requests, keys: Sequence[Key], share: float = 0.99,
+    window_s: float = 3600.0, seed: int = 1, exact: bool = True,
+) -> Iterator[Found]:  # fmt: skip
+    """Give each choice with the least replicas at which `share` of requests have the SLO.
+
+    The busiest `window_s` of the requests is asked of each number of replicas, the same requests
+    and the same draws each time; halving finds the least. Without `exact` the closed form alone:
+    TPOT = d0 / (1 - rate s), and load + beta sqrt(load) replicas, beta that of a share waiting.
+
+    Source: common random numbers (Law, Simulation Modeling and Analysis); square-root staffing
+    (Halfin and Whitt 1981) as a guess.
+    Neglects: cold starts, failures, scaling: so many must be ready in the busiest window.
+    """
+    at_s, prompt, output = busiest(given, window_s)
+    rate = len(at_s) / max(float(at_s[-1]), 1e-9)
+    draw = np.random.default_rng(seed).integers(0, 2**62, len(at_s))
+    like = requests_of(prompt, output)
+    for key in keys:
+        one = chosen(of, key)
+        replica = Batching(one.decode_s, one.mixed_s, one.batch, one.kv_tokens)
+        most = float(most_per_s(replica, like, of.slo_tpot_s))
+        mean = float(replicas_for(replica, like, rate, of.slo_tpot_s))
+        beta = beta_of(1.0 - share)
+        staffed = float(replicas_for(replica, like, rate, of.slo_tpot_s, beta))
+        met: dict[int, float] = {}
+
+        def meets(n: int, one: Serving = one, met: dict[int, float] = met) -> bool:
+            met[n] = attained(one, n, at_s, prompt, output, draw)
+            return met[n] >= share
+
+        longest = int((prompt + output).max())
+        possible = exact and mean < np.inf and longest <= one.kv_tokens
+        number = least(meets, int(min(mean, MOST))) if possible else None
+        spread = number or (mean if mean < np.inf else 1.0)
+        made = float(tpot_s(replica, like, rate / spread))
+        yield Found(key, most, made, mean, staffed, number, met.get(number or 0, np.nan))

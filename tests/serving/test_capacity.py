@@ -1,0 +1,109 @@
+"""Capacity search: the least that meets, the busiest window, the command and its faults."""
+
+import re
+
+import numpy as np
+import pytest
+
+from sim.app.services import main
+from sim.study.capacity import MOST, attained, busiest, chosen, fitting, least, search
+from sim.workload.requests.base import Requests
+from sim.workload.services import LlmService, ModelReplica
+
+
+def asked(n=400, rate=2.0):
+    draws = np.random.default_rng(3)
+    at_s = np.cumsum(draws.exponential(1.0 / rate, n))
+    prompt, output = draws.integers(50, 1500, n), draws.integers(2, 200, n)
+    return Requests(at_s, prompt, output, np.zeros(n, np.int64))
+
+
+def serving(**knobs):
+    return LlmService(replica=ModelReplica(), **knobs).listed()[0][0]
+
+
+def test_the_least_is_found_from_any_guess_in_few_looks():
+    for answer in (1, 2, 3, 17, 100, MOST):
+        for guess in (1, 2, 16, 90, 3000, MOST):
+            looked = []
+
+            def meets(n, answer=answer, looked=looked):
+                looked.append(n)
+                return n >= answer
+
+            assert least(meets, guess) == answer
+            assert len(looked) <= 2 * np.log2(MOST) + 4  # doubling there, halving back
+            assert 1 <= min(looked) <= max(looked) <= MOST
+    assert least(lambda n: False, 5) is None
+
+
+def test_the_busiest_window_has_most_requests():
+    given = asked()
+    at_s, prompt, output = busiest(given, 20.0)
+    counts = [
+        ((given.arrival_s >= t) & (given.arrival_s < t + 20.0)).sum() for t in given.arrival_s
+    ]
+    assert len(at_s) == max(counts) == len(prompt) == len(output)
+    assert at_s[0] == 0.0
+    assert at_s[-1] < 20.0
+    assert len(busiest(given, 1e9)[0]) == len(given.arrival_s)
+
+
+def test_what_is_found_meets_and_one_less_does_not():
+    of, given = serving(slo_tpot_s=0.04), asked(rate=12.0)
+    keys = fitting("llama-3.1-70b")[:3]
+    draw = np.random.default_rng(1).integers(0, 2**62, len(given.arrival_s))
+    window = busiest(given, 3600.0)
+    for one in search(of, given, keys, 0.95):
+        there = chosen(of, one.key)
+        assert one.gpus == one.replicas * one.key[2]
+        assert attained(there, one.replicas, *window, draw) == one.attained >= 0.95
+        if one.replicas > 1:
+            assert attained(there, one.replicas - 1, *window, draw) < 0.95
+
+
+def test_a_step_above_the_slo_is_no_choice():
+    (one,) = search(serving(slo_tpot_s=0.02), asked(), [("a100", "llama-3.1-70b", 4, 16, "vllm")])
+    assert one.mean == np.inf
+    assert one.replicas is None
+    assert one.gpus is None
+
+
+SMALL = ("experiment=serving", "services.requests.duration_s=5 min", "model=llama_8b")
+
+
+def test_the_command_prints_a_row_a_choice_and_draws(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    price = "services.gpu_h_usd={h100: 2.5}"
+    assert main(["search", *SMALL, "draw=here.svg", price]) == 0
+    out = re.sub(r" +", " ", capsys.readouterr().out)
+    for gpu in ("a100", "h100", "h200"):
+        assert f"llama-3.1-8b, 1 {gpu}, 16 bit, vllm" in out
+    assert "70b" not in out
+    assert "of the exact kernel's" in out
+    text = (tmp_path / "here.svg").read_text()
+    assert text.startswith("<svg xmlns=")
+    assert "llama-3.1-8b, 1 h100" in text
+    assert main(["screen", *SMALL]) == 0
+    assert "by the mean" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("model=llama_9b", "model: 'llama_9b' has no step times; did you mean 'llama_8b'?"),
+        ("share_frac=2", "share_frac: is 2; must be above 0, below 1"),
+        ("window_s=0", "window_s: is 0; must be above 0"),
+        ("draw=a.png", "draw: is 'a.png'; must be a file that ends in .svg"),
+        ("services.min_replicas=99", "services.min_replicas: is 99"),
+        ("services=lllm", "services: 'lllm' is no choice"),
+    ],
+)
+def test_faults_of_the_command_are_told(capsys, word, told):
+    assert main(["screen", "experiment=serving", word]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_without_a_service_there_is_nothing_to_search(capsys):
+    assert main(["screen"]) == 2
+    assert "services: there is none" in capsys.readouterr().err
