@@ -150,7 +150,7 @@ def topology_of(
     over[0, leaf] = pod
     base = want.sizes[0] if want.sizes else int(np.bincount(leaf)[0])
     level = levels_of(want.sizes, base, leaves)
-    most = np.zeros(len(enter_s)) if want.blocks else filled(numbers, "switches", 0.0)
+    most = np.zeros(len(enter_s)) if want.blocks or want.climb else filled(numbers, "switches", 0.0)
     wait_s = np.minimum(filled(numbers, "switches_wait_s", want.most_wait_s), want.most_wait_s)
     return Topology(
         True, want.blocks, want.first_alone, want.fit_first, leaf.copy(), over, base, level,

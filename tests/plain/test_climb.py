@@ -27,7 +27,7 @@ class Climbing(Grouped):
     first_alone = False
 
     def setup(self, start, top, tight, even):
-        self.start, self.top, self.tight, self.even = start, top, tight, even
+        self.low, self.top, self.tight, self.even = start, top, tight, even
         self.at = addresses(RACKS)
         return self
 
@@ -72,7 +72,7 @@ class Climbing(Grouped):
         if need % self.slice:
             return None
         need //= self.slice
-        for h in range(self.start, self.top + 1):
+        for h in range(self.low, self.top + 1):
             top = self.best(self.under(good, h), need)
             if top is None:
                 continue
@@ -128,7 +128,8 @@ def test_slices_are_whole_in_a_rack():
     made = whole([1, 6], segment=[None, 2])
     seen = runs(run(made, inventory=racked(12, 4), placement=KueueTas()))
     racks = np.bincount([n // 4 for n in seen[1, 1.0]])
-    assert sum(racks) == 6 and not (racks % 2).any()
+    assert sum(racks) == 6
+    assert not (racks % 2).any()
 
 
 def test_fewest_hops_has_the_least_sum_of_distances_of_all_choices():
