@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.blocks import in_blocks
+from sim.kernel.climb import climbed
 from sim.kernel.devices import whole
 from sim.kernel.jit import entry, forked, jit
 from sim.kernel.levels import able
@@ -152,7 +153,9 @@ def joined(s: State, job: int, kind: int, outlasts: bool) -> bool:
     if need == 1 and s.topology.first_alone:
         note(s, nodes[0], chunk)
         return True
-    if s.topology.blocks:
+    if s.topology.climb.size > 0:
+        found = climbed(s, job, nodes, need, chunk)
+    elif s.topology.blocks:
         found = in_blocks(s, job, nodes, need, chunk)
     else:
         found = on_leaves(s, job, nodes, need, chunk)

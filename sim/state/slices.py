@@ -58,6 +58,8 @@ class Topology(NamedTuple):
     until_s: F8  # (jobs,) until when it insists
     poll_s: float  # that this is over is seen at multiples of it
     segment: I8  # (jobs,) nodes of each part that lies in a block by itself; 0: all in one
+    climb: I8  # [start, top, last tight, even, least load]; (0,) where gangs do not climb
+    vertex: I8  # (leaves,) its vertex in the fabric; -1 without one
 
 
 class Qos(NamedTuple):

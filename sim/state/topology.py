@@ -6,13 +6,13 @@ root, if there is one; to who reads the table a height means no more than its ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.errors import ScenarioError
-from sim.state.arrays import B1, F8
+from sim.state.arrays import B1, F8, I8
 from sim.state.inventory import Inventory
 from sim.state.jobs import filled
 from sim.state.slices import Topology
@@ -20,6 +20,34 @@ from sim.state.spans import domains_of
 
 DEFAULT_BLOCKS = 5
 """Without BlockSizes blocks are formed of 1, 2, 4, 8 and 16 base blocks."""
+
+
+START, TOP, LAST_TIGHT, EVEN, LEAST_LOAD = 0, 1, 2, 3, 4
+"""Numbers of `Topology.climb`."""
+HEIGHTS = ("rack", "pod", "cluster")
+"""Levels of domains over nodes, lowest first."""
+
+
+def must_be(name: str, value: object, allowed: Sequence[object]) -> None:
+    """Raise ScenarioError unless a knob of placement is one of those allowed."""
+    if value not in allowed:
+        told = f"is {value!r}; must be {' or '.join(map(str, allowed))}"
+        raise ScenarioError([f"placement.{name}: {told}"])
+
+
+class Climb(NamedTuple):
+    """How a gang looks for its domain: from the level `start` up to `top`, the lowest that holds.
+
+    In a domain it takes the largest parts first; with `last_tight` the last is the one that is
+    filled best; with `even` the smallest part that suffices, else the smallest first. With
+    `least_load` what crosses a domain's uplinks now comes before all that.
+    """
+
+    start: str = "rack"
+    top: str = "cluster"
+    last_tight: bool = True
+    even: bool = False
+    least_load: bool = False
 
 
 class Grouping(NamedTuple):
@@ -35,6 +63,7 @@ class Grouping(NamedTuple):
     root: bool = True  # pods hang on one switch
     most_wait_s: float = 300.0  # no job insists longer on its number of leaves
     poll_s: float = 0.0  # that a wait is over is seen at multiples of this, or at any event
+    climb: Climb | None = None  # the lowest domain that holds a gang, by these rules
 
 
 def no_topology() -> Topology:
@@ -42,7 +71,7 @@ def no_topology() -> Topology:
     none, flat = np.zeros(0, np.int64), np.zeros((0, 0), np.int64)
     return Topology(
         False, False, False, False, none, flat, 0, np.zeros(0, np.bool_), none.copy(), np.zeros(0),
-        0.0, none.copy(),
+        0.0, none.copy(), none.copy(), none.copy(),
     )  # fmt: skip
 
 
@@ -65,23 +94,67 @@ def levels_of(sizes: tuple[int, ...], base: int, leaves: int) -> B1:
     return level
 
 
+def climb_of(want: Grouping) -> I8:
+    """Return the numbers of `Topology.climb`."""
+    c = want.climb
+    if c is None:
+        return np.zeros(0, np.int64)
+    return np.array(
+        [HEIGHTS.index(c.start), HEIGHTS.index(c.top), c.last_tight, c.even, c.least_load], np.int64
+    )
+
+
+def there(climb: Climb, leaves: int, pods: int) -> None:
+    """Raise ScenarioError where gangs are to keep to a level that the cluster lacks."""
+    found = []
+    if climb.top == "rack" and leaves == 1:
+        found.append("placement: gangs keep to a rack, but there is one; must have several: set "
+                     "cluster.nodes_per_rack or a fabric, or ask for cluster")  # fmt: skip
+    if "pod" in (climb.start, climb.top) and pods in (1, leaves):
+        found.append("placement: asks for pods, but the cluster has none of several racks; must "
+                     "have: set cluster.racks_per_pod or a fabric, or ask for rack")  # fmt: skip
+    if found:
+        raise ScenarioError(found)
+
+
+def leaves_of(parent: I8, nodes: int) -> tuple[I8, I8, I8]:
+    """Return of a fabric's tree the leaf and the pod of each node, and each leaf's vertex.
+
+    A node that hangs on no leaf, or a leaf in no pod, is alone.
+    """
+    at = parent[:nodes]
+    up = np.where(at >= 0, at, np.arange(nodes))
+    over = np.where(parent[up] >= 0, parent[up], up)
+    vertex, leaf = np.unique(up, return_inverse=True)
+    pod = np.unique(np.where(at >= 0, over, up), return_inverse=True)[1]
+    return leaf, pod, vertex
+
+
 def topology_of(
-    want: Grouping, numbers: Mapping[str, np.ndarray], enter_s: F8, inventory: Inventory
-) -> Topology:
+    want: Grouping, numbers: Mapping[str, np.ndarray], enter_s: F8, inventory: Inventory,
+    parent: I8 | None = None,
+) -> Topology:  # fmt: skip
     """Return the table of a cluster's racks and pods, and what each job asks of it.
 
-    `numbers` are the columns of a job_request as numbers.
+    `numbers` are the columns of a job_request as numbers; `parent` is a fabric's tree: gangs that
+    climb do so by its leaves and pods.
     """
     leaf, pod = domains_of(inventory)
+    vertex = np.full(int(leaf.max()) + 1, -1, np.int64)
+    if parent is not None and want.climb is not None:
+        leaf, pod, vertex = leaves_of(parent, leaf.size)
     leaves = int(leaf.max()) + 1
+    if want.climb is not None:
+        there(want.climb, leaves, int(pod.max()) + 1)
     over = np.zeros((1 + want.root, leaves), np.int64)
     over[0, leaf] = pod
     base = want.sizes[0] if want.sizes else int(np.bincount(leaf)[0])
     level = levels_of(want.sizes, base, leaves)
-    most = np.zeros(len(enter_s)) if want.blocks else filled(numbers, "switches", 0.0)
+    most = np.zeros(len(enter_s)) if want.blocks or want.climb else filled(numbers, "switches", 0.0)
     wait_s = np.minimum(filled(numbers, "switches_wait_s", want.most_wait_s), want.most_wait_s)
     return Topology(
         True, want.blocks, want.first_alone, want.fit_first, leaf.copy(), over, base, level,
         most.astype(np.int64), enter_s + wait_s,
         float(want.poll_s), filled(numbers, "segment", 0.0).astype(np.int64),
+        climb_of(want), vertex,
     )  # fmt: skip

@@ -156,7 +156,10 @@ def asks_of(
     """Return what jobs ask of leaves and blocks, and what is due to them by their QOS."""
     topology = None
     if liking.topology is not None:
-        topology = topology_of(liking.topology, numbers, jobs.enter_s, inventory)
+        gpus = [pool.gpus_per_node for pool in inventory.pools for _ in range(pool.nodes)]
+        tree = scenario.fabric.tree(len(gpus), max(gpus))
+        parent = None if tree is None else tree[0]
+        topology = topology_of(liking.topology, numbers, jobs.enter_s, inventory, parent)
     return Asks(topology=topology, qos=scenario.preemption.between(qoses))
 
 

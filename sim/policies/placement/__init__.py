@@ -13,12 +13,16 @@ from sim.policies.placement.best_fit import BestFit
 from sim.policies.placement.best_fit_vector import BestFitVector
 from sim.policies.placement.consecutive import Consecutive
 from sim.policies.placement.dot_product import DotProduct
+from sim.policies.placement.fewest_hops import FewestHops
 from sim.policies.placement.fewest_nodes import FewestNodes
 from sim.policies.placement.fgd import Fgd
 from sim.policies.placement.first_fit import FirstFit
 from sim.policies.placement.gpu_clustering import GpuClustering
 from sim.policies.placement.gpu_packing import GpuPacking
+from sim.policies.placement.kai_topology import KaiTopology
+from sim.policies.placement.kueue_tas import KueueTas
 from sim.policies.placement.least_allocated import LeastAllocated
+from sim.policies.placement.least_contention import LeastContention
 from sim.policies.placement.most_allocated import MostAllocated
 from sim.policies.placement.pack import Pack
 from sim.policies.placement.random import Random
@@ -28,6 +32,7 @@ from sim.policies.placement.slurm_block import SlurmBlock
 from sim.policies.placement.slurm_tree import SlurmTree
 from sim.policies.placement.spread import Spread
 from sim.policies.placement.uniform import Uniform
+from sim.policies.placement.volcano_topology import VolcanoTopology
 
 __all__ = [
     "AbstractPlacement",
@@ -37,12 +42,16 @@ __all__ = [
     "BestFitVector",
     "Consecutive",
     "DotProduct",
+    "FewestHops",
     "FewestNodes",
     "Fgd",
     "FirstFit",
     "GpuClustering",
     "GpuPacking",
+    "KaiTopology",
+    "KueueTas",
     "LeastAllocated",
+    "LeastContention",
     "MostAllocated",
     "Pack",
     "Preference",
@@ -53,4 +62,5 @@ __all__ = [
     "SlurmTree",
     "Spread",
     "Uniform",
+    "VolcanoTopology",
 ]
