@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sim.app import sweep
 from sim.app.asked import asked
+from sim.app.designs import faults_of, folders_of
 from sim.app.guard import guard_hydra
 from sim.app.patience import unhurried
 from sim.app.sweep import CLAIM, FAULT
@@ -44,11 +45,7 @@ PLACES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, e
 
 def folders() -> list[Path]:
     """Return where a user's own .py files may lie: here, and beside the user's configuration."""
-    found = [Path.cwd()]
-    for source in HydraConfig.get().runtime.config_sources:
-        if source.provider == "command-line":
-            found += [Path(source.path), Path(source.path).parent]
-    return list(dict.fromkeys(path.resolve() for path in found))
+    return folders_of(HydraConfig.get().runtime.config_sources)
 
 
 def claimed(folder: Path, chosen: bool, overwrite: bool) -> Path:
@@ -209,7 +206,7 @@ def run(config: DictConfig, left_out: Sequence[str] = ()) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
         if left_out:
-            raise ScenarioError([*left_out, *faults_of(config)])
+            raise ScenarioError([*left_out, *faults_of(config, folders())])
         interrupted = answer(config)
     except (RackplanError, OmegaConfBaseException) as error:
         fault(error)
@@ -229,20 +226,6 @@ def run(config: DictConfig, left_out: Sequence[str] = ()) -> None:
         raise KeyboardInterrupt  # no other run begins
     if interrupted:
         sys.exit(INTERRUPTED)
-
-
-def faults_of(config: DictConfig) -> list[str]:
-    """Return the faults of a configuration, without running it."""
-    from sim.app.build import references, scenario
-
-    try:
-        references(cast("Any", OmegaConf.to_container(config, resolve=False)))
-        scenario(cast("Any", OmegaConf.to_container(config, resolve=True)), folders())
-    except ScenarioError as error:
-        return error.issues
-    except (RackplanError, OmegaConfBaseException) as error:
-        return [str(error)]
-    return []
 
 
 def without_a_run() -> None:

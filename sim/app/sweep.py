@@ -13,6 +13,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from sim.app.designs import folders_of, refused
 from sim.app.patience import unhurried
 from sim.errors import RackplanError
 
@@ -213,7 +214,7 @@ class CompareRuns(Callback):
         return {}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Refuse to mix the sweep with another one."""
+        """Refuse to mix the sweep with another one; tell which of its designs cannot be."""
         del kwargs
         from sim.app.terminal import fault
 
@@ -222,6 +223,13 @@ class CompareRuns(Callback):
         except (RackplanError, OSError) as error:  # Hydra would pass over an ordinary exception
             fault(error)
             sys.exit(2)
+        here = config.hydra
+        wrong = refused(
+            here.overrides.task, here.job.config_name, folders_of(here.runtime.config_sources)
+        )
+        for design, faults in wrong.items():
+            for text in faults:
+                fault(f"will be left out: {design or 'every run'}: {text}")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs of the sweep."""

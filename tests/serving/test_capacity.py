@@ -74,6 +74,7 @@ SMALL = ("experiment=serving", "services.requests.duration_s=5 min", "model=llam
 
 def test_the_command_prints_a_row_a_choice_and_draws(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     price = "services.gpu_h_usd={h100: 2.5}"
     assert main(["search", *SMALL, "draw=here.svg", price]) == 0
     out = re.sub(r" +", " ", capsys.readouterr().out)

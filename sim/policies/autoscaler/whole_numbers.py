@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from sim.state.arrays import F8, I8
 
@@ -19,6 +18,8 @@ def allot(
     Source: SageServe's programme (min delta cost + start-up, capacity >= demand).
     Neglects: its regions and GPU types; ties go as the solver likes, the same way each time.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # a quarter of a second: only here
+
     k = len(have)
     eye, none = np.eye(k), np.zeros((k, k))
     short_cost = 1e3 * (1.0 + change_cost)

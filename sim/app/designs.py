@@ -1,0 +1,75 @@
+"""Which designs of a sweep are refused, told before the first of them runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sim.errors import RackplanError, ScenarioError
+
+MOST = 200
+"""Designs looked at before a sweep begins: each takes some 30 ms. Later ones tell when they run."""
+
+
+def faults_of(config: DictConfig, folders: Sequence[Path]) -> list[str]:
+    """Return the faults of a configuration, without running it."""
+    from sim.app.build import references, scenario
+
+    try:
+        references(cast("Any", OmegaConf.to_container(config, resolve=False)))
+        scenario(cast("Any", OmegaConf.to_container(config, resolve=True)), folders)
+    except ScenarioError as error:
+        return error.issues
+    except (RackplanError, OmegaConfBaseException) as error:
+        return [str(error)]
+    return []
+
+
+def folders_of(sources: Iterable[Any]) -> list[Path]:
+    """Return where a user's own .py files may lie, given where the configuration comes from."""
+    found = [Path.cwd()]
+    for source in sources:
+        if source.provider == "command-line":
+            found += [Path(source.path), Path(source.path).parent]
+    return list(dict.fromkeys(path.resolve() for path in found))
+
+
+def spread(overrides: Sequence[str]) -> list[list[str]]:
+    """Return the overrides of each design of a sweep, at most `MOST`, seeds not told apart."""
+    axes = []
+    for one in OverridesParser.create().parse_overrides(list(overrides)):
+        if one.is_sweep_override():
+            key = one.get_key_element()
+            values = [f"{key}={value}" for value in one.sweep_string_iterator()]
+            axes.append(values[:1] if key.lstrip("+") == "seed" else values)
+        else:
+            axes.append([str(one.input_line)])
+    return [list(design) for design in itertools.islice(itertools.product(*axes), MOST)]
+
+
+def refused(overrides: Sequence[str], name: str, folders: Sequence[Path]) -> dict[str, list[str]]:
+    """Return the faults of each design that cannot be, by what it chooses of what is swept.
+
+    A sweep that Hydra cannot read is Hydra's to tell.
+    """
+    found = {}
+    try:
+        designs = spread(overrides)
+        fixed = set.intersection(*map(set, designs)) if len(designs) > 1 else set()
+        for design in designs:
+            if faults := faults_of(compose(name, design), folders):
+                said = (
+                    o.lstrip("+") for o in design if o not in fixed and not o.startswith("seed=")
+                )
+                found[" ".join(said)] = faults
+    except (HydraException, OmegaConfBaseException):
+        return {}
+    return found

@@ -1,0 +1,15 @@
+"""The order of jobs under new keys is the order by key, ties by row, however they came."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.engine.rekey import in_order
+
+
+@given(st.lists(st.integers(0, 5), max_size=40), st.randoms(use_true_random=False))
+def test_ties_go_by_row_whatever_order_jobs_come_in(keys, random):
+    rows = list(range(0, 3 * len(keys), 3))
+    random.shuffle(rows)
+    key, row = np.array(keys, float), np.array(rows, np.int64)
+    assert list(in_order(key, row)) == sorted(range(len(keys)), key=lambda i: (keys[i], rows[i]))
