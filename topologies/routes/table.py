@@ -84,7 +84,7 @@ def spread(fabric: Fabric, src: Ints, dst: Ints, lane: Ints | None) -> Routes:
     way = getattr(fabric.router, "spread", None)
     if way is None:
         raise ValueError(
-            f"{fabric.name} has no tiers to spray over; choose hashed ECMP, of 16 ways or so"
+            f"{fabric.name} has no tiers to spray over; choose hashed ECMP: routing=ecmp"
         )
     return packed(*way(fabric, src, dst, None if lane is None else on))
 
