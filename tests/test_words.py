@@ -70,7 +70,6 @@ PURE = {  # knobs and columns without a dimension
         "up_factor",
     ),
     *("prompt_cv", "output_cv", "classes", "burst"),
-    "price_usd_per_hour",  # its unit, US dollars an hour, stands in it
     *("in_steps", "in_threshold", "out_steps", "out_threshold", "plan", "queue", "queue_spare"),
 }
 

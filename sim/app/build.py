@@ -10,7 +10,9 @@ import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
 
 from sim.app.allowed import Allowed, is_abstract, kinds_of
 from sim.app.check import choices, misfits, quantity, resolvers, suits, wanted
@@ -220,6 +222,13 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
     return whole
+
+
+def question(config: DictConfig, folders: Sequence[Path]) -> tuple[Scenario, dict[str, Any]]:
+    """Return the scenario that a composed configuration asks for, and all its knobs as they are."""
+    references(cast("Any", OmegaConf.to_container(config, resolve=False)))
+    plain = cast("Any", OmegaConf.to_container(config, resolve=True))
+    return scenario(plain, folders), plain
 
 
 def references(config: Mapping[str, Any]) -> None:

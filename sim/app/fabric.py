@@ -15,8 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from sim.app.asked import FOLDER_FLAGS, OVERRIDE, config_folders, groups_of
 from sim.app.build import Builder, references
 from sim.app.check import choices, quantity
-from sim.app.terminal import fault, table
-from sim.errors import RackplanError, ScenarioError
+from sim.app.terminal import table
+from sim.app.verbs import answered
+from sim.errors import ScenarioError
 from sim.state import AbstractFabric
 
 USAGE = """rackplan fabric describe fabric=rail_h100 gpus=16384
@@ -197,16 +198,4 @@ def drawn(laid: Any, out: Path, said: Mapping[str, Any]) -> None:
 
 def main(given: Sequence[str]) -> int:
     """Run `rackplan fabric …`: 0, or 2 for a fault of the user's."""
-    helped = any(word in ("-h", "--help") for word in given)
-    if helped or given[:1] != ["describe"]:
-        print(USAGE)
-        return 0 if helped else 2
-    try:
-        describe(given[1:])
-    except RackplanError as error:
-        fault(error)
-        return 2
-    except OSError as error:
-        fault(f"{error.filename or 'draw'}: {error.strerror}; choose another file")
-        return 2
-    return 0
+    return answered(given, USAGE, {"describe": describe})

@@ -12,13 +12,13 @@ import traceback
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.app import sweep
@@ -106,14 +106,12 @@ def answer(config: DictConfig) -> bool:
 
     Faults of the user are raised as RackplanError.
     """
-    from sim.app.build import references, scenario
+    from sim.app.build import question
     from sim.app.terminal import progress
     from sim.study import simulate
 
     here = HydraConfig.get()
-    references(cast("Any", OmegaConf.to_container(config, resolve=False)))
-    plain = cast("Any", OmegaConf.to_container(config, resolve=True))
-    question = scenario(plain, folders())
+    asks, plain = question(config, folders())
     words = [o.lstrip("+") for o in here.overrides.task if not o.startswith("~")]
     said_after = {o.split("=", 1)[0]: i for i, o in enumerate(words)}
     overrides = [o for i, o in enumerate(words) if said_after[o.split("=", 1)[0]] == i]
@@ -121,8 +119,8 @@ def answer(config: DictConfig) -> bool:
     folder = claimed(Path(here.runtime.output_dir), many or chosen(), bool(plain["overwrite"]))
     said = {"command": command(overrides), "overrides": overrides, "knobs": plain}
     try:
-        with progress(question.name or "rackplan") as show:
-            result = simulate(question, int(plain["seed"]), show, said)
+        with progress(asks.name or "rackplan") as show:
+            result = simulate(asks, int(plain["seed"]), show, said)
         with unhurried(partial(given_up, folder)) as pressed:
             kept(result, folder, plain)
             shown(result, folder, many)

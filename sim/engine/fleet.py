@@ -154,6 +154,7 @@ class Fleet:
         for node in nodes:
             if self.stage[node] in (Stage.OFF, Stage.COMING):
                 self.change(node, Stage.ABSENT, "retired")
+            self.leave(node, "retired", 0.0)  # one that came within the notice
 
     def ended(self, end_s: float) -> Fled:
         """Return how each node stood over the whole run, in order of node and time."""

@@ -69,7 +69,7 @@ class Watch:
         on = (fleet.stage == Stage.ON) & state.nodes.up
         return PoolsSeen(
             state.nodes.gpus[first], state.nodes.mcpu[first] / 1000.0,
-            np.array([t.price_usd_per_hour for t in terms]),
+            np.array([t.node_h_usd for t in terms]),
             np.bincount(fleet.pool[on], minlength=len(terms)), fleet.count(Stage.COMING),
             np.array([t.least for t in terms], np.int64),
             np.minimum(np.array([t.most for t in terms], np.int64), bought),

@@ -9,19 +9,13 @@ import numpy as np
 from sim import table
 from sim.report import figures
 from sim.report.figures import BLUE, INK, ORANGE, PALE, QUIET, SAND
+from sim.results.segments import Segments
+from sim.results.timeline import means
 
 if TYPE_CHECKING:
     from sim.results import Result
 
 BINS = 240
-
-
-def mean_nodes(begin_s: np.ndarray, end_s: np.ndarray, edges_s: np.ndarray) -> np.ndarray:
-    """Return how many of these stretches there are at once, mean of each bin, (bins,)."""
-    before = np.minimum(begin_s[:, None], edges_s), np.minimum(end_s[:, None], edges_s)
-    total = (before[1] - before[0]).sum(axis=0)  # time of all stretches before each edge
-    mean: np.ndarray = np.diff(total) / np.diff(edges_s)
-    return mean
 
 
 @figures.style()
@@ -42,7 +36,7 @@ def over_time(result: Result, width: float = figures.WIDE) -> str:
 
     def many(*names: str) -> np.ndarray:
         own = np.isin(np.array(words)[code], names)
-        return mean_nodes(begin[own], end[own], edges_s)
+        return means(Segments(begin[own], end[own], np.ones(int(own.sum()))), edges_s)
 
     on, moving, off = many("on"), many("coming", "leaving"), many("off")
     figure, (axis,) = figures.canvas(width, 2.6)

@@ -31,4 +31,4 @@ def node_states(fled: Fled, state: State, names: list[str]) -> pa.Table:
 
 def about(fled: Fled) -> list[dict[str, Any]]:
     """Return what the manifest keeps of each pool: its name and its price."""
-    return [{"pool": t.pool, "price_usd_per_hour": t.price_usd_per_hour} for t in fled.terms]
+    return [{"pool": t.pool, "node_h_usd": t.node_h_usd} for t in fled.terms]

@@ -84,7 +84,7 @@ class PoolsSeen(NamedTuple):
 
     gpus: I8  # of a node
     cpus: F8  # of a node
-    price_usd_per_hour: F8  # of a node
+    node_h_usd: F8  # of a node
     ready: I8  # nodes
     booting: I8  # nodes asked for, not ready
     least: I8

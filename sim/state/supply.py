@@ -26,7 +26,7 @@ class Terms(NamedTuple):
     refused_frac: float
     refused_after_s: float
     spot_mtbf_s: float  # inf: nodes are not interrupted
-    price_usd_per_hour: float
+    node_h_usd: float
 
 
 class AbstractSupply(abc.ABC):
@@ -59,7 +59,7 @@ class Supply(AbstractSupply):
         drained meanwhile, others start elsewhere.
     refused_frac : chance that a node asked for will not come, known after `refused_after_s`.
     spot_mtbf_s : mean time until a node that is on is interrupted, with notice; None: never.
-    price_usd_per_hour : of a node from asking until it has gone; 0: not told.
+    node_h_usd : of a node from asking until it has gone; 0: not told.
     moves_jobs : a node scaler may empty nodes on which training runs; replicas may always move.
     lost_s : work that a job stopped there does again at most; None: all of it (no checkpoints).
     pools : the same for single pools by name, `{cloud: {start_nodes: 0, come_s: 5 min}}`.
@@ -76,7 +76,7 @@ class Supply(AbstractSupply):
     refused_frac: float = 0.0
     refused_after_s: float = 60.0
     spot_mtbf_s: float | None = None
-    price_usd_per_hour: float = 0.0
+    node_h_usd: float = 0.0
     moves_jobs: bool = False
     lost_s: float | None = None
     pools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class Supply(AbstractSupply):
             made.append(Terms(
                 pool.name, first, pool.nodes, start, int(given["min_nodes"]), most,
                 float(given["come_s"]), float(given["notice_s"]), float(given["refused_frac"]),
-                float(given["refused_after_s"]), spot_s, float(given["price_usd_per_hour"]),
+                float(given["refused_after_s"]), spot_s, float(given["node_h_usd"]),
             ))  # fmt: skip
             first += pool.nodes
         if found:

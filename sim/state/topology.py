@@ -28,11 +28,18 @@ HEIGHTS = ("rack", "pod", "cluster")
 """Levels of domains over nodes, lowest first."""
 
 
-def must_be(name: str, value: object, allowed: Sequence[object]) -> None:
-    """Raise ScenarioError unless a knob of placement is one of those allowed."""
-    if value not in allowed:
-        told = f"is {value!r}; must be {' or '.join(map(str, allowed))}"
-        raise ScenarioError([f"placement.{name}: {told}"])
+def must_be(**knobs: tuple[object, Sequence[object]]) -> None:
+    """Raise ScenarioError unless each knob of placement, (value, allowed), is one of those allowed.
+
+    All faults at once.
+    """
+    found = [
+        f"placement.{name}: is {value!r}; must be {' or '.join(map(str, allowed))}"
+        for name, (value, allowed) in knobs.items()
+        if value not in allowed
+    ]
+    if found:
+        raise ScenarioError(found)
 
 
 class Climb(NamedTuple):

@@ -155,12 +155,18 @@ def test_least_contention_without_load_is_the_tightest():
 
 
 def test_faults_are_named():
-    for make in (
-        lambda: KueueTas("soft"), lambda: KueueTas(level="row"), lambda: KaiTopology("pod", "rack"),
-        lambda: VolcanoTopology("hard", 4),
-    ):  # fmt: skip
-        with pytest.raises(ScenarioError, match="must be"):
+    for make, told in (
+        (lambda: KueueTas("soft", "row"), ["mode: is 'soft'", "level: is 'row'"]),
+        (lambda: KaiTopology("pod", "rack"), ["required: is 'rack'; must be pod or cluster"]),
+        (lambda: KaiTopology("row", "hall"), ["preferred: is 'row'", "required: is 'hall'"]),
+        (lambda: VolcanoTopology("firm", 4), ["mode: is 'firm'", "highest_tier_allowed: is 4"]),
+    ):
+        with pytest.raises(ScenarioError) as caught:
             make()
+        found = caught.value.issues
+        assert [text.startswith(f"placement.{t}") for text, t in zip(found, told, strict=True)] == [
+            True
+        ] * len(told)
     with pytest.raises(ScenarioError, match="nodes_per_rack"):
         run(whole([1]), inventory=racked(8, 8), placement=KueueTas("required"))
     with pytest.raises(ScenarioError, match="racks_per_pod"):

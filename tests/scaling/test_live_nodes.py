@@ -9,7 +9,6 @@ import pytest
 from sim import Scenario, simulate
 from sim.errors import ScenarioError
 from sim.policies.node_scaler import AbstractNodeScaler, Lending, PowerDown
-from sim.report.fleet import mean_nodes
 from sim.state import Homogeneous, Pools, PurchasePlan, Supply
 from sim.state.scaling import NOTHING, NodeWish
 from sim.workload import Given, NoJobs, Poisson
@@ -101,7 +100,7 @@ def test_a_job_that_ends_within_the_notice_loses_nothing_and_the_node_goes_then(
 
 
 def test_who_is_refused_is_told_and_pays_nothing():
-    supply = Supply(start_nodes=0, refused_frac=1.0, refused_after_s=30.0, price_usd_per_hour=9.0)
+    supply = Supply(start_nodes=0, refused_frac=1.0, refused_after_s=30.0, node_h_usd=9.0)
     made = simulate(Scenario(
         Homogeneous(2, 4), jobs((0, 4, 10)), node_scaler=Steps(((2, ()),)), supply=supply,
         horizon_s=1000.0,
@@ -214,15 +213,23 @@ def test_a_node_given_back_loses_no_request():
     assert [r["end_s"] for r in spans(made) if r["state"] == "leaving"] == [first["end_s"]]
 
 
-def test_the_figure_counts_nodes_as_they_stood():
-    begin, end = np.array([0.0, 5.0]), np.array([10.0, 10.0])
-    assert mean_nodes(begin, end, np.array([0.0, 5.0, 10.0])).tolist() == [1.0, 2.0]
+def test_a_node_that_comes_within_the_notice_of_its_retirement_is_retired_too():
+    plan = PurchasePlan(({"at_s": 300.0, "nodes": -1, "notice_s": 250.0},))
+    made = simulate(Scenario(
+        Homogeneous(1, 4), jobs((0, 4, 400)), growth=plan, node_scaler=Steps(((1, ()),), 40.0),
+        supply=Supply(start_nodes=0, come_s=100.0), horizon_s=1000.0,
+    ))  # fmt: skip
+    held_only_while_there(made)
+    # asked for at 40, told at 50 that it goes at 300, there at 140
+    assert [(r["state"], r["begin_s"]) for r in spans(made)] == [
+        ("off", 0.0), ("coming", 40.0), ("on", 140.0), ("absent", 300.0),
+    ]  # fmt: skip
 
 
 def test_pools_have_their_own_terms():
     pools = Pools(({"name": "own", "nodes": 1, "gpus_per_node": 4},
                    {"name": "cloud", "nodes": 2, "gpus_per_node": 4}))  # fmt: skip
-    supply = Supply(pools={"cloud": {"start_nodes": 0, "price_usd_per_hour": 36.0}})
+    supply = Supply(pools={"cloud": {"start_nodes": 0, "node_h_usd": 36.0}})
     made = simulate(Scenario(pools, jobs((0, 4, 100), (0, 4, 100)), supply=supply))
     held_only_while_there(made)
     assert made.jobs.column("start_s").to_pylist() == [0.0, 100.0]

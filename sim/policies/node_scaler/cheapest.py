@@ -35,7 +35,7 @@ def cheapest(seen: FleetSeen, pieces: Pieces, most: I8) -> I8:
     for _, _, fits in claims:
         can = np.flatnonzero(fits & (left > 0))
         if len(can):
-            pool = can[np.argmin(pools.price_usd_per_hour[can])]
+            pool = can[np.argmin(pools.node_h_usd[can])]
             add[pool], left[pool] = add[pool] + 1, left[pool] - 1
     return add
 
@@ -59,7 +59,7 @@ def saves(seen: FleetSeen, shut: B1) -> tuple[int, int]:
             return node, -1
     free = ~shut & (pools.most > pools.ready + pools.booting)
     for node in candidates:
-        price = pools.price_usd_per_hour
+        price = pools.node_h_usd
         less = free & (price < price[nodes.pool[node]] - 1e-12)
         can = np.flatnonzero(less & (pools.gpus >= gpus[node]) & (pools.cpus >= cpus[node]))
         if len(can):

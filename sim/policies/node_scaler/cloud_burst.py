@@ -51,7 +51,7 @@ class CloudBurst(AbstractNodeScaler):
         """Return the nodes to rent, and those to give back."""
         rest = self.backoff_s, self.backoff_most_s, self.backoff_forget_s
         closed, kept = backed_off(seen, notes, *rest)
-        nodes, price = seen.nodes, seen.pools.price_usd_per_hour
+        nodes, price = seen.nodes, seen.pools.node_h_usd
         patient = seen.now_s - seen.waiting.since_s >= self.patience_s
         most = np.where(closed | (price <= 0.0), 0, room(seen))
         add, wanted = for_gangs(seen, patient, most, price)

@@ -33,7 +33,7 @@ def expand(seen: FleetSeen, expander: str, closed: B1) -> I8:
             "least_waste": 1.0 - asked_cpus / max(count * float(pools.cpus[pool]), 1e-9),
             "least_waste_gpus": 1.0 - asked_gpus / max(count * float(pools.gpus[pool]), 1e-9),
             "most_pieces": -float(taken.sum()),
-            "price": count * float(pools.price_usd_per_hour[pool]) / float(taken.sum()),
+            "price": count * float(pools.node_h_usd[pool]) / float(taken.sum()),
         }[expander]
         if worth < score - 1e-12:
             best, score = pool, worth

@@ -11,7 +11,7 @@ import numpy as np
 from sim.state.arrays import F8
 from sim.state.columns import Jobs, Nodes
 from sim.state.devices import Scoring
-from sim.state.topology import Grouping
+from sim.state.topology import Climb, Grouping
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class Preference:
     runs: bool = False
     first_alone: bool = False
     topology: Grouping | None = None
+
+
+def in_domains(climb: Climb, levels: int, nodes: int) -> Preference:
+    """Return all levels and nodes alike, gangs in the domains that `climb` says."""
+    grouping = Grouping(first_alone=False, climb=climb)
+    return Preference(np.zeros(levels), np.zeros(nodes), topology=grouping)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from sim.policies.placement.base import F8, AbstractPlacement, Grouping, Nodes, Preference
+from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference, in_domains
 from sim.state.topology import HEIGHTS, Climb, must_be
 
 
@@ -30,12 +30,12 @@ class KaiTopology(AbstractPlacement):
 
     def __post_init__(self) -> None:
         """Refuse unknown levels, and a required one below the preferred."""
-        must_be("preferred", self.preferred, HEIGHTS)
-        must_be("required", self.required, HEIGHTS[HEIGHTS.index(self.preferred) :])
+        low = HEIGHTS.index(self.preferred) if self.preferred in HEIGHTS else 0
+        must_be(preferred=(self.preferred, HEIGHTS), required=(self.required, HEIGHTS[low:]))
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return all levels and nodes alike, in domains."""
         del jobs, rng
-        climb = Climb(self.preferred, self.required, last_tight=False)
-        want = Grouping(first_alone=False, climb=climb)
-        return Preference(np.zeros(len(free)), np.zeros(len(nodes.kind)), topology=want)
+        return in_domains(
+            Climb(self.preferred, self.required, last_tight=False), len(free), len(nodes.kind)
+        )

@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from sim.policies.placement.base import F8, AbstractPlacement, Grouping, Nodes, Preference
+from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference, in_domains
 from sim.state.topology import HEIGHTS, Climb, must_be
 
 MODES = ("required", "preferred", "unconstrained")
@@ -35,14 +35,13 @@ class KueueTas(AbstractPlacement):
 
     def __post_init__(self) -> None:
         """Refuse unknown modes and levels."""
-        must_be("mode", self.mode, MODES)
-        must_be("level", self.level, HEIGHTS)
+        must_be(mode=(self.mode, MODES), level=(self.level, HEIGHTS))
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return all levels and nodes alike, in domains."""
         del jobs, rng
         loose = self.mode == "unconstrained"
         top = self.level if self.mode == "required" else "cluster"
-        climb = Climb("cluster" if loose else self.level, top, even=loose)
-        want = Grouping(first_alone=False, climb=climb)
-        return Preference(np.zeros(len(free)), np.zeros(len(nodes.kind)), topology=want)
+        return in_domains(
+            Climb("cluster" if loose else self.level, top, even=loose), len(free), len(nodes.kind)
+        )

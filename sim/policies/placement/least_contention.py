@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from sim.policies.placement.base import F8, AbstractPlacement, Grouping, Nodes, Preference
+from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference, in_domains
 from sim.state.topology import Climb
 
 
@@ -28,6 +28,4 @@ class LeastContention(AbstractPlacement):
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return all levels and nodes alike, in domains."""
         del jobs, rng
-        climb = Climb(least_load=True)
-        want = Grouping(first_alone=False, climb=climb)
-        return Preference(np.zeros(len(free)), np.zeros(len(nodes.kind)), topology=want)
+        return in_domains(Climb(least_load=True), len(free), len(nodes.kind))

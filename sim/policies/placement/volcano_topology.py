@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from sim.policies.placement.base import F8, AbstractPlacement, Grouping, Nodes, Preference
+from sim.policies.placement.base import F8, AbstractPlacement, Nodes, Preference, in_domains
 from sim.state.topology import HEIGHTS, Climb, must_be
 
 
@@ -31,13 +31,12 @@ class VolcanoTopology(AbstractPlacement):
 
     def __post_init__(self) -> None:
         """Refuse unknown modes and tiers."""
-        must_be("mode", self.mode, ("hard", "soft"))
-        must_be("highest_tier_allowed", self.highest_tier_allowed, (1, 2, 3))
+        tiers = range(1, len(HEIGHTS) + 1)
+        must_be(mode=(self.mode, ("hard", "soft")),
+                highest_tier_allowed=(self.highest_tier_allowed, tiers))  # fmt: skip
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
         """Return all levels and nodes alike, in domains."""
         del jobs, rng
         top = HEIGHTS[self.highest_tier_allowed - 1] if self.mode == "hard" else HEIGHTS[-1]
-        climb = Climb(HEIGHTS[0], top, last_tight=False)
-        want = Grouping(first_alone=False, climb=climb)
-        return Preference(np.zeros(len(free)), np.zeros(len(nodes.kind)), topology=want)
+        return in_domains(Climb(HEIGHTS[0], top, last_tight=False), len(free), len(nodes.kind))

@@ -53,8 +53,8 @@ class Multifactor(AbstractQueuePolicy):
             f"queue.shares: names {who!r} {named.count(who)} times; must name a tenant once"
             for who in sorted({who for who in named if named.count(who) > 1})
         ]
-        low = [n for n in WEIGHTS if not getattr(self, n) >= 0]
-        found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in low]
+        wrong = [n for n in WEIGHTS if not getattr(self, n) >= 0]
+        found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in wrong]
         for group, told in (("partitions", self.partitions), ("qoses", self.qoses)):
             wrong = [n for n, v in told.items() if not v >= 0]
             found += [f"queue.{group}.{n}: is {told[n]!r}; must be a factor >= 0" for n in wrong]
@@ -63,10 +63,10 @@ class Multifactor(AbstractQueuePolicy):
         if found:
             raise ScenarioError(found)
 
-    def points(self, age: Any, fair_share: Any, size: Any, gpus: Any, qos: Any) -> Any:
+    def points(self, age: Any, fair_share: Any, size: Any, gpus: Any, qos: Any) -> F8:
         """Return the priority, (k,), of factors in [0, 1]."""
-        return (self.age * age + self.fair_share * fair_share + self.size * size
-                + self.gpus * gpus + self.qos * qos)  # fmt: skip
+        return np.asarray(self.age * age + self.fair_share * fair_share + self.size * size
+                          + self.gpus * gpus + self.qos * qos)  # fmt: skip
 
     def asked(self, jobs: JobView) -> F8:
         """Return the points for what a job asks for and is, less its nice, (k,)."""
@@ -75,7 +75,7 @@ class Multifactor(AbstractQueuePolicy):
         qos = over_greatest(self.qoses, jobs.qos_names)[jobs.qos]
         more = share[:, 1] * self.cpus + share[:, 2] * self.memory + self.partition * part
         size = 0.5 * (jobs.node_share + share[:, 1])
-        return more - jobs.nice + np.asarray(self.points(0.0, 0.0, size, share[:, 0], qos))
+        return more - jobs.nice + self.points(0.0, 0.0, size, share[:, 0], qos)
 
     def fair(self, tree: Mapping[str, Any], used: Mapping[str, float]) -> dict[str, float]:
         """Return each user's factor of fair share: the rank in the fair tree."""
@@ -87,4 +87,4 @@ class Multifactor(AbstractQueuePolicy):
         rank = self.fair(tree, dict(zip(jobs.tenant_names, jobs.used_gpu_s, strict=True)))
         fair = np.array([rank[name] for name in jobs.tenant_names])[jobs.tenant]
         age = np.clip((now_s - jobs.enter_s) / self.max_age_s, 0.0, 1.0)
-        return -jobs.fixed(self.asked) - np.asarray(self.points(age, fair, 0.0, 0.0, 0.0))
+        return -jobs.fixed(self.asked) - self.points(age, fair, 0.0, 0.0, 0.0)

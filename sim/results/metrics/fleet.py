@@ -32,7 +32,7 @@ def fleet(result: Result) -> dict[str, Any]:
     hours = (end - begin) / 3600.0
     state = np.array(words)[code]
     why, pool = np.array(rows.column("why").to_pylist()), rows.column("pool").to_pylist()
-    price = {one["pool"]: float(one["price_usd_per_hour"]) for one in result.manifest["fleet"]}
+    price = {one["pool"]: float(one["node_h_usd"]) for one in result.manifest["fleet"]}
     paid = np.isin(state, PAID)
     used = float(table.to_numpy(result.nodes, "busy_gpu_s").sum()) / 3600.0
     on = float((hours * gpus)[paid].sum())
