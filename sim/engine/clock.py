@@ -95,6 +95,7 @@ class Clock(simpy.Environment):
             kernel.pass_shares(self.state, self._now)
             return
         kernel.pass_apart(self.state, self._now)
+        self._advance = kernel.advance_apart  # from now on in the lane: there will be more of them
 
     def _pace(self) -> None:
         """Pause after fewer or more events next time: what one costs lies in the rules."""

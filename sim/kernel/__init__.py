@@ -16,7 +16,7 @@ from sim.kernel.fair_pass import pass_shares
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.links import set_link
 from sim.kernel.node import come, fail, go, offer, on_node, repair, withdraw
-from sim.kernel.quota_lane import advance_limits, advance_quota
+from sim.kernel.quota_lane import advance_apart, advance_limits, advance_quota
 from sim.kernel.replicas import end, submit, withhold
 from sim.kernel.resize import (
     as_told,
@@ -35,6 +35,7 @@ from sim.kernel.waits import release
 __all__ = [
     "Why",
     "advance",
+    "advance_apart",
     "advance_limits",
     "advance_quota",
     "as_told",
