@@ -18,6 +18,7 @@ from sim.state.words import JobState
 
 BUDGET = 200_000
 """Most events the lane may run before it lets Python show progress or be interrupted."""
+DECIDE = int(Why.DECIDE)
 LANES = {KUEUE: kernel.advance_quota, LIMITS: kernel.advance_limits}
 """Quotas whose passes are made in the lane."""
 LONG_S, SHORT_S = 0.2, 0.05
@@ -61,17 +62,12 @@ class Clock(simpy.Environment):
         """Let the lane run up to SimPy's next event, then take that event."""
         if self._stop.pressed:
             raise KeyboardInterrupt
-        horizon_s = self.peek()
-        ask, budget = self._decide is not None, self._due - int(self.state.face.n[EVENTS])
-        why = self._advance(self.state, float(self._now), float(horizon_s), ask, self._room, budget)
+        why = self._lane(float(self.peek()))
         if why == Why.HORIZON:
             super().step()  # SimPy's own event; EmptySchedule if there is none
             return
         self._now = float(self.state.face.t[NOW])  # the lane stopped early, at this instant
-        if why == Why.DECIDE and self._decide is not None:
-            self._decide(self.state, self._now)
-            self.state.face.n[ASKED] = 1
-        elif why == Why.PASS:
+        if why == Why.PASS:
             self._pass()
         elif why == Why.RELEASE:
             kernel.release(self.state, self._now)
@@ -85,6 +81,18 @@ class Clock(simpy.Environment):
             self._pace()
             if self._pause is not None:
                 self._pause(self.state, self._now)
+
+    def _lane(self, horizon_s: float) -> int:
+        """Run the lane up to the horizon; return why it stopped: asking brings no SimPy event."""
+        while True:
+            now_s, budget = float(self._now), self._due - int(self.state.face.n[EVENTS])
+            ask = self._decide is not None
+            why = self._advance(self.state, now_s, horizon_s, ask, self._room, budget)
+            if why != DECIDE or self._decide is None:
+                return int(why)
+            self._now = float(self.state.face.t[NOW])
+            self._decide(self.state, self._now)
+            self.state.face.n[ASKED] = 1
 
     def _pass(self) -> None:
         """Make a pass by rules that the lane does not hold."""

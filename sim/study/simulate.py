@@ -76,14 +76,15 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
         else:
             key = queue.key(view, now_s)
         keys = np.asarray(key, np.float64)
-        if keys.shape != rows.shape or np.isnan(keys).any():
+        if keys.shape != rows.shape or np.isnan(keys.min(initial=0.0)):
             raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
         if first < LAST_ROW:
             keys = np.where(rows >= first, BEFORE_ALL, keys)
         if here or not queue.foresees:
             order = in_order(keys[:here], rows[:here])
             kernel.rekey(state, rows[order], keys[order])
-        state.jobs.key[rows[here:]] = keys[here:]
+        if len(rows) > here:
+            state.jobs.key[rows[here:]] = keys[here:]
         turns = queue.turn_s(view, now_s)
         if turns is not None:
             state.jobs.turn_s[rows] = turns

@@ -33,7 +33,6 @@ class Jobs:
         self.round_s = state.gives.round_s
         self.tenant_names, self.kind_names = state.tenant_names, state.kind_names
         self.partition_names, self.qos_names = state.partition_names, state.qos_names
-        self.total_gpus = int(state.nodes.gpus.sum())
 
     def __getattr__(self, name: str) -> np.ndarray:
         """Return one column, (k,)."""
@@ -54,6 +53,11 @@ class Jobs:
             known[tell.__name__] = tell(type(self)(self._state, slice(None), self._now_s))
         found: F8 = known[tell.__name__][self._rows]
         return found
+
+    @property
+    def total_gpus(self) -> int:
+        """Return how many GPUs there are."""
+        return int(self._nodes.gpus.sum())
 
     @property
     def row(self) -> np.ndarray:
