@@ -43,11 +43,13 @@ def lively() -> bool:
 
 def line(now: Progress) -> str:
     """Return a progress line that fits 80 columns: share done, rate, queue, time, expected end."""
-    rate = now.done / now.wall_s if now.wall_s > 0 else 0.0
-    left = human_s((now.jobs - now.done) / rate) if rate > 0 else "?"
-    share = 100 * now.done / now.jobs if now.jobs else 100.0
+    done, total = now.done + now.answered, now.jobs + now.requests
+    rate = done / now.wall_s if now.wall_s > 0 else 0.0
+    left = human_s((total - done) / rate) if rate > 0 else "?"
+    share = 100 * done / total if total else 100.0
+    what = " and ".join(w for w, n in (("requests", now.requests), ("jobs", now.jobs)) if n)
     return (
-        f"{share:.0f} % of {now.jobs:,} jobs · {rate:,.0f}/s · {now.waiting:,} waiting · "
+        f"{share:.0f} % of {total:,} {what or 'jobs'} · {rate:,.0f}/s · {now.waiting:,} waiting · "
         f"{human_s(now.now_s)} simulated · {left} to go"
     )
 
@@ -76,7 +78,12 @@ def progress(title: str = "rackplan") -> Iterator[Callable[[Progress], None] | N
         job = bars.add_task("reading the workload …", total=None, title=title)
 
         def show(now: Progress) -> None:
-            bars.update(job, total=now.jobs, completed=now.done, description=line(now))
+            bars.update(
+                job,
+                total=now.jobs + now.requests,
+                completed=now.done + now.answered,
+                description=line(now),
+            )
 
         yield show
 

@@ -79,8 +79,12 @@ class Clock(simpy.Environment):
             self._wake()
         else:
             self._pace()
-            if self._pause is not None:
-                self._pause(self.state, self._now)
+            self.news()
+
+    def news(self) -> None:
+        """Tell who looks on how far the run is."""
+        if self._pause is not None:
+            self._pause(self.state, self._now)
 
     def _lane(self, horizon_s: float) -> int:
         """Run the lane up to the horizon; return why it stopped: asking brings no SimPy event."""

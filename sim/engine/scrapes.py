@@ -18,8 +18,9 @@ from sim.state.serving import (
     TICKS_PER_S,
 )
 
-MORE = ("shed", "asked", "starting", "draining")
-"""Columns beside those of Scrapes: requests shed, replicas waiting for GPUs, coming up, going."""
+MORE = ("shed", "asked", "starting", "draining", "leaving")
+"""Columns beside those of Scrapes: requests shed, replicas waiting for GPUs, coming up, going; and
+the requests on these."""
 SUMS = np.array([ENDS, FIRSTS, FIRST_TICKS, LATER_TICKS, LATER_TOKENS, SHED])
 COLUMNS = (*Scrapes._fields, *MORE)
 
@@ -34,7 +35,7 @@ class Log:
         self._output = np.concatenate([zero, np.cumsum(output)])
         self._rows, self.many = np.zeros((len(COLUMNS), 256)), 0
         self._came, self._last_s = 0, 0.0
-        self._open = self._queued = 0
+        self._open = self._queued = self._away = 0
         self._before = np.zeros(6, np.int64)
         self.last: tuple[F8, F8, F8] = (np.zeros(0),) * 3
 
@@ -68,22 +69,25 @@ class Log:
         came = int(np.searchsorted(self.arrival_s, now_s, "left"))
         new = self.arrival_s[self._came : came]
         waited_s = len(new) * now_s - float(new.sum())  # had nobody taken them
-        admits, admit_s, gone, gone_s = self.run.mark(now_s)
+        (admits, admit_s), (gone, gone_s), (away, away_s) = self.run.mark(now_s)
         open_s = self._open * span_s + waited_s - (gone * span_s - gone_s)
         queue_s = self._queued * span_s + waited_s - (admits * span_s - admit_s)
+        leaves_s = self._away * span_s + (away * span_s - away_s)
         self._open += len(new) - gone
         self._queued += len(new) - admits
+        self._away += away
         sums = c[SUMS]
         ends, firsts, first, later, tokens, shed = (sums - self._before).tolist()
         batch, queue, kv = self.run.loads(ready)
         self.last = batch, queue, kv / float(self.run.service.rules[KV_CAP])
         row = (
             now_s, len(new), int(self._prompt[came] - self._prompt[self._came]),
-            int(self._output[came] - self._output[self._came]), ends,
-            max(open_s - queue_s, 0.0) / span_s, max(queue_s, 0.0) / span_s,
+            ends + tokens, ends,
+            max(open_s - queue_s - leaves_s, 0.0) / span_s, max(queue_s, 0.0) / span_s,
             float(self.last[2].mean()) if ready else np.nan, len(ready),
             first / TICKS_PER_S / firsts if firsts else np.nan,
             later / TICKS_PER_S / tokens if tokens else np.nan, shed, *more,
+            max(leaves_s, 0.0) / span_s,
         )  # fmt: skip
         if self.many == self._rows.shape[1]:
             self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)], axis=1)

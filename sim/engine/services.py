@@ -68,6 +68,7 @@ class Life:
         self.images: set[int] = set()
         self.over = False
         self.notes: F8 = NOTHING
+        self.notes_of_start: tuple[str, ...] = ()
         self._quiet_s = 0.0
         self._past: list[tuple[float, tuple[F8, F8, F8]]] = []
         cluster.watch(slots, self.look)
@@ -103,7 +104,7 @@ class Life:
     def drain(self, one: Held) -> None:
         """Send a replica no more requests; it goes when it has answered all it has."""
         self.run.advance(self.clock.now)
-        self.run.accepts[one.slot] = 0
+        self.run.drain(one.slot, self.clock.now)
         one.stage = Stage.DRAINS
         if self.run.outstanding(one.slot) == 0:
             self.go(one, "drained")
@@ -184,7 +185,6 @@ class Life:
         """A replica has lost its GPUs: its requests go elsewhere; unless told to go it is back."""
         if one.stage in (Stage.READY, Stage.DRAINS):
             self.run.advance(self.clock.now)
-            self.run.accepts[one.slot] = 0
             self.run.lose(one.slot, self.clock.now)
         again = one.stage != Stage.DRAINS
         self.cluster.withhold(self.slots[one.slot])
@@ -264,6 +264,7 @@ def control(
                 if not life.over]  # fmt: skip
         due_s = min(*dues, turn * every_s)
         yield clock.timeout(max(due_s - clock.now, 0.0))
+        clock.news()
         late_s = clock.now + 1e-9
         for i, life in enumerate(lives):
             if not life.over and reads[i] * life.of.scrape_s <= late_s:

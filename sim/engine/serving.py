@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from sim.errors import ScenarioError
 from sim.kernel.serving.advance import advance
-from sim.kernel.serving.lost import lose
+from sim.kernel.serving.lost import drain, lose
 from sim.kernel.serving.rows import fill, outcome
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
+    AWAY,
+    AWAY_NS,
     BACK,
     DECODE_0,
+    ENDS,
     GONE,
     GONE_NS,
     MARK,
@@ -40,6 +43,7 @@ from sim.state.serving import (
     R_SEATS,
     R_START,
     R_VIRTUAL,
+    SHED,
     TICKS_PER_S,
     service_of,
 )
@@ -177,9 +181,17 @@ class Run:
         """Return the requests that a replica has not answered yet."""
         return int(self.service.t[replica, R_OPEN])
 
+    def drain(self, replica: int, now_s: float) -> None:
+        """A replica takes no more requests. All must be done up to `now_s`."""
+        drain(self.service, replica, tick(now_s))
+
     def lose(self, replica: int, now_s: float) -> None:
         """A replica is no more; its requests wait for another. All must be done up to `now_s`."""
         lose(self.service, replica, tick(now_s))
+
+    def far(self) -> tuple[int, int]:
+        """Return how many requests were answered or shed so far, and of how many."""
+        return int(self.service.clock[[ENDS, SHED]].sum()), len(self.service.q)
 
     def over(self) -> bool:
         """Return whether all requests have come and been answered, or shed."""
@@ -208,15 +220,17 @@ class Run:
             i, many = int(self.service.q[i, Q_AFTER]), many + 1
         return many
 
-    def mark(self, now_s: float) -> tuple[int, float, int, float]:
+    def mark(self, now_s: float) -> list[tuple[int, float]]:
         """Begin an interval: its sums are from `now_s` on; return those of the one before.
 
         Requests admitted to batches (less those that came back) and the mean instant of it times
-        their number, seconds since the last mark; the same of requests that were answered or shed.
+        their number, seconds since the last mark; the same of requests that were answered or shed,
+        and of those on replicas that drain, how many more they became.
         """
         c = self.service.clock
-        told = int(c[ADMITS]), c[ADMIT_NS] / 1e9, int(c[GONE]), c[GONE_NS] / 1e9
-        c[[ADMITS, ADMIT_NS, GONE, GONE_NS]] = 0
+        pairs = ((ADMITS, ADMIT_NS), (GONE, GONE_NS), (AWAY, AWAY_NS))
+        told = [(int(c[many]), c[ns] / 1e9) for many, ns in pairs]
+        c[[ADMITS, ADMIT_NS, GONE, GONE_NS, AWAY, AWAY_NS]] = 0
         c[MARK] = tick(now_s)
         return told
 

@@ -22,10 +22,10 @@ class Scrapes(NamedTuple):
     time_s: F8  # end of the interval
     arrivals: F8  # requests that came
     prompt_tokens: F8  # of these
-    output_tokens: F8  # asked for by these
+    output_tokens: F8  # of those answered in full: nobody knows an answer's length before
     ended: F8  # requests that were answered in full
-    running: F8  # requests in batches, over all replicas, mean over time
-    waiting: F8  # requests in queues, over all replicas and where none is ready, mean over time
+    running: F8  # requests in batches, over all ready replicas, mean over time
+    waiting: F8  # requests in queues of ready replicas, and where none is ready, mean over time
     kv_share: F8  # KV memory in use, mean over ready replicas, 0 to 1
     ready: F8  # replicas that accept requests, at the end of the interval
     ttft_s: F8  # mean over the requests that had their first token

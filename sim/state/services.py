@@ -30,10 +30,11 @@ class Serving(NamedTuple):
     first: int | None  # ready at instant 0, as far as there are GPUs; None: the autoscaler says
     stages_s: tuple[float, ...]  # of a cold start: see STAGES
     image_stays: bool  # a node that had the image has it
-    scrape_s: float  # how often its numbers are read
+    scrape_s: float  # how often its numbers are read; 0: as the autoscaler has them read
     lag_s: float  # how old they are when an autoscaler sees them
     slo_ttft_s: float
     slo_tpot_s: float
+    slo_by_class: dict[str, tuple[float, float]]  # the two of classes that have their own
     notes: tuple[str, ...] = ()  # what a reader should know of it
     gpu: str | None = None  # the type that its step time is of; None: not told
     gpu_h_usd: float | None = None  # what an hour of one of its GPUs costs; None: not told
@@ -51,3 +52,4 @@ class Served(NamedTuple):
     q: Any  # (n, …) columns of `state.serving`
     log: Any  # (columns, k): one row an interval, as `table_served.SERVICES` from time_s on
     replicas: Any  # a row a replica: place, asked_s, start_s, ready_s, told_s, end_s, why
+    notes: tuple[str, ...] = ()  # what a reader should know of how it went

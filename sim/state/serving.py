@@ -23,8 +23,8 @@ WEIGHED = 1 << LEAST_REQUESTS | 1 << LEAST_TOKENS | 1 << LEAST_WAITING
 # what the Clock row holds
 (
     NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES, SINCE, FIRSTS, FIRST_TICKS, ENDS, LATER_TICKS,
-    LATER_TOKENS, SHED, BACK, MARK, ADMITS, ADMIT_NS, GONE, GONE_NS,
-) = range(19)  # fmt: skip
+    LATER_TOKENS, SHED, BACK, MARK, ADMITS, ADMIT_NS, GONE, GONE_NS, AWAY, AWAY_NS,
+) = range(21)  # fmt: skip
 TURNED_AWAY = -2
 """Replica of a request that was shed."""
 
@@ -56,8 +56,9 @@ class Service(NamedTuple):
     where the tournament's leaves begin, the instant up to which all is done; then sums so far:
     first tokens and ticks to them, ends, ticks and tokens after the first, requests shed; and the
     first of those that lost their replica and wait for another, -1 for none; then, since the
-    instant `MARK`, how many left a queue for a batch (less those that came back) and how many were
-    answered or shed, and the sums of these instants, in ns.
+    instant `MARK`, how many left a queue for a batch (less those that came back), how many were
+    answered or shed, how many more are on replicas that drain, and the sums of these instants, in
+    ns. What waits on a replica that drains has left the queue.
     """
 
     q: NDArray[np.int64]  # (requests, 10)

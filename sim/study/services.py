@@ -14,6 +14,7 @@ from sim.engine.scrapes import Log
 from sim.engine.services import Life, control
 from sim.engine.serving import Run, ServiceSpec, StepTime
 from sim.errors import ScenarioError
+from sim.physics.batching import Batching, most_per_s, requests_of
 from sim.policies.autoscaler import AbstractAutoscaler
 from sim.rng import Streams
 from sim.state import JobState, State
@@ -39,20 +40,25 @@ class Asked(NamedTuple):
 
 
 def asked_of(
-    services: AbstractServices, streams: Streams, first: int, kinds: Sequence[str] = ()
+    services: AbstractServices,
+    streams: Streams,
+    first: int,
+    kinds: Sequence[str] = (),
+    scrape_s: float = 15.0,
 ) -> list[Asked]:
     """Return the services with their requests; places for replicas are jobs from `first` on.
 
     Twice as many as there may be replicas: some still drain when others come. A service whose step
-    time is of one of the cluster's `kinds` of GPU stays on it.
+    time is of one of the cluster's `kinds` of GPU stays on it. One that does not say how often its
+    numbers are read has them read every `scrape_s`.
     """
     made = []
     for given, requests in services.listed():
-        of = at_home(given, kinds)
+        of = at_home(given._replace(scrape_s=given.scrape_s or scrape_s), kinds)
         many = 2 * of.most
         made.append(Asked(of, requests.requests(streams, of.name), range(first, first + many)))
         first += many
-    if found := too_long(made):
+    if found := [*too_long(made), *strangers(made)]:
         raise ScenarioError(found)
     return made
 
@@ -125,6 +131,40 @@ def too_long(asked: Sequence[Asked]) -> list[str]:
     return found
 
 
+def strangers(asked: Sequence[Asked]) -> list[str]:
+    """Return which classes have targets of their own, but no requests."""
+    return [
+        f"services.slo_by_class: names {name!r}, no class of the requests of {of.name}; must be of "
+        f"{', '.join(filter(None, requests.classes)) or 'requests that have classes'}"
+        for of, requests, _ in asked
+        for name in of.slo_by_class
+        if name not in requests.classes
+    ]
+
+
+def slow_start(asked: Asked, replicas: int, every_s: float) -> tuple[str, ...]:
+    """Return a note if the first replicas cannot keep up until others could be ready.
+
+    Demand: what comes in a cold start and one asking. Against it stands what they can answer at
+    all, by the closed form.
+    """
+    of, requests, _ = asked
+    span_s = sum(of.stages_s) + every_s
+    many = int(np.searchsorted(requests.arrival_s, span_s))
+    if not many:
+        return ()
+    like = requests_of(requests.prompt[:many] * (1 - of.prefix_hit_frac), requests.output[:many])
+    replica = Batching(of.decode_s, of.mixed_s, of.batch, of.kv_tokens)
+    can_per_s, come_per_s = replicas * float(most_per_s(replica, like, np.inf)), many / span_s
+    if come_per_s <= can_per_s:
+        return ()
+    return (
+        f"{of.name}: replicas at the start, {replicas}, can answer {can_per_s:,.3g} requests a "
+        f"second at most, and {come_per_s:,.3g} a second come in the first {span_s:,.0f} s: they "
+        "queue until more are ready; services.start_replicas says how many are there at once",
+    )
+
+
 def lives_of(
     asked: Sequence[Asked], clock: Clock, cluster: Cluster, autoscaler: AbstractAutoscaler,
     streams: Streams,
@@ -137,11 +177,13 @@ def lives_of(
         given = requests.arrival_s, requests.prompt, requests.output
         run = Run(spec_of(of, len(places)), *given, draw)
         lives.append(Life(clock, cluster, of, run, Log(run, *given), places))
-    for life in lives:
+    for life, one in zip(lives, asked, strict=True):
         first = life.of.first
         if first is None:
             first = autoscaler.start(life.seen(autoscaler.sees_ahead))
-        life.more(min(max(int(first), life.of.least), life.of.most), warm=True)
+        first = min(max(int(first), life.of.least), life.of.most)
+        life.notes_of_start = slow_start(one, first, autoscaler.every_s)
+        life.more(first, warm=True)
     if lives:
         every_s, ahead = autoscaler.every_s, autoscaler.sees_ahead
         clock.process(control(clock, lives, autoscaler.together, every_s, ahead))
@@ -157,7 +199,7 @@ def served(asked: Sequence[Asked], lives: Sequence[Life], end_s: float) -> list[
                 for o in life.all]  # fmt: skip
         made.append(Served(
             of, requests.arrival_s, requests.prompt, requests.output, requests.klass,
-            requests.classes, life.run.service.q, life.log.table(), rows,
+            requests.classes, life.run.service.q, life.log.table(), rows, life.notes_of_start,
         ))  # fmt: skip
     return made
 
@@ -165,7 +207,13 @@ def served(asked: Sequence[Asked], lives: Sequence[Life], end_s: float) -> list[
 def about(services: AbstractServices) -> list[Mapping[str, Any]]:
     """Return what the manifest keeps of each service: what its metrics need."""
     return [
-        {"name": of.name, "gpus": of.gpus, "slo_ttft_s": of.slo_ttft_s, "slo_tpot_s": of.slo_tpot_s}
+        {
+            "name": of.name,
+            "gpus": of.gpus,
+            "slo_ttft_s": of.slo_ttft_s,
+            "slo_tpot_s": of.slo_tpot_s,
+            "slo_by_class": {name: list(slo) for name, slo in of.slo_by_class.items()},
+        }
         | ({} if of.gpu_h_usd is None else {"gpu_h_usd": of.gpu_h_usd})
         for of, _ in services.listed()
     ]

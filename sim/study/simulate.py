@@ -12,6 +12,7 @@ import numpy as np
 from sim import kernel
 from sim.engine import Clock, Cluster, Stop, interruptible, relent
 from sim.engine.rekey import in_order, refresh, soon
+from sim.engine.services import Life
 from sim.errors import ScenarioError
 from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
@@ -46,7 +47,10 @@ EVERY_S = 0.2
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: simulated time, jobs ended of all, waiting, running, wall-clock seconds."""
+    """How far a run is: simulated time, jobs ended of all, waiting, running, wall-clock seconds.
+
+    And requests answered or shed of all, where there are services; replicas are no jobs here.
+    """
 
     now_s: float
     done: int
@@ -54,6 +58,8 @@ class Progress:
     waiting: int
     running: int
     wall_s: float
+    answered: int = 0
+    requests: int = 0
 
 
 def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State, float], None]:
@@ -92,19 +98,25 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
     return ask
 
 
-def watcher(state: State, tell: Callable[[Progress], None]) -> Callable[[State, float], None]:
-    """Return what reports progress, a few times a second at most."""
+def watcher(
+    state: State, tell: Callable[[Progress], None], lives: Sequence[Life], places: int
+) -> Callable[[State, float], None]:
+    """Return what reports progress, a few times a second at most.
+
+    Of the jobs so many are `places` of replicas; the services come to be in `lives`.
+    """
     began, last = time.perf_counter(), [0.0]
-    jobs = int(state.face.n[LEFT])
+    jobs = int(state.face.n[LEFT]) - places
 
     def pause(now: State, now_s: float) -> None:
         wall_s = time.perf_counter() - began
         if wall_s - last[0] >= EVERY_S:
             last[0] = wall_s
-            left = int(now.face.n[LEFT])
+            left = int(now.face.n[LEFT]) - sum(len(life.slots) for life in lives if not life.over)
             waiting = int(now.queue.n[2] + now.quota.n[0])
             running = int(now.running.n[2])
-            tell(Progress(now_s, jobs - left, jobs, waiting, running, wall_s))
+            far = np.array([life.run.far() for life in lives], np.int64).reshape(-1, 2).sum(axis=0)
+            tell(Progress(now_s, jobs - left, jobs, waiting, running, wall_s, *far.tolist()))
 
     return pause
 
@@ -134,7 +146,9 @@ def run(
     """
     first = asked[0].jobs.start if asked else LAST_ROW
     ask, every_s = asker(scenario.queue, first), scenario.queue.refresh_s
-    watch = watcher(state, tell) if tell else None
+    lives: list[Life] = []
+    places = sum(len(one.jobs) for one in asked)
+    watch = watcher(state, tell, lives, places) if tell else None
     sizing = Sizing(scenario.elastic) if scenario.elastic.refresh_s < np.inf else None
     clock = Clock(state, ask if every_s == 0.0 else None, watch, stop, sizing)
     if 0.0 < every_s < np.inf:
@@ -146,7 +160,7 @@ def run(
     for process in scenario.processes:
         process.begin(clock, cluster, streams)
     fleet = fleet_of(scenario, scenario.cluster.inventory(), clock, cluster, streams)
-    lives = lives_of(asked, clock, cluster, scenario.autoscaler, streams)
+    lives += lives_of(asked, clock, cluster, scenario.autoscaler, streams)
     status = "complete"
     try:
         clock.finish(scenario.horizon_s)
@@ -176,7 +190,8 @@ def simulate(
     inventory, streams = scenario.cluster.inventory(), Streams(seed)
     request = scenario.workload.request(streams, inventory.gpus)
     kinds = [pool.gpu for pool in inventory.pools]
-    asked = asked_of(scenario.services, streams, request.jobs.num_rows, kinds)
+    first, scrape_s = request.jobs.num_rows, scenario.autoscaler.scrape_s
+    asked = asked_of(scenario.services, streams, first, kinds, scrape_s)
     jobs = extended(request.jobs, asked) if asked else request.jobs
     state = unborn(prepared(scenario, inventory, jobs, streams), asked)
     ready = time.perf_counter()
@@ -194,6 +209,7 @@ def simulate(
             "notes": [
                 *request.notes,
                 *notes_of(asked),
+                *(note for one in ended for note in one.notes),
                 *unused(scenario.elastic, request.jobs, partial),
                 *without_order(state),
                 *unfelt(scenario),

@@ -75,3 +75,19 @@ def prices(path: str, given: Any) -> list[str]:
     if not isinstance(given, Mapping):
         return [f"{path}: is {given!r}; must give names a price, as {{h100: 2.5}}, or null"]
     return [f for name, price in given.items() for f in above(f"{path}.{name}", price, 0)]
+
+
+def each_of(path: str, given: Any, names: Sequence[str]) -> list[str]:
+    """Return the faults of a mapping of names to numbers above 0 by `names`, or None."""
+    if given is None:
+        return []
+    if not isinstance(given, Mapping):
+        return [f"{path}: is {given!r}; must give names theirs, as {{chat: {{{names[0]}: 1}}}}"]
+    found = []
+    for key, told in given.items():
+        if not isinstance(told, Mapping) or not told or not set(told) <= set(names):
+            must = " or ".join(names)
+            found.append(f"{path}.{key}: is {told!r}; must have {must}, or both, and no other")
+        else:
+            found += [f for k, v in told.items() for f in above(f"{path}.{key}.{k}", v, 0)]
+    return found

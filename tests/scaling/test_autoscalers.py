@@ -320,7 +320,7 @@ def traffic(rates, bin_s=300.0, scrape_s=60.0, **given):
     """Return a service whose arrivals had these rates, bin by bin."""
     each = np.repeat(np.asarray(rates, float), int(bin_s / scrape_s)) * scrape_s
     return seen(np.zeros(len(each)), arrivals=each, prompt_tokens=each * 1000.0,
-                output_tokens=each * 200.0, scrape_s=scrape_s, **given)  # fmt: skip
+                ended=each, output_tokens=each * 200.0, scrape_s=scrape_s, **given)  # fmt: skip
 
 
 def test_bins_hold_the_rates_of_whole_bins():

@@ -1,15 +1,17 @@
 """A service on a cluster: what its replicas hold, when they answer, and that nothing is lost."""
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from sim import Scenario, simulate
+from sim.app.terminal import line
 from sim.engine import AbstractProcess
 from sim.engine.serving import ServiceSpec, StepTime, serve
 from sim.errors import ScenarioError
-from sim.policies.autoscaler import AbstractAutoscaler, NoAutoscaler
+from sim.policies.autoscaler import AbstractAutoscaler, Hpa, Kpa, NoAutoscaler, RayServe
 from sim.policies.preemption import Tail
 from sim.policies.queue import Fifo, Sjf
 from sim.state import Homogeneous
@@ -107,12 +109,122 @@ def test_every_request_is_answered_once_whatever_the_replicas_do():
 
 
 def test_requests_in_the_system_are_what_the_intervals_say():
-    """Little: running and waiting over all intervals are the time that requests spent there."""
-    made = run(service(), Plan(((0.0, 1), (40.0, 3), (120.0, 1))))
+    """Little: over all intervals they are the time that requests spent there.
+
+    Also where replicas fail, one while it drains.
+    """
+    falls = (Fall(1, 120.2, 150.0), Fall(2, 120.2, 150.0), Fall(0, 160.0, 161.0))
+    made = run(service(), Plan(((0.0, 1), (40.0, 3), (120.0, 1))), processes=falls)
     (e2e,) = frame(made.requests, "e2e_s")
-    running, waiting, time_s = frame(made.services, "running", "waiting", "time_s")
+    running, waiting, leaving, time_s = frame(
+        made.services, "running", "waiting", "leaving", "time_s"
+    )
     spans = np.diff(np.concatenate([[0.0], time_s]))
-    assert ((running + waiting) * spans).sum() == pytest.approx(e2e.sum(), rel=1e-6)  # whole ns
+    all_s = ((running + waiting + leaving) * spans).sum()
+    assert all_s == pytest.approx(e2e.sum(), rel=1e-6)  # whole ns
+    assert "node_fail" in {row["why"] for row in rows(made) if row["told_s"] is not None}
+    assert min(running.min(), waiting.min(), leaving.min()) >= 0.0
+
+
+def test_requests_on_a_replica_that_drains_are_told_apart():
+    """From the word to go to each one's last token; an autoscaler's averages lack them."""
+    made = run(service(), Plan(((0.0, 2), (100.0, 1))))
+    gone = next(row for row in rows(made) if row["why"] == "drained")
+    place, arrival, e2e = frame(made.requests, "place", "arrival_s", "e2e_s")
+    there = (place == gone["place"]) & (arrival + e2e > gone["told_s"])
+    leaving, time_s = frame(made.services, "leaving", "time_s")
+    spans = np.diff(np.concatenate([[0.0], time_s]))
+    want = (arrival + e2e - gone["told_s"])[there].sum()
+    assert want > 0.0
+    assert (leaving * spans).sum() == pytest.approx(want, rel=1e-6)
+    assert (leaving[time_s <= gone["told_s"]] == 0.0).all()
+
+
+def test_an_answers_length_is_told_when_it_has_ended():
+    """Each interval's tokens are those of the answers that ended in it, nothing of those to come."""
+    made = run(service(scrape_s=1.0), Plan(((0.0, 2),)))
+    output, arrival, e2e = frame(made.requests, "output_tokens", "arrival_s", "e2e_s")
+    tokens, ended, time_s = frame(made.services, "output_tokens", "ended", "time_s")
+    edges = np.concatenate([[0.0], time_s])
+    assert tokens.tolist() == np.histogram(arrival + e2e, edges, weights=output)[0].tolist()
+    assert ended.tolist() == np.histogram(arrival + e2e, edges)[0].tolist()
+
+
+def test_tokens_are_told_once_though_requests_are_evicted_and_lose_their_replica():
+    tight = LlmReplica(2, None, *STEP, batch=16, chunk_tokens=256, kv_tokens=4100)
+    made = run(service(replica=tight), Plan(((0.0, 2),)), nodes=2,
+               processes=(Fall(0, 80.0, 90.0),))  # fmt: skip
+    output, preempted = frame(made.requests, "output_tokens", "preemptions")
+    tokens, ended = frame(made.services, "output_tokens", "ended")
+    assert preempted.sum() > 20
+    assert tokens.sum() == output.sum()
+    assert ended.sum() == len(output)
+
+
+def test_an_autoscaler_has_numbers_read_as_often_as_its_product_does_unless_the_service_says():
+    for policy, every_s in ((Kpa(), 1.0), (RayServe(), 10.0), (Hpa(), 15.0)):
+        for given, want_s in ((None, every_s), (4.0, 4.0)):
+            made = run(service(scrape_s=given), policy)
+            (time_s,) = frame(made.services, "time_s")
+            np.testing.assert_allclose(time_s, want_s * np.arange(1, len(time_s) + 1), rtol=1e-12)
+
+
+def test_a_class_of_requests_may_have_an_slo_of_its_own():
+    ask = DrawnRequests(8.0, 200.0, Poisson(), LogNormalTokens(300, 1.0, 60, 1.0, 4000),
+                        {"chat": 3.0, "batch": 1.0})  # fmt: skip
+    own = {"batch": {"slo_ttft_s": 30.0, "slo_tpot_s": 0.5}, "chat": {"slo_ttft_s": 0.2}}
+    made = run(service(requests=ask, slo_by_class=own), Plan(((0.0, 1),)), horizon_s=150.0)
+    ttft, tpot = frame(made.requests, "ttft_s", "tpot_s")
+    klass = np.array(made.requests.column("class").to_pylist())
+    limits = {"batch": (30.0, 0.5), "chat": (0.2, 0.05)}
+    good = np.zeros(len(ttft), bool)
+    found = made.metrics["services"]["llm"]
+    for name, (ttft_s, tpot_s) in limits.items():
+        of = klass == name
+        good |= of & (ttft <= ttft_s) & (tpot <= tpot_s)  # nan, not answered by then, is missed
+        assert found["by_class"][name]["slo_attainment"] == pytest.approx(good[of].mean())
+    assert np.isnan(tpot).any()
+    assert 0.0 < found["slo_attainment"] < 1.0
+    assert found["slo_attainment"] == pytest.approx(good.mean())
+
+
+def test_faults_of_the_slo_of_a_class_are_named():
+    for own, text in (
+        ({"chat": {"slo_ttft_s": -1.0}}, r"slo_by_class.chat.slo_ttft_s: is -1"),
+        ({"chat": {"ttft": 1.0}}, r"slo_by_class.chat: is .*must have slo_ttft_s or slo_tpot_s"),
+        ({"chat": {"slo_tpot_s": 0.001}}, r"slo_by_class.chat.slo_tpot_s: is 0.001 s; .*sequence"),
+        ({"chat": {"slo_ttft_s": 1.0}}, r"slo_by_class: names 'chat', no class of the requests"),
+    ):
+        with pytest.raises(ScenarioError, match=text):
+            run(service(slo_by_class=own))
+
+
+def test_first_replicas_that_cannot_keep_up_are_told():
+    """A batch of one, so what one answers at all is one over its time; demand is 8 a second."""
+    alone = LlmReplica(2, None, *STEP, batch=1, chunk_tokens=256, kv_tokens=50_000)
+    notes = run(service(replica=alone), Plan(((0.0, 1), (10.0, 4))), horizon_s=50.0).manifest[
+        "notes"
+    ]
+    assert any("llm: replicas at the start, 1, can answer" in note for note in notes)
+    notes = run(service(), Plan(((0.0, 3),))).manifest["notes"]
+    assert not any("at the start" in note for note in notes)
+
+
+def test_progress_counts_requests_and_no_replica(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys.modules["sim.study.simulate"], "EVERY_S", 0.0)
+    scenario = Scenario(
+        Homogeneous(nodes=4, gpus_per_node=2),
+        Given({"submit_s": [1.0], "gpus": [2], "work_s": [50.0]}),
+        services=service(),
+        autoscaler=Plan(),
+    )
+    made = simulate(scenario, 1, told.append)
+    assert {(now.jobs, now.requests) for now in told} == {(1, made.requests.num_rows)}
+    answered = [now.answered for now in told]
+    assert answered == sorted(answered)
+    assert 0 < answered[-1] <= made.requests.num_rows
+    assert len(line(told[-1])) < 120
 
 
 def test_a_cold_start_is_the_sum_of_its_stages_and_an_image_stays_on_its_node():

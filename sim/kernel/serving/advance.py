@@ -8,6 +8,8 @@ from sim.kernel.serving.heaps import enlist, requeue, rise, sit, weigh
 from sim.state.serving import (
     ACTIVE,
     AFFINITY,
+    AWAY,
+    AWAY_NS,
     BACK,
     BATCH,
     CHUNKED,
@@ -36,6 +38,7 @@ from sim.state.serving import (
     Q_OUTPUT,
     Q_PROMPT,
     Q_REPLICA,
+    R_ACCEPTS,
     R_CONTEXT,
     R_DUE,
     R_FILLED,
@@ -91,6 +94,9 @@ def leave(s: Service, r: int, i: int, now: int) -> None:
     size = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
     s.q[i, Q_END] = now
     gone(s, now)
+    if not s.t[r, R_ACCEPTS]:
+        s.clock[AWAY] -= 1
+        s.clock[AWAY_NS] -= (now - s.clock[MARK]) // 1000
     s.clock[ENDS] += 1
     s.clock[LATER_TICKS] += now - s.q[i, Q_FIRST]
     s.clock[LATER_TOKENS] += s.q[i, Q_OUTPUT] - 1

@@ -21,6 +21,7 @@ from sim.state.serving import (
     IDLE,
     JOINS,
     KV_CAP,
+    LATER_TOKENS,
     LEAST_WAITING,
     MARK,
     MIXED_0,
@@ -38,6 +39,7 @@ from sim.state.serving import (
     Q_OUTPUT,
     Q_PREEMPTED,
     Q_PROMPT,
+    R_ACCEPTS,
     R_CONTEXT,
     R_DUE,
     R_FILLED,
@@ -69,8 +71,9 @@ def admit(s: Service, r: int, now: int, many: int) -> None:
     s.t[r, R_WAITS] -= many
     if s.rules[ROUTE] == LEAST_WAITING:
         weigh(s, r)
-    s.clock[ADMITS] += many
-    s.clock[ADMIT_NS] += many * ((now - s.clock[MARK]) // 1000)
+    if s.t[r, R_ACCEPTS]:
+        s.clock[ADMITS] += many
+        s.clock[ADMIT_NS] += many * ((now - s.clock[MARK]) // 1000)
 
 
 @inlined
@@ -113,6 +116,7 @@ def evict(s: Service, r: int, now: int) -> None:
     rise(s, r, at)
     s.t[r, R_CONTEXT] -= held
     s.t[r, R_KV] -= held
+    s.clock[LATER_TOKENS] += s.q[i, Q_OUTPUT] - left  # the rest when it is answered
     s.q[i, Q_PROMPT], s.q[i, Q_OUTPUT] = held, left
     s.q[i, Q_PREEMPTED] += 1
     admit(s, r, now, -1)

@@ -8,15 +8,22 @@ from sim.kernel.jit import entry
 from sim.kernel.serving.batch import admit, span
 from sim.kernel.serving.heaps import requeue
 from sim.state.serving import (
+    ADMIT_NS,
+    ADMITS,
+    AWAY,
+    AWAY_NS,
     BACK,
     DECODE,
     IDLE,
+    LATER_TOKENS,
+    MARK,
     NEVER,
     PREFILL,
     Q_AFTER,
     Q_OUTPUT,
     Q_PREEMPTED,
     Q_PROMPT,
+    R_ACCEPTS,
     R_CONTEXT,
     R_DUE,
     R_FILLED,
@@ -37,11 +44,23 @@ from sim.state.serving import (
 
 
 @entry
+def drain(s: Service, r: int, now: int) -> None:
+    """Let replica r accept no more: what it has is with those that drain, in no queue."""
+    ns = (now - s.clock[MARK]) // 1000
+    s.clock[ADMITS] += s.t[r, R_WAITS]
+    s.clock[ADMIT_NS] += s.t[r, R_WAITS] * ns
+    s.clock[AWAY] += s.t[r, R_OPEN]
+    s.clock[AWAY_NS] += s.t[r, R_OPEN] * ns
+    s.t[r, R_ACCEPTS] = 0
+
+
+@entry
 def lose(s: Service, r: int, now: int) -> int:
     """Take all requests from replica r, which is no more; return how many.
 
-    They wait, in order of arrival, for the next that accepts. Tokens sent so far are part of the
-    prompt there: whole decode steps count up to `now`; what a step with prompts did is lost.
+    It accepts no more. They wait, in order of arrival, for the next that accepts. Tokens sent so
+    far are part of the prompt there: whole decode steps count up to `now`; what a step with prompts
+    did is lost.
 
     Source: request migration as in NVIDIA Dynamo; vLLM's preemption by recompute.
     """
@@ -53,6 +72,7 @@ def lose(s: Service, r: int, now: int) -> int:
     taken, n = np.empty(s.t[r, R_OPEN], np.int64), 0
     for x in range(s.t[r, R_SEATS]):
         i, left = s.seats[r, x, 1], s.seats[r, x, 0] - s.t[r, R_VIRTUAL]
+        s.clock[LATER_TOKENS] += s.q[i, Q_OUTPUT] - left
         s.q[i, Q_PROMPT] += s.q[i, Q_OUTPUT] - left
         s.q[i, Q_OUTPUT] = left
         taken[n] = i
@@ -61,10 +81,15 @@ def lose(s: Service, r: int, now: int) -> int:
         for x in range(s.t[r, R_FILLED]):
             taken[n] = s.ready[r, x]
             n += 1
-    admit(s, r, now, -n)
+    if s.t[r, R_ACCEPTS]:
+        admit(s, r, now, -n - int(s.t[r, R_PARTLY] > 0))
+    else:
+        ns = (now - s.clock[MARK]) // 1000
+        s.clock[ADMITS] -= s.t[r, R_OPEN]
+        s.clock[ADMIT_NS] -= s.t[r, R_OPEN] * ns
+        s.clock[AWAY] -= s.t[r, R_OPEN]
+        s.clock[AWAY_NS] -= s.t[r, R_OPEN] * ns
     i = s.t[r, R_HEAD]
-    if s.t[r, R_PARTLY] > 0:
-        admit(s, r, now, -1)
     while i >= 0:
         taken[n] = i
         n += 1
@@ -90,6 +115,6 @@ def lose(s: Service, r: int, now: int) -> int:
     s.t[r, R_HEAD], s.t[r, R_TAIL], s.t[r, R_SEATS], s.t[r, R_FILLED] = -1, -1, 0, 0
     s.t[r, R_CONTEXT], s.t[r, R_KV], s.t[r, R_PARTLY] = 0, 0, 0
     s.t[r, R_OPEN], s.t[r, R_TOKENS], s.t[r, R_WAITS] = 0, 0, 0
-    s.t[r, R_KIND], s.t[r, R_DUE] = IDLE, NEVER
+    s.t[r, R_KIND], s.t[r, R_DUE], s.t[r, R_ACCEPTS] = IDLE, NEVER, 0
     requeue(s, r)
     return n

@@ -21,6 +21,8 @@ class AbstractAutoscaler(abc.ABC):
     """
 
     every_s: float = 15.0
+    scrape_s: float = 15.0
+    """How often a service's numbers are read for it, where the service does not say itself."""
     sees_ahead: ClassVar[bool] = False
     """Whether `Seen.ahead` is told."""
 
@@ -45,7 +47,7 @@ def wrong(rule: object, *, shares: Sequence[str] = (), counts: Sequence[str] = (
     found = []
     for name, value in vars(rule).items():
         path = f"autoscaler.{name}: is {value!r}; must be"
-        if name == "every_s" and not 0.0 < value < float("inf"):
+        if name in ("every_s", "scrape_s") and not 0.0 < value < float("inf"):
             found.append(f"{path} a time > 0, such as '15 s'")
         elif name.endswith("_s") and value is not None and not value >= 0.0:
             found.append(f"{path} a time >= 0, such as '30 s'")

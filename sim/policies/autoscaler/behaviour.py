@@ -24,7 +24,8 @@ class AbstractBehaviour(AbstractAutoscaler):
     greater with `max`. Down: the most advice of `down_window_s`, at most `down_frac` or
     `down_count` fewer. A count below 0 stands for no such policy, and so does a share.
 
-    Source: Kubernetes pkg/controller/podautoscaler/horizontal.go (behavior), autoscaling/v2.
+    Source: Kubernetes pkg/controller/podautoscaler/horizontal.go (behavior), autoscaling/v2; the
+    metrics are read as often as it looks.
     Neglects: more than one policy of a kind.
     """
 
@@ -39,6 +40,7 @@ class AbstractBehaviour(AbstractAutoscaler):
     down_period_s: float = 15.0
     down_select: Select = "max"
     every_s: float = 15.0
+    scrape_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

@@ -10,16 +10,21 @@ from sim.state.scaling import Seen
 
 
 def lengths(seen: Seen, window_s: float) -> tuple[float, float]:
-    """Return the mean prompt and output tokens of the requests of the last window; (1, 1) of none.
+    """Return the mean prompt of the requests that came in the last window, the mean output of those
+    answered in it, in tokens; 1 of none.
 
     Where the window has none it is asked of all that was seen.
     """
-    for after_s in (seen.now_s - window_s, -np.inf):
-        rows = within(seen.scrapes, after_s)
-        many = float(rows.arrivals.sum())
-        if many > 0.0:
-            return float(rows.prompt_tokens.sum()) / many, float(rows.output_tokens.sum()) / many
-    return 1.0, 1.0
+
+    def mean(tokens: str, many: str) -> float:
+        for after_s in (seen.now_s - window_s, -np.inf):
+            rows = within(seen.scrapes, after_s)
+            count = float(getattr(rows, many).sum())
+            if count > 0.0:
+                return float(getattr(rows, tokens).sum()) / count
+        return 1.0
+
+    return mean("prompt_tokens", "arrivals"), mean("output_tokens", "ended")
 
 
 def each_per_s(seen: Seen, prompt: float, output: float) -> float:

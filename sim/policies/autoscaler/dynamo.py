@@ -29,6 +29,7 @@ class Dynamo(AbstractAutoscaler):
     order: int = 3
     budget_gpus: int = 0
     every_s: float = 180.0
+    scrape_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

@@ -25,7 +25,7 @@ class Kpa(AbstractAutoscaler):
     most that was wanted in so long.
 
     Source: Knative serving pkg/autoscaler/scaling/autoscaler.go, config-autoscaler: 2 s, 60 s,
-    10 %, 200 %, 100 x 70 %, 1000 up, 2 down.
+    10 %, 200 %, 100 x 70 %, 1000 up, 2 down; metrics/collector.go: read each second.
     Neglects: the activator's burst capacity; the grace before zero; the initial scale.
     """
 
@@ -39,6 +39,7 @@ class Kpa(AbstractAutoscaler):
     down_factor: float = 2.0
     down_delay_s: float = 0.0
     every_s: float = 2.0
+    scrape_s: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

@@ -18,6 +18,7 @@ class NoAutoscaler(AbstractAutoscaler):
     """
 
     every_s: float = 15.0
+    scrape_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

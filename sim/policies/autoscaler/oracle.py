@@ -30,6 +30,7 @@ class Oracle(AbstractAutoscaler):
     smooth_s: float = 60.0
     headroom_frac: float = 0.15
     every_s: float = 60.0
+    scrape_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

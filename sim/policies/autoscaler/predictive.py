@@ -32,6 +32,7 @@ class Predictive(AbstractAutoscaler):
     headroom_frac: float = 0.15
     scales_in: bool = True
     every_s: float = 60.0
+    scrape_s: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

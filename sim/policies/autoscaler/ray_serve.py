@@ -22,7 +22,8 @@ class RayServe(AbstractAutoscaler):
     It must lie above what is there for more than `up_delay_s` / `every_s` askings on end, or below
     for `down_delay_s`; one that says otherwise starts the count anew. From 0, at once.
 
-    Source: Ray Serve autoscaling_policy.py, AutoscalingConfig: target 2, 30 s, 600 s, factors 1.
+    Source: Ray Serve autoscaling_policy.py, AutoscalingConfig: target 2, 30 s, 600 s, factors 1,
+    metrics_interval_s 10.
     Neglects: its loop of 0.1 s, asked every second here: a delay may last 0.9 s longer; a delay of
     its own before 0.
     """
@@ -34,6 +35,7 @@ class RayServe(AbstractAutoscaler):
     up_factor: float = 1.0
     down_factor: float = 1.0
     every_s: float = 1.0
+    scrape_s: float = 10.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

@@ -42,6 +42,7 @@ class SageServe(AbstractAutoscaler):
     change_cost: float = 0.1
     budget_gpus: int = 0
     every_s: float = 60.0
+    scrape_s: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

@@ -27,6 +27,7 @@ class Scheduled(AbstractAutoscaler):
     period_s: float = 86400.0
     lead_s: float = 0.0
     every_s: float = 60.0
+    scrape_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

@@ -37,6 +37,7 @@ class SloDriven(AbstractAutoscaler):
     window_s: float = 60.0
     down_window_s: float = 300.0
     every_s: float = 15.0
+    scrape_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

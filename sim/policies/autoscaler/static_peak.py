@@ -27,6 +27,7 @@ class StaticPeak(AbstractAutoscaler):
 
     replicas: int | None = None
     every_s: float = 3600.0
+    scrape_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

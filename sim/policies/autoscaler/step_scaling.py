@@ -47,6 +47,7 @@ class StepScaling(AbstractAutoscaler):
     in_points: int = 15
     cooldown_s: float = 300.0
     every_s: float = 60.0
+    scrape_s: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

@@ -58,6 +58,7 @@ class TargetTracking(AbstractAutoscaler):
     out_cooldown_s: float = 300.0
     in_cooldown_s: float = 300.0
     every_s: float = 60.0
+    scrape_s: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

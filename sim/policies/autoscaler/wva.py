@@ -32,6 +32,7 @@ class Wva(AbstractBehaviour):
     kv_spare_frac: float = 0.1
     queue_spare: float = 3.0
     every_s: float = 30.0
+    scrape_s: float = 15.0
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""

@@ -60,9 +60,10 @@ def answered(
 ) -> dict[str, Any]:
     """Return how the requests of a service fared that came from the warm-up on.
 
-    slo_attainment = those answered within both targets / all that came, shed and open ones too;
-    goodput = those a second. A request still open when the run stopped, and not yet beyond its
-    target, counts as missed.
+    slo_attainment = those answered within both targets, its class's where that has its own / all
+    that came, shed and open ones too; goodput = those a second. A request still open when the run
+    stopped, and not yet beyond its target, counts as missed; it is left out of the percentiles of
+    what it has not had.
     """
     arrival, ttft, tpot, e2e, prompt, output, preempted = (
         table.to_numpy(rows, name)
@@ -70,13 +71,18 @@ def answered(
                      "preemptions")
     )  # fmt: skip
     late = arrival >= warm_s
-    good = late & (ttft <= about["slo_ttft_s"]) & (tpot <= about["slo_tpot_s"])
+    slo = about["slo_ttft_s"], about["slo_tpot_s"]
+    own = about.get("slo_by_class") or {}
+    classed = rows.column("class").null_count < rows.num_rows
+    code, names = table.codes(rows, "class", "(none)") if classed else (0, ["(none)"])
+    each = np.array([own.get(name, slo) for name in names], np.float64)
+    good = late & (ttft <= each[code, 0]) & (tpot <= each[code, 1])
     ended = late & ~np.isnan(e2e)
     last = np.nanmax(arrival + e2e) if ended.any() else end_s
     span_s = min(end_s, float(last)) - warm_s if ended.any() else end_s - warm_s
     fate, words = table.codes(rows, "fate")
     shed = words.index("shed") if "shed" in words else -1
-    many, klass = int(late.sum()), rows.column("class")
+    many = int(late.sum())
     found = {
         "requests": many,
         "answered": int(ended.sum()),
@@ -92,13 +98,15 @@ def answered(
         "output_tokens_per_s": ratio(output[ended].sum(), span_s),
         "preemptions": int(preempted[late].sum()),
     }
-    if klass.null_count < rows.num_rows:
-        code, names = table.codes(rows, "class", "(none)")
+    if classed:
         found["by_class"] = {
             name: {
                 "requests": int((late & (code == k)).sum()),
+                "slo_ttft_s": float(each[k, 0]),
+                "slo_tpot_s": float(each[k, 1]),
                 "slo_attainment": ratio((good & (code == k)).sum(), (late & (code == k)).sum()),
                 "ttft_s": spread(ttft[late & (code == k)]),
+                "tpot_s": spread(tpot[late & (code == k)]),
             }
             for k, name in enumerate(names)
         }

@@ -25,6 +25,7 @@ ROUTES = (
 )
 MOST_BATCH = 4096
 MOST_REPLICAS = 10_000
+SLO = ("slo_ttft_s", "slo_tpot_s")
 REMEDY = ": raise it, or take a faster replica"
 
 
@@ -139,14 +140,18 @@ class LlmService(AbstractServices):
     ----------
     requests : what is asked, and when.
     replica, cold_start : how one answers, and how long it takes to come up.
-    route : how a request finds a replica: round_robin, least_requests, least_tokens (outstanding),
-        two_choices (the less loaded of two drawn), affinity (one drawn: no trace tells prefixes),
+    route : how a request finds a replica: round_robin, least_requests, least_tokens (outstanding,
+        answers' lengths known beforehand as in splitwise-sim), two_choices (the less loaded of two
+        drawn), affinity (one drawn: no trace tells prefixes),
         least_waiting (in queues only, the first of equals: below saturation all go to the first).
     most_open : requests outstanding on a replica from which on more are shed; None: none are.
     min_replicas, max_replicas : between which the autoscaler may choose.
     start_replicas : ready at instant 0 without a cold start; None: as the autoscaler says.
-    scrape_s, lag_s : how often numbers are read, and how old they are when a policy sees them.
+    scrape_s, lag_s : how often numbers are read, None: as the autoscaler has them read; and how old
+        they are when a policy sees them, 0 for want of a published figure.
     slo_ttft_s, slo_tpot_s : time to first token, and per token after it, that a request is to have.
+    slo_by_class : where a class of requests is to have another, {chat: {slo_ttft_s: 1}}. What
+        scales looks at the service's.
     gpu_h_usd : what an hour of a GPU costs, by its type, such as {h100: 2.5}; where the type of the
         replica has no price (ModelReplica's gpu, else gpu_types), costs are left out.
 
@@ -165,18 +170,19 @@ class LlmService(AbstractServices):
     min_replicas: int = 1
     max_replicas: int = 16
     start_replicas: int | None = None
-    scrape_s: float = 15.0
+    scrape_s: float | None = None
     lag_s: float = 0.0
     slo_ttft_s: float = 2.0
     slo_tpot_s: float = 0.05
+    slo_by_class: Mapping[str, Mapping[str, float]] | None = None
     gpu_h_usd: Mapping[str, float] | None = None
 
     def listed(self) -> tuple[tuple[Serving, AbstractRequests], ...]:
         """Return itself, in numbers, and what is asked."""
         parts = self.replica.fill() | self.cold_start.fill()
-        own = ("name", "route", "most_open", "slo_ttft_s", "slo_tpot_s", "scrape_s",
-               "lag_s")  # fmt: skip
+        own = ("name", "route", "most_open", "slo_ttft_s", "slo_tpot_s", "lag_s")
         parts |= {name: getattr(self, name) for name in own}
+        parts |= {"scrape_s": self.scrape_s or 0.0, "slo_by_class": self.slo_of_classes()}
         parts |= {"least": self.min_replicas, "most": self.max_replicas}
         kind = parts.get("gpu") or parts["gpu_types"]
         parts["gpu_h_usd"] = (self.gpu_h_usd or {}).get(kind)
@@ -193,8 +199,11 @@ class LlmService(AbstractServices):
             found.append(f"{path}.route: is {self.route!r}; must be one of {', '.join(ROUTES)}")
         if self.most_open is not None:
             found += rules.whole(f"{path}.most_open", self.most_open, 1)
-        for name in ("slo_ttft_s", "slo_tpot_s", "scrape_s"):
+        for name in SLO:
             found += rules.above(f"{path}.{name}", getattr(self, name), 0)
+        if self.scrape_s is not None:
+            found += rules.above(f"{path}.scrape_s", self.scrape_s, 0)
+        found += rules.each_of(f"{path}.slo_by_class", self.slo_by_class, SLO)
         found += rules.at_least(f"{path}.lag_s", self.lag_s, 0)
         found += rules.prices(f"{path}.gpu_h_usd", self.gpu_h_usd)
         return found + self.count_issues(path) + self.slo_issues(path)
@@ -218,19 +227,30 @@ class LlmService(AbstractServices):
                     f"{self.min_replicas} to {self.max_replicas}, or null"]  # fmt: skip
         return []
 
+    def slo_of_classes(self) -> dict[str, tuple[float, float]]:
+        """Return the two targets of each class that has its own."""
+        of = self.slo_by_class or {}
+        plain = {name: getattr(self, name) for name in SLO}
+        each = {str(k): plain | dict(v) for k, v in of.items()}
+        return {k: (float(v[SLO[0]]), float(v[SLO[1]])) for k, v in each.items()}
+
     def slo_issues(self, path: str) -> list[str]:
         """Return which targets no replica can reach, however few requests it has."""
         try:
             one = self.listed()[0][0]
-            d0, p0 = one.decode_s[0], one.mixed_s[0]
-            known = self.slo_tpot_s > 0 and self.slo_ttft_s > 0
+            least = one.mixed_s[0], one.decode_s[0]
+            plain = (self.slo_ttft_s, self.slo_tpot_s)
+            all_of = {path: plain} | {
+                f"{path}.slo_by_class.{k}": v for k, v in one.slo_by_class.items()
+            }
+            return [
+                f"{where}.{name}: is {slo_s:g} s; must be at least the step of one {of}, "
+                f"{step_s:g} s{REMEDY}"
+                for where, slos in all_of.items()
+                for name, of, slo_s, step_s in zip(
+                    SLO, ("prompt", "sequence"), slos, least, strict=True
+                )
+                if 0 < slo_s < step_s
+            ]
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return []  # told elsewhere
-        found = []
-        if known and self.slo_tpot_s < d0:
-            told = f"must be at least the step of one sequence, {d0:g} s"
-            found.append(f"{path}.slo_tpot_s: is {self.slo_tpot_s:g} s; {told}{REMEDY}")
-        if known and self.slo_ttft_s < p0:
-            told = f"must be at least the step of one prompt, {p0:g} s"
-            found.append(f"{path}.slo_ttft_s: is {self.slo_ttft_s:g} s; {told}{REMEDY}")
-        return found
