@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from sim.app.check import choices
+from sim.errors import ScenarioError
 from sim.files import data_dir
 
 OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
@@ -29,6 +30,16 @@ def config_folders(words: Sequence[str]) -> Iterator[Path]:
         flag, equals, value = word.partition("=")
         if flag in FOLDER_FLAGS:
             yield Path(value if equals else words[i + 1] if i + 1 < len(words) else ".")
+
+
+def parted(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Return the folders of --config-dir, and the other words; ScenarioError if one is none."""
+    flagged = [i for i, word in enumerate(words) if word.partition("=")[0] in FOLDER_FLAGS]
+    taken = {*flagged, *(i + 1 for i in flagged if "=" not in words[i])}
+    folders = list(config_folders(words))[1:]
+    if absent := [folder for folder in folders if not folder.is_dir()]:
+        raise ScenarioError([f"--config-dir: {folder} is no folder" for folder in absent])
+    return folders, [word for i, word in enumerate(words) if i not in taken]
 
 
 def groups_of(folders: Sequence[Path]) -> dict[str, set[str]]:

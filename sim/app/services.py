@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from hydra import compose, initialize_config_dir
 
-from sim.app.asked import asked
+from sim.app.asked import asked, parted
 from sim.app.build import question
 from sim.app.check import choices, quantity
 from sim.app.guard import guard_hydra
-from sim.app.terminal import grid
+from sim.app.terminal import counted, grid
 from sim.app.verbs import answered
 from sim.errors import ScenarioError
 from sim.files import data_dir
@@ -29,6 +29,7 @@ rackplan services search experiment=serving share_frac=99% draw=capacity.svg
   share_frac=99%      of requests that must have the SLO
   window_s=1h         the busiest so long of the requests is asked
   draw=FILE.svg       the GPUs of each choice as a figure
+  --config-dir FOLDER a folder with a services/, an experiment/ of your own
   and any knob of a run, such as services.requests.rate_per_s=100 services.slo_tpot_s=40ms"""
 OWN: dict[str, str] = {"model": "", "share_frac": "0.99", "window_s": "3600", "draw": ""}
 
@@ -64,8 +65,12 @@ def told(given: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
 def composed(words: Sequence[str]) -> tuple[Any, int]:
     """Return the scenario of these words, and its seed."""
     guard_hydra()
+    folders, knobs = parted(words)
+    if folders:  # as Hydra's own flag has it: after the shipped ones
+        sources = ", ".join(f'"file://{folder.absolute()}"' for folder in folders)
+        knobs.append(f"hydra.searchpath=[{sources}]")
     with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
-        config = compose("config", list(words))
+        config = compose("config", knobs)
     whole, plain = question(config, [Path.cwd()])
     return whole, int(plain["seed"])
 
@@ -123,7 +128,7 @@ def answer(given: Sequence[str], exact: bool) -> None:
     for of, requests in listed:
         asks = requests.requests(Streams(seed), of.name)
         rows = search(of, asks, keys, own["share_frac"], own["window_s"], seed, exact)
-        found = list(rows)
+        found = list(counted(of.name, rows, len(keys), "choices of hardware"))
         slo = f"TTFT {of.slo_ttft_s:g} s and TPOT {1e3 * of.slo_tpot_s:g} ms"
         share = f"{100 * own['share_frac']:g} % of the busiest {own['window_s']:g} s"
         shown(

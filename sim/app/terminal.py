@@ -7,8 +7,8 @@ import multiprocessing
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.cells import cell_len
 
@@ -23,6 +23,7 @@ WIDE = 120
 
 PLAIN_WIDE = 160
 """Columns of what is written to a file, where COLUMNS does not say."""
+T = TypeVar("T")
 ADDRESS = re.compile(r"<([\w.]+) object at 0x[0-9a-fA-F]+>")
 
 
@@ -86,6 +87,24 @@ def progress(title: str = "rackplan") -> Iterator[Callable[[Progress], None] | N
             )
 
         yield show
+
+
+def counted(title: str, found: Iterable[T], many: int, of: str) -> Iterator[T]:
+    """Give what is found, with a live line of how many of so many there are."""
+    if not lively():
+        yield from found
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(24), MofNCompleteColumn(),
+               TextColumn(of, markup=False), TimeElapsedColumn())  # fmt: skip
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(title, total=many)
+        for one in found:
+            yield one
+            bars.advance(bar)
 
 
 def table(title: str, rows: Mapping[str, str]) -> None:

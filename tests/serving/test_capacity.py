@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from sim.app.services import main
+from sim.app.terminal import counted
+from sim.files import data_dir
 from sim.study.capacity import MOST, attained, busiest, chosen, fitting, least, search
 from sim.workload.requests.base import Requests
 from sim.workload.services import LlmService, ModelReplica
@@ -103,6 +105,29 @@ def test_the_command_prints_a_row_a_choice_and_draws(capsys, tmp_path, monkeypat
 def test_faults_of_the_command_are_told(capsys, word, told):
     assert main(["screen", "experiment=serving", word]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_services_of_ones_own_are_found_by_their_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "mine" / "services").mkdir(parents=True)
+    shipped = (data_dir("conf") / "services" / "llm.yaml").read_text()
+    own = shipped.replace("name: llm\n", "name: chat\n")
+    (tmp_path / "mine" / "services" / "chat.yaml").write_text(own)
+    words = ("services=chat", "services.requests.duration_s=5 min", "model=llama_8b")
+    for flag in (("--config-dir", "mine"), ("--config-dir=mine",), ("-cd", "mine")):
+        assert main(["screen", *flag, *words]) == 0
+        assert "chat: TTFT 2 s" in capsys.readouterr().out
+    assert main(["screen", "--config-dir", "none", *words[1:]]) == 2
+    assert "--config-dir: none is no folder" in capsys.readouterr().err
+
+
+def test_somebody_who_looks_on_sees_how_far_it_is(capsys, monkeypatch):
+    monkeypatch.setattr("sim.app.terminal.lively", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    assert list(counted("llm", iter("abc"), 3, "choices")) == ["a", "b", "c"]
+    assert "3/3" in capsys.readouterr().err
 
 
 def test_without_a_service_there_is_nothing_to_search(capsys):
