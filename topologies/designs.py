@@ -2,66 +2,21 @@
 
 from __future__ import annotations
 
-import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
-from topologies.bill import Prices
 from topologies.clos import clos
-from topologies.describe import Description, describe
+from topologies.design import Design
 from topologies.dragonfly_plus import dragonfly_plus
 from topologies.fabric import Fabric
 from topologies.hyperx import hyperx
 from topologies.leaf_spine import leaf_spine
-from topologies.load import Load, load
 from topologies.multi_plane import multi_plane
 from topologies.nvlink import nvlink_arrays
 from topologies.rail_only import rail_only
 from topologies.rail_optimized import rail_optimized
-from topologies.routes.policy import AbstractRouting
 from topologies.sized import grid, groups_of, holding, least_arity
 from topologies.torus import torus
-from topologies.tree import Tree, tree
-
-
-class Design(abc.ABC):
-    """A family of fabrics with all its parameters but the nodes."""
-
-    @abc.abstractmethod
-    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
-        """Return the fabric of so many nodes; ValueError says why there can be none."""
-
-    def described(
-        self,
-        nodes: int,
-        gpus_per_node: int,
-        switch_usd: float | None = None,
-        switch_W: float | None = None,
-        copper_usd: float | None = None,
-        fibre_usd: float | None = None,
-        optic_usd: float | None = None,
-    ) -> Description:
-        """Return its counts, bisection and bill; a sum without its prices (`Prices`) is None."""
-        prices = Prices(switch_usd, switch_W, copper_usd, fibre_usd, optic_usd)
-        return describe(self.arrays(nodes, gpus_per_node), prices)
-
-    def loaded(
-        self, nodes: int, gpus_per_node: int, pattern: str, routing: AbstractRouting, seed: int
-    ) -> Load:
-        """Return the flows of a pattern of traffic on its links; ValueError as `load.load`."""
-        return load(self.arrays(nodes, gpus_per_node), pattern, routing, seed)
-
-    def tree(self, nodes: int, gpus_per_node: int) -> Tree:
-        """Return it as a tree of domains; ValueError says why there can be none."""
-        return tree(self.arrays(nodes, gpus_per_node))
-
-    def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
-        """Return why such a fabric cannot join so many nodes; nothing if it can."""
-        try:
-            self.tree(nodes, gpus_per_node)
-        except ValueError as error:
-            return [f"fabric: {error}"]
-        return []
 
 
 @final
@@ -248,6 +203,7 @@ class DragonflyPlus(Design):
     parallel: int = 1
     link_Bps: float = 50e9
     latency_s: float = 1e-6
+    routing: str = field(default="ecmp", kw_only=True)
 
     def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
         """Return the fabric of so many nodes; ValueError says why there can be none."""
@@ -267,6 +223,7 @@ class Torus(Design):
     cube: int = 0
     link_Bps: float = 50e9
     latency_s: float = 5e-7
+    routing: str = field(default="ecmp", kw_only=True)
 
     def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
         """Return the fabric of so many nodes; ValueError says why there can be none."""
@@ -290,6 +247,7 @@ class HyperX(Design):
     radix: int = 64
     link_Bps: float = 50e9
     latency_s: float = 1e-6
+    routing: str = field(default="ecmp", kw_only=True)
 
     def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
         """Return the fabric of so many nodes; ValueError says why there can be none."""

@@ -79,6 +79,33 @@ class Fabric:
         n = len(self.kind)
         return Lookup(np.column_stack([self.a * n + self.b, self.b * n + self.a]).ravel())
 
+    @cached_property
+    def _working(self) -> nx.Graph:
+        graph = nx.Graph()
+        graph.add_nodes_from(range(len(self.kind)))
+        works = (self.capacity_Bps > 0.0) & (self.back_Bps > 0.0)
+        graph.add_edges_from(zip(self.a[works].tolist(), self.b[works].tolist(), strict=True))
+        return graph
+
+    @cached_property
+    def _searched(self) -> dict[int, dict[int, list[int]]]:
+        return {}
+
+    def towards(self, end: int, most: int = 2000) -> tuple[int, dict[int, list[int]]]:
+        """Return (stop, next): where shortest paths by hops to a vertex stop, and what comes next.
+
+        `stop` is its one neighbour, if it has just one, else itself; `next` are, of each vertex
+        that can reach it, those that are one hop nearer. Links of capacity 0 either way are left
+        out. Searches are kept, the last `most` or so.
+        """
+        near = list(self._working[end])
+        stop = near[0] if len(near) == 1 else end
+        if stop not in self._searched:
+            if len(self._searched) >= most:
+                self._searched.clear()
+            self._searched[stop] = nx.predecessor(self._working, stop)
+        return stop, self._searched[stop]
+
     def along(self, path: Ints) -> Ints:
         """Return the directed links along paths of vertices, (flows, hops); staying is -1.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import final
 
 import networkx as nx
 
 from topologies import read
-from topologies.designs import Design
+from topologies.design import Design
 from topologies.fabric import Fabric, compiled
 from topologies.sized import holding
 
@@ -33,6 +33,7 @@ class FromFile(Design):
 
     path: str | None = None
     format: str | None = None
+    routing: str = field(default="ecmp", kw_only=True)
 
     def whole(self) -> Fabric:
         """Return the fabric as it is; ValueError holds all faults of the file."""

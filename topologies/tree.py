@@ -33,10 +33,7 @@ def tree(fabric: Fabric) -> Tree:
     """
     plan = fabric.router
     if type(plan) is not Tiers:
-        raise ValueError(
-            f"{fabric.name} is not in tiers alone; must be for a run: choose leaf_spine, clos, "
-            "fat_tree, rail_h100, rail_only or multi_plane"
-        )
+        raise ValueError(f"{fabric.name} is not in tiers alone, so it is no tree; see `ways`")
     node, unit = np.arange(plan.nodes), np.arange(plan.unit_count)
     units = plan.nodes + node // plan.nodes_per_leaf
     ways = np.minimum(fabric.capacity_Bps, fabric.back_Bps)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import simpy
 
 from sim import kernel
 from sim.engine.interrupt import Stop
 from sim.kernel import Why
+from sim.state.arrays import I8
 from sim.state.build import longer, pass_rows
 from sim.state.columns import APART, ASKED, EVENTS, LEFT, NOW
 from sim.state.handle import State
@@ -23,6 +25,20 @@ LANES = {KUEUE: kernel.advance_quota, LIMITS: kernel.advance_limits}
 """Quotas whose passes are made in the lane."""
 LONG_S, SHORT_S = 0.2, 0.05
 """Wall-clock seconds after which the lane is given less to do at a time, or more."""
+
+
+class AbstractFinder(Protocol):
+    """Finds the links that jobs use."""
+
+    @property
+    def edges(self) -> I8:
+        """Return the links that can fail, (k,)."""
+
+    def __call__(self, clock: Clock) -> None:
+        """Tell the kernel the links of those who have started at this instant."""
+
+    def changed(self, clock: Clock, link: int, part: float) -> None:
+        """A link carries another part of what it could."""
 
 
 class Clock(simpy.Environment):
@@ -54,6 +70,7 @@ class Clock(simpy.Environment):
         self._paused_s = time.perf_counter()
         self._stop = stop or Stop()
         self.let_in: Callable[[State, float], None] | None = None  # asked after jobs were let in
+        self.finder: AbstractFinder | None = None  # of jobs' ways over the fabric
         self.all_done = self.event()
         if state.face.n[LEFT] == 0:
             self.all_done.succeed()
@@ -75,6 +92,8 @@ class Clock(simpy.Environment):
                 self.let_in(self.state, self._now)
         elif why == Why.FULL:
             self.grow(self._room)
+        elif why == Why.ROUTE and self.finder is not None:
+            self.finder(self)
         elif why == Why.WAKE:
             self._wake()
         else:

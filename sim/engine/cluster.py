@@ -12,6 +12,7 @@ import simpy
 from sim import kernel
 from sim.engine.clock import Clock
 from sim.rng import Streams
+from sim.state.fabric import FIRST
 from sim.state.words import Ended
 
 
@@ -70,15 +71,26 @@ class Cluster:
 
     @property
     def links(self) -> np.ndarray:
-        """Return the links out of leaves and pods by number, (k,); none without a fabric."""
-        return np.flatnonzero(self._clock.state.fabric.level > 0)
+        """Return the links that can fail by number, (k,); none without a fabric.
+
+        Those out of leaves and pods, or where jobs find their ways one of each two ways.
+        """
+        fabric, finder = self._clock.state.fabric, self._clock.finder
+        if finder is not None:
+            return finder.edges + int(fabric.n[FIRST])
+        return np.flatnonzero(fabric.level > 0)
 
     def set_link(self, link: int, part: float) -> None:
-        """A link carries so much of what it was built for from now on, 0 … 1.
+        """A link carries so much of what it was built for from now on, 0 … 1, both ways.
 
-        `link` is one of `links`, or the number of a node: then its NICs.
+        `link` is one of `links`, or the number of a node: then its NICs. Where jobs find their
+        ways, those who cross one that carries nothing find others.
         """
         kernel.set_link(self._clock.state, link, part)
+        finder = self._clock.finder
+        if finder is not None and link >= (first := int(self._clock.state.fabric.n[FIRST])):
+            kernel.set_link(self._clock.state, link + 1, part)
+            finder.changed(self._clock, link - first, part)
 
     def withdraw(self, node: int) -> None:
         """Offer a node to no more jobs; those on it go on."""

@@ -14,7 +14,7 @@ from sim.kernel.calendar import close_window, open_window
 from sim.kernel.deal import deal
 from sim.kernel.fair_pass import pass_shares
 from sim.kernel.job import give_up, requeue, set_rate
-from sim.kernel.links import set_link
+from sim.kernel.links import lay, set_link
 from sim.kernel.node import come, fail, go, offer, on_node, repair, withdraw
 from sim.kernel.quota_lane import advance_apart, advance_limits, advance_quota
 from sim.kernel.replicas import end, submit, withhold
@@ -49,6 +49,7 @@ __all__ = [
     "go",
     "grow",
     "hold_back",
+    "lay",
     "let_go",
     "misplaced",
     "offer",

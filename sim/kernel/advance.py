@@ -28,6 +28,7 @@ from sim.state.columns import (
     NOW,
     PLAN,
     RELEASE,
+    SEEKING,
     TURN,
 )
 from sim.state.handle import State
@@ -55,9 +56,11 @@ class Why(IntEnum):
     """A pass is due by rules that the lane does not hold: see `pass_apart`."""
     RELEASE = 6
     """Jobs may come that waited for others, or for a while: see `waits.release`."""
+    ROUTE = 7
+    """Jobs have started whose ways over the fabric are to be found: see `links.lay`."""
 
 
-HORIZON, WAKE, DECIDE, FULL, PAUSE, PASS, LET_IN = (int(why) for why in Why)
+HORIZON, WAKE, DECIDE, FULL, PAUSE, PASS, LET_IN, ROUTE = (int(why) for why in Why)
 
 
 @jit
@@ -148,6 +151,9 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
                     s.face.t[PLAN] = next_cycle_s(s, now_s)
                 if s.face.t[PLAN] <= now_s:
                     return PASS
+            if s.face.n[SEEKING] == 1:
+                s.face.n[SEEKING] = 0
+                return ROUTE
             links_shared(s, now_s)
             if s.face.n[AWAITED] == 1:
                 s.face.n[AWAITED] = 0

@@ -5,11 +5,13 @@ Compiled apart, for runs with a fabric.
 
 from __future__ import annotations
 
+import numpy as np
+
 from sim.kernel.duty import sending
 from sim.kernel.jit import entry, forked, jit
 from sim.kernel.rate import pace, settle
-from sim.state.columns import WHOLE
-from sim.state.fabric import ASKS, HEAD, SEARCH, SOILED, SPARE
+from sim.state.columns import SEEKING, WHOLE
+from sim.state.fabric import ASKS, FIRST, HEAD, SEARCH, SEEKS, SOILED, SPARE
 from sim.state.handle import State
 from sim.state.words import Cause
 
@@ -110,13 +112,26 @@ def arrive(s: State, job: int, now_s: float) -> None:
         v, m = f.found[i], f.held[f.found[i]]
         if m < total:
             f.tier[job] = max(f.tier[job], f.level[v] + 1)
-            if f.level[v] > 0:
+            if f.level[v] > 0 and f.n[FIRST] < 0:
                 crossing = m * (total - m) / (total - least) if f.all_to_all[job] else float(least)
                 use(s, job, v, nic_Bps * crossing)
     f.spans[job], f.since_s[job] = True, now_s
     f.share[job] = f.top[job]
     f.part[job] = sending(f.duty[job], f.top[job], f.overlap[job])
     ask(s, job)
+    if f.n[FIRST] >= 0:
+        seek(s, job)
+
+
+@jit
+def seek(s: State, job: int) -> None:
+    """Have Python find the links of a job before this instant is over: see `lay`."""
+    f = s.fabric
+    s.face.n[SEEKING] = 1
+    if not f.seeking[job]:
+        f.seeking[job] = True
+        f.seeks[f.n[SEEKS]] = job
+        f.n[SEEKS] += 1
 
 
 @jit
@@ -136,6 +151,17 @@ def depart(s: State, job: int, now_s: float) -> None:
     if not f.spans[job]:
         return
     account(s, job, now_s)
+    lift(s, job)
+    f.spans[job] = False
+    settle(s, job, now_s)
+    s.paces.factor[FABRIC, job] = 1.0
+    s.jobs.rate[job] = pace(s, job)  # meant where it goes on, on other nodes
+
+
+@jit
+def lift(s: State, job: int) -> None:
+    """Take out the entries of a job."""
+    f = s.fabric
     bind(s, job, -1)
     e = f.first[job]
     while e >= 0:
@@ -150,10 +176,23 @@ def depart(s: State, job: int, now_s: float) -> None:
         f.spare[f.n[SPARE]] = e
         f.n[SPARE] += 1
         e = f.next[e]
-    f.first[job], f.spans[job] = -1, False
-    settle(s, job, now_s)
-    s.paces.factor[FABRIC, job] = 1.0
-    s.jobs.rate[job] = pace(s, job)  # meant where it goes on, on other nodes
+    f.first[job] = -1
+
+
+@entry
+def lay(s: State, job: int, links: np.ndarray, use_Bps: np.ndarray) -> None:
+    """Let a job use these links, (k,) vertices, so much of each at its full speed, and no others.
+
+    There must be room for k entries. What it gets is settled at the end of the instant.
+    """
+    f = s.fabric
+    f.seeking[job] = False
+    if not f.spans[job]:
+        return  # it has left its nodes again
+    lift(s, job)
+    for k in range(links.size):
+        use(s, job, links[k], use_Bps[k])
+    ask(s, job)
 
 
 @entry

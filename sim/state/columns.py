@@ -240,7 +240,8 @@ NOW, PLAN, SHADOW, PLANNED, TURN, RELEASE = 0, 1, 2, 3, 4, 5
     DOWN,  # nodes that are not offered to jobs
     APART,  # passes are made outside the lane
     AWAITED,  # somebody waits for a job that has ended, or for the last of all
-) = range(19)
+    SEEKING,  # jobs have started whose ways over the fabric are to be found
+) = range(20)
 
 TABLES: dict[str, Any] = {
     "jobs": Jobs,

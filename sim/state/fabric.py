@@ -22,8 +22,35 @@ class AbstractFabric(Protocol):
         None: jobs do not feel the network.
         """
 
+    def ways(self, nodes: int, gpus_per_node: int) -> AbstractWays | None:
+        """Return how jobs cross it, link by link; None where the tree says it all.
+
+        The links are the last vertices of the tree, each alone.
+        """
+
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
         """Return why it cannot join so many nodes, each as `path: what is; what must be`."""
+
+
+class AbstractWays(Protocol):
+    """Directed links, link 2 e + 1 the way back of link 2 e, and which of them flows take."""
+
+    @property
+    def capacity_Bps(self) -> F8:
+        """Return the capacity of each, (links,)."""
+
+    @property
+    def shared(self) -> B1:
+        """Return which of them jobs can share, (links,)."""
+
+    def routes(self, src: I8, dst: I8, salt: int) -> tuple[I8, I8, F8]:
+        """Return (flow, link, part), (entries,) each, of flows between nodes.
+
+        ValueError where no path is left.
+        """
+
+    def without(self, dead: I8) -> AbstractWays:
+        """Return the same where those links, (k,), carry nothing."""
 
 
 @final
@@ -33,6 +60,10 @@ class NoFabric:
 
     def tree(self, nodes: int, gpus_per_node: int) -> None:
         """Return that there is none."""
+        del nodes, gpus_per_node
+
+    def ways(self, nodes: int, gpus_per_node: int) -> None:
+        """Return that there are none."""
         del nodes, gpus_per_node
 
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
@@ -99,15 +130,18 @@ class Fabric(NamedTuple):
     tight: B1  # (vertices,) the link could bind somebody
     met: I8  # (jobs,) the last search that met it
     members: I8  # (jobs at once,) who has looked
-    n: I8  # [search, asks, dirty, spare entries, first ask]
+    # where jobs cross links by ways of their own, which Python finds
+    seeks: I8  # (jobs,) those that have started and are to be told their links
+    seeking: B1  # (jobs,)
+    n: I8  # [search, asks, dirty, spare entries, first ask, seeking, first link of ways]
 
 
-SEARCH, ASKS, SOILED, SPARE, HEAD = 0, 1, 2, 3, 4
+SEARCH, ASKS, SOILED, SPARE, HEAD, SEEKS, FIRST = 0, 1, 2, 3, 4, 5, 6
 
 
-def _levels(parent: I8) -> I8:
-    """Return how high each vertex stands, (vertices,): nodes at 0."""
-    level = np.zeros(len(parent), np.int64)
+def _levels(parent: I8, nodes: int) -> I8:
+    """Return how high each vertex stands, (vertices,): nodes at 0, what is alone at 1."""
+    level = (np.arange(len(parent)) >= nodes).astype(np.int64)
     for vertex, above in enumerate(parent.tolist()):
         if above >= 0:
             level[above] = level[vertex] + 1
@@ -127,15 +161,18 @@ def _name(hint: Any) -> str:
     return str(getattr(hint, "__forward_arg__", hint))
 
 
-def fabric_of(tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None) -> Fabric:
+def fabric_of(
+    tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None, ways: AbstractWays | None = None
+) -> Fabric:
     """Return a fabric that nobody uses yet; `gpus` (nodes,) are those of each node.
 
-    Room for entries: each GPU that is held makes at most one a level.
+    Room for entries: each GPU that is held makes at most one a level; under ways see `roomier`.
     """
     if tree is None or talk is None:
         return no_fabric()
     parent, built = np.array(tree[0], np.int64), np.array(tree[1], np.float64)
-    level = _levels(parent)
+    level = _levels(parent, len(gpus))
+    first = -1 if ways is None else len(parent) - len(ways.capacity_Bps)
     n, m, v, most = len(talk.duty), len(gpus), len(parent), int(gpus.sum()) + 1
     entries = most * max(int(level.max()), 1)
 
@@ -156,5 +193,25 @@ def fabric_of(tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None) -> Fabric
         since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n), tier=zero(n), asks=zero(n),
         asking=np.zeros(n, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_), held=zero(v),
         seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(n),
-        members=zero(min(n, most)), n=np.array([0, 0, 0, entries, 0], np.int64),
+        members=zero(min(n, most)), seeks=zero(n), seeking=np.zeros(n, np.bool_),
+        n=np.array([0, 0, 0, entries, 0, 0, first], np.int64),
+    )  # fmt: skip
+
+
+def roomier(fabric: Fabric, entries: int) -> Fabric:
+    """Return the fabric with room for so many entries more, or half as many again."""
+    had, spare = len(fabric.job), int(fabric.n[SPARE])
+    more = max(entries - spare, had // 2)
+
+    def longer(column: Any, value: int = 0) -> Any:
+        return np.concatenate([column, np.full(more, value, column.dtype)])
+
+    stack = np.zeros(had + more, np.int64)
+    stack[:spare], stack[spare : spare + more] = fabric.spare[:spare], had + np.arange(more)
+    n = fabric.n.copy()
+    n[SPARE] = spare + more
+    return fabric._replace(
+        job=longer(fabric.job), link=longer(fabric.link), use_Bps=longer(fabric.use_Bps),
+        next=longer(fabric.next, -1), older=longer(fabric.older, -1),
+        newer=longer(fabric.newer, -1), spare=stack, n=n,
     )  # fmt: skip

@@ -22,7 +22,7 @@ from sim.state.build import Asks
 from sim.state.columns import Elastic, Jobs, Kinds, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
-from sim.state.fabric import Fabric, fabric_of
+from sim.state.fabric import AbstractWays, Fabric, fabric_of
 from sim.state.fair_share import FairShare, no_shares
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.state.kinds import dealt, fastest_first, kinds_of
@@ -178,7 +178,13 @@ def fabric_for(scenario: Scenario, nodes: Nodes, jobs: pa.Table) -> Fabric | Non
     if tree is None:
         return None
     nic_Bps = tree[1][: len(nodes.gpus)] / np.maximum(nodes.gpus, 1)
-    return fabric_of(tree, nodes.gpus, talk_of(jobs, scenario.comm, float(nic_Bps.min())))
+    talk = talk_of(jobs, scenario.comm, float(nic_Bps.min()))
+    return fabric_of(tree, nodes.gpus, talk, ways_of(scenario, nodes))
+
+
+def ways_of(scenario: Scenario, nodes: Nodes) -> AbstractWays | None:
+    """Return how jobs cross the fabric link by link; None where its tree says it all."""
+    return scenario.fabric.ways(len(nodes.gpus), int(nodes.gpus.max()))
 
 
 def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:

@@ -11,6 +11,7 @@ import numpy as np
 
 from sim import kernel
 from sim.engine import Clock, Cluster, Stop, interruptible, relent
+from sim.engine.paths import Finder
 from sim.engine.rekey import in_order, refresh, soon
 from sim.engine.services import Life
 from sim.errors import ScenarioError
@@ -24,7 +25,7 @@ from sim.state.fleet import Fled
 from sim.state.services import Served
 from sim.study.clashes import unfelt
 from sim.study.fleet import fleet_of
-from sim.study.prepare import prepared
+from sim.study.prepare import prepared, ways_of
 from sim.study.scenario import Scenario
 from sim.study.services import (
     BEFORE_ALL,
@@ -156,6 +157,9 @@ def run(
         clock.let_in = ask if scenario.queue.foresees else None  # their keys are of before the run
     if (state.topology.most > 0).any():
         clock.process(relent(clock, state.topology.poll_s))
+    if state.fabric.on and (ways := ways_of(scenario, state.nodes)) is not None:
+        salt = int(streams.stream("routing").integers(2**31))
+        clock.finder = Finder(ways, salt)
     cluster = Cluster(clock)
     for process in scenario.processes:
         process.begin(clock, cluster, streams)

@@ -26,25 +26,21 @@ class Shortest:
 
         Neglects: capacity and latency as weights; a node with several links may relay.
         """
-        graph = nx.Graph()
-        graph.add_nodes_from(range(len(fabric.kind)))
-        works = (fabric.capacity_Bps > 0.0) & (fabric.back_Bps > 0.0)
-        graph.add_edges_from(zip(fabric.a[works].tolist(), fabric.b[works].tolist(), strict=True))
         drawn = mixed(src, dst, lane, salt).tolist()
         paths: list[list[int]] = [[]] * len(src)
         for end in np.unique(dst).tolist():
-            towards = nx.predecessor(graph, end)
+            stop, towards = fabric.towards(end)
             for flow in np.flatnonzero(dst == end).tolist():
                 here, chance = int(src[flow]), drawn[flow]
-                if here not in towards:
+                if here != end and here not in towards:
                     raise ValueError(f"node {here} cannot reach node {end}: add a link")
                 path = [here]
-                while here != end:
+                while here not in (stop, end):
                     ways = towards[here]
                     here = ways[chance % len(ways)]
                     chance = (chance // len(ways)) ^ (chance << 7 & 0xFFFFFFFFFFFFFFFF)
                     path.append(here)
-                paths[flow] = path
+                paths[flow] = path if path[-1] == end else [*path, end]
         longest = max((len(path) for path in paths), default=1)
         table = np.array([p + [p[-1]] * (longest - len(p)) for p in paths], dtype=np.int64)
         return fabric.along(table.reshape(len(src), longest))

@@ -1,0 +1,117 @@
+"""Finds the links of jobs that cross a fabric by ways of their own, and others when links fail."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim import kernel
+from sim.engine.clock import Clock
+from sim.state.arrays import F8, I8
+from sim.state.fabric import FIRST, SEEKS, SPARE, AbstractWays, roomier
+from sim.state.handle import State
+
+PAIRS = 4096
+"""Of more pairs of nodes than this an all-to-all's flows are some, evenly chosen, each heavier."""
+
+
+def ring(gpus: I8) -> tuple[I8, I8, F8]:
+    """Return (src, dst, part) of a ring over places 0 … k - 1, each sending to the next.
+
+    A flow carries what the GPUs of the node with the fewest send: part is in GPUs' NICs.
+    """
+    at = np.arange(len(gpus))
+    return at, np.roll(at, -1), np.full(len(gpus), float(gpus.min()))
+
+
+def all_to_all(gpus: I8, most: int = PAIRS) -> tuple[I8, I8, F8]:
+    """Return (src, dst, part) of each GPU with each other, g_i g_j / (N - g) between two nodes.
+
+    g is the node with the fewest, N all GPUs: so that node's NICs are just full. Beyond `most`
+    pairs: to nodes some steps further on, all told what all pairs would carry.
+    """
+    n = len(gpus)
+    steps = np.arange(1, n)
+    if n * (n - 1) > most:
+        steps = np.unique(np.linspace(1, n - 1, max(1, most // n)).round().astype(np.int64))
+    src = np.repeat(np.arange(n), len(steps))
+    dst = (src + np.tile(steps, n)) % n
+    total = int(gpus.sum())
+    part = gpus[src] * gpus[dst] / (total - int(gpus.min()))
+    if len(steps) < n - 1:  # each node still sends all that it has for others
+        out = gpus * (total - gpus) / (total - int(gpus.min()))
+        part *= (out / np.bincount(src, part, n))[src]
+    return src, dst, part
+
+
+class Finder:
+    """Tells the kernel which links jobs use, as they start and as links fail.
+
+    Neglects: of an all-to-all over many nodes all but `PAIRS` pairs; in a ring another order than
+    that of the nodes' numbers.
+    """
+
+    def __init__(self, ways: AbstractWays, salt: int) -> None:
+        self._whole = self._ways = ways
+        self._salt = salt
+        self._dead: set[int] = set()
+        self._detoured: set[int] = set()
+
+    @property
+    def edges(self) -> I8:
+        """Return the links that can fail, one of each two ways, (k,)."""
+        return 2 * np.flatnonzero(self._whole.shared[0::2])
+
+    def __call__(self, clock: Clock) -> None:
+        """Tell the links of those who have started at this instant."""
+        fabric = clock.state.fabric
+        jobs = fabric.seeks[: fabric.n[SEEKS]].tolist()
+        fabric.n[SEEKS] = 0
+        for job in jobs:
+            self.lay(clock, job)
+
+    def lay(self, clock: Clock, job: int) -> None:
+        """Route a job's flows and tell the kernel."""
+        state = clock.state
+        links, use_Bps = np.zeros(0, np.int64), np.zeros(0)
+        if state.fabric.spans[job]:
+            links, use_Bps = self.used(state, job)
+            if state.fabric.n[SPARE] < len(links):
+                clock.state = state.replaced(fabric=roomier(state.fabric, len(links)))
+        kernel.lay(clock.state, job, links, use_Bps)
+
+    def used(self, state: State, job: int) -> tuple[I8, F8]:
+        """Return (link, B/s) of a running job, (k,) each: what crosses at its full speed."""
+        rows = slice(state.jobs.row0[job], state.jobs.row0[job] + state.jobs.rows[job])
+        node, at = np.unique(state.ledger.node[rows].astype(np.int64), return_inverse=True)
+        gpus = np.bincount(at, state.ledger.gpus[rows]).astype(np.int64)
+        src, dst, part = (all_to_all if state.fabric.all_to_all[job] else ring)(gpus)
+        salt = self._salt + job
+        try:
+            flow, link, share = self._ways.routes(node[src], node[dst], salt)
+        except ValueError:  # cut off: it stands still on the ways it had
+            flow, link, share = self._whole.routes(node[src], node[dst], salt)
+        if self._dead:
+            self._detoured.add(job)
+        use = np.bincount(link, part[flow] * share)
+        links: I8 = np.flatnonzero(use).astype(np.int64)
+        use_Bps = np.asarray(state.fabric.gpu_Bps[node].min() * use[links], np.float64)
+        return links + int(state.fabric.n[FIRST]), use_Bps
+
+    def changed(self, clock: Clock, link: int, part: float) -> None:
+        """A link carries another part of what it could: 0 makes those who cross it go round."""
+        was, both = len(self._dead), {link, link ^ 1}
+        self._dead = self._dead | both if part <= 0.0 else self._dead - both
+        if len(self._dead) == was:
+            return
+        dead = np.array(sorted(self._dead), np.int64)
+        self._ways = self._whole.without(dead) if len(dead) else self._whole
+        fabric = clock.state.fabric
+        jobs, first = set(self._detoured), int(fabric.n[FIRST])
+        for one in both if part <= 0.0 else ():
+            entry = int(fabric.newest[first + one])
+            while entry >= 0:
+                jobs.add(int(fabric.job[entry]))
+                entry = int(fabric.older[entry])
+        self._detoured.clear()
+        for job in sorted(jobs):
+            self.lay(clock, job)

@@ -1,0 +1,75 @@
+"""What all designs of fabrics share: how they are routed, described and laid with traffic."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+
+from topologies.bill import Prices
+from topologies.describe import Description, describe
+from topologies.fabric import Fabric
+from topologies.load import Load, load
+from topologies.routes.policy import AbstractRouting
+from topologies.tree import Tree
+from topologies.ways import Ways, laid, ways
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design(abc.ABC):
+    """A family of fabrics with all its parameters but the nodes.
+
+    routing : who chooses paths in a run: spraying, ecmp, adaptive, valiant; see `topologies.ways`.
+    queue_pairs : hashed paths that share a NIC's flow, under all but spraying.
+    """
+
+    routing: str = "spraying"
+    queue_pairs: int = 1
+
+    @abc.abstractmethod
+    def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
+        """Return the fabric of so many nodes; ValueError says why there can be none."""
+
+    def described(
+        self,
+        nodes: int,
+        gpus_per_node: int,
+        switch_usd: float | None = None,
+        switch_W: float | None = None,
+        copper_usd: float | None = None,
+        fibre_usd: float | None = None,
+        optic_usd: float | None = None,
+    ) -> Description:
+        """Return its counts, bisection and bill; a sum without its prices (`Prices`) is None."""
+        prices = Prices(switch_usd, switch_W, copper_usd, fibre_usd, optic_usd)
+        return describe(self.arrays(nodes, gpus_per_node), prices)
+
+    def loaded(
+        self, nodes: int, gpus_per_node: int, pattern: str, routing: AbstractRouting, seed: int
+    ) -> Load:
+        """Return the flows of a pattern of traffic on its links; ValueError as `load.load`."""
+        return load(self.arrays(nodes, gpus_per_node), pattern, routing, seed)
+
+    def laid(self, nodes: int, gpus_per_node: int) -> tuple[Tree, Ways | None]:
+        """Return its tree of domains, and how jobs cross it where that is not all.
+
+        ValueError says why there can be none.
+        """
+        fabric = self.arrays(nodes, gpus_per_node)
+        made = ways(fabric, self.routing, self.queue_pairs)
+        return laid(fabric, made), made
+
+    def tree(self, nodes: int, gpus_per_node: int) -> Tree:
+        """Return it as a tree of domains; ValueError says why there can be none."""
+        return self.laid(nodes, gpus_per_node)[0]
+
+    def ways(self, nodes: int, gpus_per_node: int) -> Ways | None:
+        """Return how jobs cross it, link by link; None where its tree says it all."""
+        return self.laid(nodes, gpus_per_node)[1]
+
+    def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
+        """Return why such a fabric cannot join so many nodes; nothing if it can."""
+        try:
+            self.tree(nodes, gpus_per_node)
+        except ValueError as error:
+            return [f"fabric: {error}"]
+        return []
