@@ -77,12 +77,12 @@ def faults_of(fabric: Fabric, routing: str, queue_pairs: int) -> list[str]:
     if queue_pairs < 1:
         found.append(f"queue_pairs is {queue_pairs}; must be at least 1")
     if routing == "adaptive" and not in_tiers(fabric):
-        found.append(f"routing is adaptive, but {fabric.name} is not tiers alone; set ecmp")
+        found.append(f"routing is adaptive, but {fabric.name} is not tiers alone; set routing=ecmp")
     if routing == "spraying" and not isinstance(router, Tiers):
-        found.append(f"routing is spraying, but {fabric.name} has no tiers; set ecmp")
+        found.append(f"routing is spraying, but {fabric.name} has no tiers; set routing=ecmp")
     if routing == "valiant" and not isinstance(router, AbstractDirect | Torus):
         found.append(
-            f"routing is valiant, but {fabric.name} is no torus, dragonfly+ or HyperX; set ecmp"
+            f"routing is valiant, but {fabric.name} is no torus, dragonfly+ or HyperX; set routing=ecmp"
         )
     return found
 

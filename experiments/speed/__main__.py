@@ -48,8 +48,10 @@ LANES = [
     "2048 nodes on a fabric, 1 to 1",
     "2048 nodes on a fabric, rings, 4 to 1",
     "2048 nodes on a fabric, all to all, 4 to 1",
+    "2048 nodes on a torus, rings",
+    "2048 nodes on rails, 1 queue pair hashed, rings",
 ]
-FEW = ("elastic", "preemption, load 1.05", "all to all")
+FEW = ("elastic", "preemption, load 1.05", "all to all", "torus", "rails")
 """Cases of which a tenth of the jobs tells enough: their names say it."""
 PEERS = """
 | simulator | jobs per CPU-second | memory | measured on |

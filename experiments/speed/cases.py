@@ -31,7 +31,7 @@ from sim.study import Scenario, simulate
 from sim.study.prepare import prepared
 from sim.study.simulate import run
 from sim.workload import Given, MakeElastic, NodeList, SameForAll, Trace
-from topologies.designs import LeafSpine
+from topologies.designs import LeafSpine, RailOptimized, Torus
 
 REPEATS = 3
 
@@ -72,6 +72,9 @@ def limits() -> SlurmLimits:
     own = {f"q{i:02d}": {"account": f"c{i % 4}", "gpus": 500, "tenants": [f"t{i:02d}"]}
            for i in range(20)}  # fmt: skip
     return SlurmLimits(associations=own, accounts={f"c{i}": {"gpus": 2162} for i in range(4)})
+
+
+RINGS = SameForAll(0.25, 0.0, "ring")
 
 
 def on_fabric(oversubscription: float, pattern: str) -> Scenario:
@@ -202,6 +205,10 @@ def case(name: str, jobs: int) -> dict:
         "2048 nodes on a fabric, 1 to 1": (2048, 0.9, on_fabric(1.0, "ring")),
         "2048 nodes on a fabric, rings, 4 to 1": (2048, 0.9, on_fabric(4.0, "ring")),
         "2048 nodes on a fabric, all to all, 4 to 1": (2048, 0.9, on_fabric(4.0, "all_to_all")),
+        "2048 nodes on a torus, rings": (2048, 0.9, Scenario(fabric=Torus(), comm=RINGS)),
+        "2048 nodes on rails, 1 queue pair hashed, rings": (
+            2048, 0.9, Scenario(fabric=RailOptimized(routing="ecmp"), comm=RINGS),
+        ),
         "20 associations with limits, load 1.05": (1000, 1.05, Scenario(quota=limits())),
         "a Python policy asked at every pass": (1000, 0.9, Scenario(queue=AskAlways())),
     }  # fmt: skip

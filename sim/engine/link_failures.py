@@ -22,6 +22,7 @@ class LinkFailures(AbstractProcess):
 
     Till it is repaired, `repair_s` later, it carries `carries` of its capacity: the flows are
     spread over the cables that are left, so whoever crosses it is slowed, and with 0 stands still.
+    Where jobs are routed link by link each link breaks by itself, and with 0 flows go round it.
     Each link has its own stream of chance, so two designs meet the same failures.
 
     Neglects: cables that fail one by one; the time until routes are found anew; switches whose

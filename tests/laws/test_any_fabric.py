@@ -33,6 +33,8 @@ ALL = SameForAll(1.0, 0.0, "all_to_all")
 RING = SameForAll(1.0, 0.0, "ring")
 HALF = SameForAll(0.5, 0.25, "all_to_all")
 
+pytestmark = pytest.mark.rare
+
 
 def ends(result):
     return result.jobs.column("end_s").to_pylist()
@@ -63,12 +65,13 @@ def test_a_leaf_spine_in_a_file_is_the_shipped_one(tmp_path, comm):
     assert sum(own.jobs.column("network_lost_s").to_pylist()) > 0.0
 
 
-pytestmark = pytest.mark.rare
-
-
 @pytest.mark.parametrize(
     "fabric",
-    [LeafSpine(4, 1, routing="ecmp"), HyperX(nodes_per_switch=1, dimensions=1), Torus(dimensions=2)],
+    [
+        LeafSpine(4, 1, routing="ecmp"),
+        HyperX(nodes_per_switch=1, dimensions=1),
+        Torus(dimensions=2),
+    ],
     ids=["leaf_spine", "hyperx", "torus"],
 )
 def test_who_has_links_enough_is_not_slowed(fabric):
@@ -190,8 +193,8 @@ def test_a_slow_link_slows_those_who_cross_it_and_nobody_goes_round():
 @pytest.mark.parametrize(
     ("fabric", "nodes", "told"),
     [
-        (Torus(routing="spraying"), 8, "torus has no tiers; set ecmp"),
-        (Torus(routing="adaptive"), 8, "is not tiers alone; set ecmp"),
+        (Torus(routing="spraying"), 8, "torus has no tiers; set routing=ecmp"),
+        (Torus(routing="adaptive"), 8, "is not tiers alone; set routing=ecmp"),
         (LeafSpine(routing="valiant"), 8, "is no torus, dragonfly"),
         (LeafSpine(routing="luck"), 8, "must be one of spraying, ecmp, adaptive, valiant"),
         (LeafSpine(routing="ecmp", queue_pairs=0), 8, "queue_pairs is 0; must be at least 1"),
