@@ -82,7 +82,8 @@ def faults_of(fabric: Fabric, routing: str, queue_pairs: int) -> list[str]:
         found.append(f"routing is spraying, but {fabric.name} has no tiers; set routing=ecmp")
     if routing == "valiant" and not isinstance(router, AbstractDirect | Torus):
         found.append(
-            f"routing is valiant, but {fabric.name} is no torus, dragonfly+ or HyperX; set routing=ecmp"
+            f"routing is valiant, but {fabric.name} is no torus, dragonfly+ or HyperX; "
+            "set routing=ecmp"
         )
     return found
 
