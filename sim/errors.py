@@ -40,17 +40,30 @@ class TraceError(RackplanError):
     column : as the file names it; "" if the fault is of the whole row.
     value : what stands there.
     remedy : what must stand there, or what to do.
+    more : other faults of the same file, a sentence each.
     """
 
     def __init__(
-        self, path: object, line: int = 0, column: str = "", value: object = "", remedy: str = ""
+        self,
+        path: object,
+        line: int = 0,
+        column: str = "",
+        value: object = "",
+        remedy: str = "",
+        more: Iterable[str] = (),
     ) -> None:
         self.path = str(path)
         self.line = int(line)
         self.column = column
         self.value = str(value)
         self.remedy = remedy
-        super().__init__(self.path, self.line, self.column, self.value, self.remedy)
+        self.more = tuple(more)
+        super().__init__(self.path, self.line, self.column, self.value, self.remedy, self.more)
+
+    @property
+    def issues(self) -> list[str]:
+        """Return the fault and the others of the same file."""
+        return [str(self), *self.more]
 
     def __str__(self) -> str:
         """Return `file, line 7: gpus is 'x'; must be ...`."""

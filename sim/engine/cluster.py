@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import simpy
@@ -190,6 +190,15 @@ class AbstractProcess(abc.ABC):
     def windows(self) -> int:
         """Return how many windows it needs in which nodes are set aside."""
         return 0
+
+    @property
+    def hits_per_s(self) -> float:
+        """Return how often it takes each node from the job there, in the mean."""
+        return 0.0
+
+    def names(self) -> Mapping[str, tuple[str, Iterable[str]]]:
+        """Return the names that its settings hold: by path, what they are (`tenant`), and they."""
+        return {}
 
     def issues(self, nodes: int) -> list[str]:
         """Return what it cannot do on a cluster of so many nodes."""

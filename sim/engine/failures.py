@@ -49,6 +49,11 @@ class Failures(AbstractProcess):
         if found:
             raise ScenarioError(found)
 
+    @property
+    def hits_per_s(self) -> float:
+        """Return how often each node fails."""
+        return 1.0 / self.mtbf_s
+
     def begin(self, clock: Clock, cluster: Cluster, streams: Streams) -> None:
         """Start one SimPy process a node."""
         for node in range(cluster.nodes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -109,6 +109,13 @@ class Reservations(AbstractProcess):
             for i, entry in enumerate(self.entries)
             if entry.get("nodes", 0) > nodes
         ]
+
+    def names(self) -> Mapping[str, tuple[str, Iterable[str]]]:
+        """Return for whom nodes are set aside."""
+        return {
+            f"reservations.entries[{i}].tenants": ("tenant", entry.get("tenants", ()))
+            for i, entry in enumerate(self.entries)
+        }
 
     @property
     def windows(self) -> int:

@@ -22,6 +22,7 @@ LABELS = {
     "bounded_slowdown_mean": "mean slowdown",
     "occupancy_frac": "occupancy",
     "makespan_s": "makespan",
+    "not_completed": "jobs not completed",
     "jain_tenants": "fairness (Jain)",
     "network_slowdown_mean": "network slow-down",
 }
@@ -58,15 +59,18 @@ class Comparison:
     def labels(self) -> dict[str, str]:
         """Return the metrics to show by their labels.
 
-        Fairness only where it tells something, the network only where there is a fabric.
+        Fairness and jobs not completed only where they tell something, the network only where
+        there is a fabric.
         """
         fabric = any(design.values["network_slowdown_mean"] for design in self.designs)
+        short = any(v for design in self.designs for v in design.values["not_completed"].values())
         fair = {v for design in self.designs for v in design.values["jain_tenants"].values()}
         jobs = {
             name: label
             for name, label in LABELS.items()
             if (name != "jain_tenants" or any(abs(v - 1.0) > NOISE for v in fair))
             and (name != "network_slowdown_mean" or fabric)
+            and (name != "not_completed" or short)
         }
         return serving.labels(self.designs, jobs)
 

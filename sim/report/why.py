@@ -134,7 +134,6 @@ LABELS = {
     "suspended": "suspended",
     "lost_gpu_s": "GPU time lost",
     "worst_tenant_slowdown": "worst tenant's slowdown",
-    "not_completed": "jobs not completed",
     "node_gpu_hours": "GPU-hours of nodes that were on",
     "away_gpu_hours": "GPU-hours away: off or lent",
     "node_usd": "US dollars",
@@ -145,8 +144,7 @@ GROUPS = (
     ("who waited: mean by size of gang",
      ("wait_1_s", "wait_2_7_s", "wait_8_s", "wait_9_64_s", "wait_65_s")),
     ("what else",
-     ("fragmentation_frac", "restarts", "suspended", "lost_gpu_s", "worst_tenant_slowdown",
-      "not_completed")),
+     ("fragmentation_frac", "restarts", "suspended", "lost_gpu_s", "worst_tenant_slowdown")),
     ("nodes that come and go", ("node_gpu_hours", "away_gpu_hours", "node_usd", "nodes_gone")),
 )  # fmt: skip
 BECAUSE = {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -105,8 +104,8 @@ def any_kind(
 
 
 def too_wide(
-    names: Sequence[Any], span: np.ndarray, jobs: Jobs, kinds: Kinds, nodes: Nodes, scatter: bool,
-    slices: Slices, spans: Spans,
+    name: Callable[[int], str], span: np.ndarray, jobs: Jobs, kinds: Kinds, nodes: Nodes,
+    scatter: bool, slices: Slices, spans: Spans,
 ) -> list[str]:  # fmt: skip
     """Return a fault for each word of a span in which some job has too many GPUs to fit ever."""
     found = []
@@ -122,7 +121,7 @@ def too_wide(
             job = bad[np.argmax(jobs.gpus[bad])]
             many = "1 job" if bad.size == 1 else f"{bad.size} jobs, the widest"
             found.append(
-                f"span: is {word!r}, but no {word} can hold {many} {str(names[job])!r} with "
+                f"span: is {word!r}, but no {word} can hold {many} {name(int(job))} with "
                 f"{jobs.gpus[job]} GPUs; must be wider, or raise {knob}"
             )
     return found

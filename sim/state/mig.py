@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.errors import ScenarioError
 from sim.state.arrays import B1, I8
 from sim.state.inventory import Inventory
 from sim.state.slices import Slices
@@ -134,6 +133,18 @@ def layouts_of(inventory: Inventory) -> list[tuple[str, tuple[str, ...] | None]]
     return [(p.gpu, None if p.mig is None else tuple(p.mig)) for p in inventory.pools]
 
 
+def had(inventory: Inventory) -> set[str]:
+    """Return the profiles for which some node has a place."""
+    return {name for layout in layouts_of(inventory) for name in names_in(layout)}
+
+
+def offered(inventory: Inventory) -> str:
+    """Return in words which profiles each GPU type of the cluster has."""
+    layouts = dict.fromkeys(layouts_of(inventory))
+    return "; ".join(f"{layout[0]} has {', '.join(names_in(layout)) or 'none'}"
+                     for layout in layouts)  # fmt: skip
+
+
 def padded(rows: Iterable[Sequence[int]], shape: tuple[int, ...]) -> I8:
     """Return lists of different lengths as an array, zeros behind them."""
     out = np.zeros((int(np.prod(shape[:-1])), shape[-1]), np.int64)
@@ -155,21 +166,13 @@ def no_slices() -> Slices:
 def slices_of(profiles: Sequence[str], inventory: Inventory, spares: bool) -> Slices:
     """Return the table of slices, nothing held; `profiles` (classes,) is "" for other jobs.
 
-    A profile that no GPU of the cluster has raises ScenarioError, with those that there are.
+    Each must be one that some GPU of the cluster has (`had`).
     """
     asked = sorted(set(profiles) - {""})
     if not asked:
         return no_slices()
     per_pool = layouts_of(inventory)
     layouts = list(dict.fromkeys(per_pool))
-    have = {name for layout in layouts for name in names_in(layout)}
-    if missing := [name for name in asked if name not in have]:
-        told = "; ".join(f"{layout[0]} has {', '.join(names_in(layout)) or 'none'}"
-                         for layout in layouts)  # fmt: skip
-        raise ScenarioError(
-            [f"mig_profile: is {name!r}; must be a profile of the cluster's GPUs: {told}"
-             for name in missing]
-        )  # fmt: skip
     most = max(1, *(pool.gpus_per_node for pool in inventory.pools))
     places = []
     for profile in profiles:

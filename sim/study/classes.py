@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from sim.state.arrays import B1, F8, I8
 from sim.state.columns import Jobs, Kinds, Nodes
 from sim.state.fits import too_wide
 from sim.state.kinds import speeds
-from sim.state.mig import has_profile, layouts_of, milli_of, slices_of
+from sim.state.mig import had, has_profile, layouts_of, milli_of, offered, slices_of
 from sim.state.slices import Slices, Spans
 from sim.state.spans import spans_of
 
@@ -28,6 +29,7 @@ class Classes(NamedTuple):
     order: I8
     slices: Slices
     milli: I8  # (classes,) thousandths of a device that its MIG instance is; 0 has none
+    faults: list[str]  # of jobs whose profile no GPU of the cluster has; they count as without
 
 
 def pairs_of(jobs: pa.Table) -> tuple[I8, list[str], list[str]]:
@@ -54,38 +56,51 @@ def allowed_of(profiles: list[str], inventory: Inventory) -> B1:
     return out
 
 
-def classes_of(jobs: pa.Table, inventory: Inventory, spares: bool) -> Classes:
-    """Return the classes of some jobs; what is wrong with any raises one ScenarioError."""
+def lacking(
+    klass: I8, profiles: Sequence[str], inventory: Inventory, name: Callable[[int], str]
+) -> dict[str, str]:
+    """Return the profiles that no GPU of the cluster has, and of each what is wrong."""
+    have, found = had(inventory), {}
+    for profile in sorted(set(profiles) - set(have) - {""}):
+        rows = np.flatnonzero(np.array(profiles)[klass] == profile)
+        more = f" and of {rows.size - 1} more" if rows.size > 1 else ""
+        found[profile] = (
+            f"mig_profile: is {profile!r} of job {name(int(rows[0]))}{more}; must be a profile of "
+            f"the cluster's GPUs: {offered(inventory)}"
+        )
+    return found
+
+
+def classes_of(
+    jobs: pa.Table, inventory: Inventory, spares: bool, name: Callable[[int], str]
+) -> Classes:
+    """Return the classes of some jobs, and what is wrong with profiles; else ScenarioError."""
     klass, texts, profiles = pairs_of(jobs)
-    faults: list[str] = []
-    try:
-        slices = slices_of(profiles, inventory, spares)
-    except ScenarioError as error:
-        faults += error.issues
+    faults = lacking(klass, profiles, inventory, name)
+    profiles = ["" if profile in faults else profile for profile in profiles]
+    slices = slices_of(profiles, inventory, spares)
     try:
         speed, order = speeds(texts, inventory, allowed_of(profiles, inventory))
     except ScenarioError as error:
-        faults += error.issues
-    if faults:
-        raise ScenarioError(faults)
+        raise ScenarioError([*faults.values(), *error.issues]) from None
     milli = np.array([milli_of(profile, inventory) for profile in profiles], np.int64)
-    return Classes(klass, texts, speed, order, slices, milli)
+    return Classes(klass, texts, speed, order, slices, milli, list(faults.values()))
 
 
 def narrowed(
     jobs: pa.Table, columns: Jobs, kinds: Kinds, nodes: Nodes, inventory: Inventory, scatter: bool,
-    classes: Classes,
+    classes: Classes, name: Callable[[int], str],
 ) -> Spans:  # fmt: skip
     """Return within what each job must stay, its columns made to follow from instance and span.
 
-    A span too narrow for a job raises ScenarioError.
+    A span too narrow for a job raises ScenarioError, with what is wrong with profiles.
     """
     milli = classes.milli[classes.klass]
     columns.milli[:] = np.where(milli > 0, milli, columns.milli)
     code, words = table.codes(jobs, "span")
     span, slices = np.array(words)[code], classes.slices
     spans = spans_of(span, columns, inventory)
-    names = jobs.column("job_id")
-    if found := too_wide(names, span, columns, kinds, nodes, scatter, slices, spans):
+    wide = too_wide(name, span, columns, kinds, nodes, scatter, slices, spans)
+    if found := [*classes.faults, *wide]:
         raise ScenarioError(found)
     return spans

@@ -35,6 +35,7 @@ from sim.state.topology import topology_of
 from sim.state.tree import Tree, by_flavor, flavors_of, queue_of, quota_of, types_of
 from sim.study.classes import Classes, classes_of, narrowed
 from sim.study.scenario import Scenario
+from sim.study.told import beside, named
 from sim.workload.after import edges_of
 from sim.workload.comm import talk_of
 
@@ -191,21 +192,22 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     """Return a State of the requested jobs on the empty cluster, policies asked once."""
     nodes, _ = build.nodes_of(inventory)
     levels = np.arange(float(nodes.gpus.max()) + 1.0)
-    n, many = jobs.num_rows, len(inventory.kinds)
+    n, many, name = jobs.num_rows, len(inventory.kinds), named(jobs, scenario.workload)
     liking = scenario.placement.preference(levels, nodes, n, streams.stream("placement"))
     nodes = build.ranked(nodes, liking.node)
     share = scenario.sharing.rule()
-    classes, numbers = classes_of(jobs, inventory, share.spares), numbers_of(jobs)
+    classes, numbers = classes_of(jobs, inventory, share.spares, name), numbers_of(jobs)
     tenant, tenants = table.codes(jobs, "tenant")
     partition, partitions = table.codes(jobs, "partition")
     qos, qoses = table.codes(jobs, "qos")
     draw = np.full(n, -1.0) if liking.draw is None else liking.draw
     columns = jobs_of(numbers, classes.klass, tenant, partition, qos, draw)
-    asks = asks_of(scenario, liking, numbers, columns, inventory, qoses)
-    shares = shares_of(scenario, inventory, jobs, columns, classes, numbers)
+    with beside(classes.faults):
+        asks = asks_of(scenario, liking, numbers, columns, inventory, qoses)
+        shares = shares_of(scenario, inventory, jobs, columns, classes, numbers)
     kinds = kinds_of(inventory, nodes, shares.speed, shares.order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs, liking.first_alone)
-    spans = narrowed(jobs, columns, kinds, nodes, inventory, taste.scatter, classes)
+    spans = narrowed(jobs, columns, kinds, nodes, inventory, taste.scatter, classes, name)
     notes = scenario.queue.remembers(many)
     if notes > 0:
         if classes.slices.on:

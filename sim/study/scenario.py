@@ -82,15 +82,19 @@ class Scenario:
         """Return the faults of the queue policy: one that deals kinds of node makes rounds."""
         if not self.queue.refresh_s >= 0.0:
             return [f"queue.refresh_s: is {self.queue.refresh_s!r}; must be a time >= 0"]
+        try:
+            pools = self.cluster.inventory().pools
+            found = self.queue.issues(list(dict.fromkeys(pool.gpu for pool in pools)))
+        except (ScenarioError, AttributeError):
+            found = []  # told elsewhere
         if self.queue.remembers(1) == 0:
-            return []
+            return found
         if not self.queue.round_s > 0.0:
-            return [f"queue.round_s: is {self.queue.round_s!r}; must be a time above 0"]
+            return [*found, f"queue.round_s: is {self.queue.round_s!r}; must be a time above 0"]
         try:
             gives, starts = self.preemption.rule(), self.backfill.rule()
         except (ScenarioError, AttributeError):
-            return []  # told elsewhere
-        found = []
+            return found  # told elsewhere
         if getattr(self.elastic, "refresh_s", np.inf) < np.inf:
             found.append("elastic: sizes jobs, but queue deals kinds of node; must be none")
         if gives.tail:

@@ -40,6 +40,7 @@ from sim.study.services import (
     unborn,
 )
 from sim.study.sizing import Sizing, unused
+from sim.study.told import named, strangers, unfit, worn
 
 LAST_ROW = 2**62
 EVERY_S = 0.2
@@ -198,6 +199,12 @@ def simulate(
     asked = asked_of(scenario.services, streams, first, kinds, scrape_s)
     jobs = extended(request.jobs, asked) if asked else request.jobs
     state = unborn(prepared(scenario, inventory, jobs, streams), asked)
+    name = named(jobs, scenario.workload)
+    odd = [
+        *strangers(scenario, state),
+        *unfit(scenario, state, name),
+        *worn(scenario, state, name, request.jobs.num_rows),
+    ]
     ready = time.perf_counter()
     tree = scenario.quota.tree()
     partial = tree is not None and tree.partial
@@ -217,6 +224,7 @@ def simulate(
                 *unused(scenario.elastic, request.jobs, partial),
                 *without_order(state),
                 *unfelt(scenario),
+                *odd,
                 *(fled.notes if fled else ()),
             ],
             "end_s": end_s,

@@ -37,6 +37,11 @@ class AbstractWorkload(abc.ABC):
     def request(self, streams: Streams, gpus: int) -> Request:
         """Return the jobs; `gpus` are those of the cluster, so that a law can scale to a load."""
 
+    def place(self, job_id: str) -> str:
+        """Return where a job stands, `my_jobs.csv, line 8`; empty for one that is in no file."""
+        del job_id
+        return ""
+
     @abc.abstractmethod
     def issues(self, path: str = "workload") -> list[str]:
         """Return every fault of the parameters, each as `path: what is; what must be`."""

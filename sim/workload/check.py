@@ -184,7 +184,7 @@ def checked(raw: Raw, on_error: OnError) -> tuple[pa.Table, list[Fault]]:
     checker.duplicates()
     checker.together()
     if checker.faults and on_error == "stop":
-        raise error(raw.source, min(checker.faults))
+        raise error(raw.source, checker.faults, "workload.on_error=skip sets such rows aside")
     unknown = [name for name in present if name not in _DTYPE]
     if told_of := [name for name in unknown if name not in raw.known]:
         raw.notes.append(f"unknown columns kept: {', '.join(told_of)}")

@@ -14,6 +14,8 @@ from sim.errors import TraceError
 from sim.table import REJECTED, from_numpy
 
 I8 = NDArray[np.int64]
+SHOWN = 9
+"""Faults of rows at most that are told beside the first."""
 Bool = NDArray[np.bool_]
 
 
@@ -72,9 +74,16 @@ def without(
     raw.lines = lambda rows: lines(kept[rows])
 
 
-def error(source: str, fault: Fault) -> TraceError:
-    """Return the fault as an error to raise."""
-    return TraceError(source, fault.line, fault.column, fault.value, fault.reason)
+def error(source: str, faults: Iterable[Fault], remedy: str = "") -> TraceError:
+    """Return the earliest fault as an error to raise, which tells of the others too.
+
+    `remedy` : what can be done about many, told where there are more than one.
+    """
+    first, *others = sorted(faults)
+    more = [str(TraceError(source, *fault)) for fault in others[:SHOWN]]
+    if len(others) > SHOWN:
+        more.append(f"{source}: and {len(others) - SHOWN:,} rows more are wrong")
+    return TraceError(source, *first, [*more, *([remedy] if more and remedy else [])])
 
 
 def rejected(source: str, faults: Iterable[Fault]) -> pa.Table | None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final, get_args
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sim.errors import RackplanError, ScenarioError, TraceError
 from sim.files import find, sha256
@@ -15,7 +17,7 @@ from sim.rng import Streams
 from sim.workload import rules, throughput
 from sim.workload.after import mended
 from sim.workload.base import AbstractWorkload, Request
-from sim.workload.check import OnError, checked
+from sim.workload.check import OnError, as_text, checked
 from sim.workload.order import finished, from_zero, sorted_jobs
 from sim.workload.raw import Raw, rejected
 from sim.workload.throughput import Throughput
@@ -104,6 +106,16 @@ class Trace(AbstractWorkload):
             finished(jobs, origin_s), aside, tuple(notes),
             {str(self.path): sha256(path)} | throughput.read_from(self.throughput),
         )  # fmt: skip
+
+    def place(self, job_id: str) -> str:
+        """Return the file and line of a job; a copy (`7~2`) stands where the first does."""
+        raw = self.read(find(self.path))
+        names = as_text(raw.table.column("job_id"))
+        for name in (job_id, job_id.rpartition("~")[0]):
+            row = pc.index(names, name).as_py()
+            if row >= 0:
+                return f"{self.path}, line {raw.lines(np.array([row]))[0]}"
+        return ""
 
     def read(self, path: Path) -> Raw:
         """Return the rows as the format's reader finds them; whatever fails is a TraceError."""

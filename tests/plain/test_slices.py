@@ -320,8 +320,8 @@ def test_a_fixed_geometry_holds_only_its_own():
     with pytest.raises(ScenarioError) as caught:
         simulate(Scenario(cluster, Given(made)))
     assert caught.value.issues == [
-        "mig_profile: is '2g.20gb'; must be a profile of the cluster's GPUs: h100 has 1g.10gb, "
-        "3g.40gb"
+        "mig_profile: is '2g.20gb' of job '2'; must be a profile of the cluster's GPUs: h100 has "
+        "1g.10gb, 3g.40gb"
     ]
     made["mig_profile"][2] = "3g.40gb"
     result = simulate(Scenario(cluster, Given(made), placement=Pack()))

@@ -220,8 +220,16 @@ def test_seeds_that_draw_nothing_make_no_interval():
 def test_a_design_that_drops_jobs_is_not_called_better_without_a_word():
     made = rows()
     assert "fewer" not in answer(comparison(made))
+    whole = [row | {"metrics": row["metrics"] | {"not_completed": 0.0}} for row in made]
+    assert "jobs not completed" not in comparison(whole).header()
     for row in made:
         row["metrics"] = row["metrics"] | {
             "not_completed": 16.0 if row["design"] == {"queue": "sjf"} else 3.0
         }
-    assert "But it completes 13 jobs fewer" in answer(comparison(made))
+    short = comparison(made)
+    assert "But it completes 13 jobs fewer" in answer(short)
+    at = short.header().index("jobs not completed")
+    assert [float(line[at]) for line in short.cells()] == [
+        16.0 if design.name == "queue=sjf" else 3.0 for design in short.designs
+    ]
+    assert "jobs not completed" not in short.first_to_go()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -26,6 +26,10 @@ class AbstractPreemption(abc.ABC):
         """
         del qoses
         return None
+
+    def names(self) -> Mapping[str, tuple[str, Iterable[str]]]:
+        """Return the names that its settings hold: by path, what they are (`QOS`), and they."""
+        return {}
 
 
 def wrong(rule: Any) -> list[str]:

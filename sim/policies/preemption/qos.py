@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -49,6 +49,10 @@ class ByQos(AbstractPreemption):
             found.append(f"preemption.recheck: is {self.recheck!r}; must be a whole number >= 0")
         if found:
             raise ScenarioError(found)
+
+    def names(self) -> Mapping[str, tuple[str, Iterable[str]]]:
+        """Return the QOS that are told of."""
+        return {"preemption.qoses": ("QOS", self.qoses)}
 
     def rule(self) -> Yield:
         """Return a rule by which jobs give way from anywhere in the order."""

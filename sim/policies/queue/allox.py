@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from sim.policies.queue.base import F8
 from sim.policies.queue.time_shares import AbstractTimeShares
@@ -29,6 +28,8 @@ class Allox(AbstractTimeShares):
 
     def target(self, wants: Wants) -> F8:
         """Return the shares, (k, kinds)."""
+        from scipy.optimize import linear_sum_assignment
+
         kept = np.nan_to_num(wants.had) * (np.nan_to_num(wants.had).sum(axis=1) == 1.0)[:, None]
         shares = np.nan_to_num(wants.had)
         free = np.maximum(wants.kind_gpus - kept.sum(axis=0), 0.0).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -37,6 +38,18 @@ class AbstractQueuePolicy(abc.ABC):
     """Of what tenants used; None where the policy does not ask (`used_gpu_s`)."""
     round_s: float = 0.0
     """Of the rounds in which it deals kinds of node, where preemption makes none of its own."""
+
+    def issues(self, gpu_types: Sequence[str]) -> list[str]:
+        """Return what of it does not suit a cluster of these types of GPU."""
+        del gpu_types
+        return []
+
+    def names(self) -> Mapping[str, tuple[str, Iterable[str]]]:
+        """Return the names that its settings hold: by path, what they are, and they.
+
+        They are of a `tenant`, a `partition` or a `QOS`.
+        """
+        return {}
 
     def turn_s(self, jobs: JobView, now_s: float) -> F8 | None:
         """Return (k,), when each job's key changes by itself if it runs on; None: see `refresh_s`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,13 @@ def faults(tree: Any, path: str) -> Iterator[str]:
             yield from faults(node, here)
         elif isinstance(node, bool) or not isinstance(node, int | float) or not 0 <= node < 2**53:
             yield f"{here}: is {node!r}; must be a number of shares >= 0, or an account of users"
+
+
+def repeated(tree: Mapping[str, Any], path: str) -> list[str]:
+    """Return a fault for each user that a tree names more than once."""
+    many = Counter(users(tree))
+    return [f"{path}: names {who!r} {n} times; must name a tenant once"
+            for who, n in sorted(many.items()) if n > 1]  # fmt: skip
 
 
 def users(tree: Mapping[str, Any]) -> list[str]:

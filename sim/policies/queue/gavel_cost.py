@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -41,11 +41,17 @@ class GavelCost(AbstractTimeShares):
         if found:
             raise ScenarioError(found)
 
+    def issues(self, gpu_types: Sequence[str]) -> list[str]:
+        """Return which GPU types of the cluster have no price, and which prices are of none."""
+        told, types = set(self.gpu_h_usd or gpu_types), ", ".join(gpu_types)
+        remedy = "is missing; must be its price above 0, or leave gpu_h_usd={}: 1 for each"
+        return [
+            f"queue.gpu_h_usd.{name}: {remedy}" for name in gpu_types if name not in told
+        ] + [f"queue.gpu_h_usd.{name}: is no GPU type of the cluster; must be one of {types}"
+             for name in sorted(told - set(gpu_types))]  # fmt: skip
+
     def target(self, wants: Wants) -> F8:
         """Return the shares, (k, kinds)."""
-        unpriced = sorted(set(wants.kind_names) - set(self.gpu_h_usd or wants.kind_names))
-        if unpriced:
-            raise ScenarioError([f"queue.gpu_h_usd.{name}: is missing" for name in unpriced])
         price = np.array([self.gpu_h_usd.get(name, 1.0) for name in wants.kind_names])
         value, floor = wants.speed / price, wants.left_s / wants.due_s
         found = greatest(value, wants.speed, floor, wants.gpus, wants.kind_gpus)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array, csr_array, hstack, vstack
 
 from sim.policies.queue.centre import Room, centre
 from sim.state.arrays import F8
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array  # a third of a second at run: only where a solver is asked
 
 
 def capacity(gpus: F8, kind_gpus: F8, allowed: np.ndarray) -> tuple[csr_array, F8]:
@@ -15,6 +18,8 @@ def capacity(gpus: F8, kind_gpus: F8, allowed: np.ndarray) -> tuple[csr_array, F
 
     No job runs more than all the time, and no kind of node is given away more than once.
     """
+    from scipy.sparse import coo_array, csr_array, vstack
+
     k, kinds = allowed.shape
     one, at = np.divmod(np.arange(k * kinds), kinds)
     times = coo_array((np.ones(k * kinds), (one, np.arange(k * kinds))))
@@ -24,6 +29,8 @@ def capacity(gpus: F8, kind_gpus: F8, allowed: np.ndarray) -> tuple[csr_array, F
 
 def per_job(gain: F8) -> csr_array:
     """Return the matrix that sums gain x share of each job, (k, k x kinds)."""
+    from scipy.sparse import csr_array
+
     k, kinds = gain.shape
     rows = np.repeat(np.arange(k), kinds)
     return csr_array((gain.ravel(), (rows, np.arange(k * kinds))), shape=(k, k * kinds))
@@ -34,6 +41,9 @@ def level(gain: F8, need: F8, gpus: F8, kind_gpus: F8) -> tuple[F8, float]:
 
     gain (k, kinds) is what a job has of all its time on a kind, 0 where it may not run.
     """
+    from scipy.optimize import linprog
+    from scipy.sparse import coo_array, hstack, vstack
+
     k, kinds = gain.shape
     held, most = capacity(gpus, kind_gpus, gain > 0.0)
     a = vstack([
@@ -53,10 +63,12 @@ def greatest(value: F8, gain: F8, floor: F8, gpus: F8, kind_gpus: F8) -> F8 | No
 
     None if no shares do.
     """
+    from scipy import optimize, sparse
+
     k, kinds = gain.shape
     held, most = capacity(gpus, kind_gpus, gain > 0.0)
     bounds = np.stack([np.zeros(k * kinds), (gain.ravel() > 0.0).astype(float)], axis=1)
-    found = linprog(-value.ravel(), vstack([held, -per_job(gain)]),
+    found = optimize.linprog(-value.ravel(), sparse.vstack([held, -per_job(gain)]),
                     np.concatenate([most, -floor]), bounds=bounds, method="highs")  # fmt: skip
     return None if found.x is None else np.clip(found.x.reshape(k, kinds), 0.0, 1.0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
-from sim.policies.queue.fair_tree import fair_tree, faults, users, with_all
+from sim.policies.queue.fair_tree import fair_tree, faults, repeated, users, with_all
 from sim.policies.queue.view import over_greatest
 
 WEIGHTS = ("age", "fair_share", "size", "gpus", "qos", "cpus", "memory", "partition")
@@ -48,11 +48,7 @@ class Multifactor(AbstractQueuePolicy):
 
     def __post_init__(self) -> None:
         """Refuse negative weights and shares."""
-        found, named = list(faults(self.shares, "queue.shares")), users(self.shares)
-        found += [
-            f"queue.shares: names {who!r} {named.count(who)} times; must name a tenant once"
-            for who in sorted({who for who in named if named.count(who) > 1})
-        ]
+        found = [*faults(self.shares, "queue.shares"), *repeated(self.shares, "queue.shares")]
         wrong = [n for n in WEIGHTS if not getattr(self, n) >= 0]
         found += [f"queue.{n}: is {getattr(self, n)!r}; must be a weight >= 0" for n in wrong]
         for group, told in (("partitions", self.partitions), ("qoses", self.qoses)):
@@ -63,10 +59,14 @@ class Multifactor(AbstractQueuePolicy):
         if found:
             raise ScenarioError(found)
 
-    def points(self, age: Any, fair_share: Any, size: Any, gpus: Any, qos: Any) -> F8:
-        """Return the priority, (k,), of factors in [0, 1]."""
-        return np.asarray(self.age * age + self.fair_share * fair_share + self.size * size
-                          + self.gpus * gpus + self.qos * qos)  # fmt: skip
+    def names(self) -> Mapping[str, tuple[str, Iterable[str]]]:
+        """Return whom shares, partitions and qoses name."""
+        return {"queue.shares": ("tenant", users(self.shares)), "queue.qoses": ("QOS", self.qoses),
+                "queue.partitions": ("partition", self.partitions)}  # fmt: skip
+
+    def points(self, *factors: Any) -> F8:
+        """Return the priority, (k,), of factors in [0, 1], in the order of `WEIGHTS`."""
+        return np.asarray(sum(getattr(self, w) * f for w, f in zip(WEIGHTS, factors, strict=False)))
 
     def asked(self, jobs: JobView) -> F8:
         """Return the points for what a job asks for and is, less its nice, (k,)."""

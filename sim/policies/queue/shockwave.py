@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.sparse import coo_array, hstack, vstack
 
 from sim.errors import ScenarioError
 from sim.policies.queue.base import F8
@@ -15,10 +13,9 @@ from sim.policies.queue.lp import capacity, per_job
 from sim.policies.queue.time_shares import AbstractTimeShares
 from sim.policies.queue.wants import Wants, isolated
 
-EDGES = np.linspace(0.0, 1.0, 6)
+EDGES, MOST = np.linspace(0.0, 1.0, 6), 1e6
 SLOPES = np.diff(np.log(np.maximum(EDGES, 1e-6))) / np.diff(EDGES)
 """The logarithm of a job's progress, in straight pieces; 1e-6 stands for none."""
-MOST = 1e6
 
 
 @final
@@ -69,6 +66,9 @@ class Shockwave(AbstractTimeShares):
 
     def target(self, wants: Wants) -> F8:
         """Return the shares of the window, (k, kinds)."""
+        from scipy.optimize import linprog
+        from scipy.sparse import coo_array, hstack, vstack
+
         k, kinds = wants.speed.shape
         weight = self.rank(wants)
         done = 1.0 - wants.left_s / wants.work_s

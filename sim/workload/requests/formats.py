@@ -176,7 +176,7 @@ def checked(raw: Raw, form: str, on_error: OnError) -> Read:
     first_s = float(at_s[good].min()) if good.any() else 0.0
     blame(at_s - first_s > LATEST_S, "arrival_s", f"must lie within {LATEST_S:g} s of the first")
     if faults and on_error == "stop":
-        raise error(raw.source, min(faults))
+        raise error(raw.source, faults)
     rows = np.flatnonzero(good)
     if not rows.size:
         raise TraceError(raw.source, remedy="holds no request that can be simulated")

@@ -1,0 +1,132 @@
+"""What a run says beside its numbers: names that nobody has, and jobs that can never be done."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from sim.errors import ScenarioError
+from sim.state import JobState, State
+from sim.workload import AbstractWorkload
+
+if TYPE_CHECKING:
+    from sim.study.scenario import Scenario
+
+SHOWN = 8
+"""Names at most that a note lists."""
+HARDLY, HOPELESS = 1e2, 1e6
+"""Starts expected of a job that failures hit: from so many on it is told of, or refused."""
+
+
+def named(jobs: pa.Table, workload: AbstractWorkload) -> Callable[[int], str]:
+    """Return what says which job a row is: `'j7' (my_jobs.csv, line 8)`."""
+
+    def name(row: int) -> str:
+        job = str(jobs.column("job_id")[row].as_py())
+        place = workload.place(job)
+        return repr(job) + (f" ({place})" if place else "")
+
+    return name
+
+
+@contextmanager
+def beside(faults: list[str]) -> Iterator[None]:
+    """Let a ScenarioError tell these faults too."""
+    try:
+        yield
+    except ScenarioError as error:
+        raise ScenarioError([*faults, *error.issues]) from None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as a list that stays short."""
+    known = list(names)
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return ", ".join(known[:SHOWN]) + more
+
+
+def asked_for(scenario: Scenario) -> Iterator[tuple[str, str, Iterable[str]]]:
+    """Give each setting that names tenants, partitions or QOS: its path, what they are, them."""
+    for names in (scenario.queue.names(), scenario.preemption.names(),
+                  *(process.names() for process in scenario.processes)):  # fmt: skip
+        for path, (what, some) in names.items():
+            yield path, what, some
+    tree = scenario.quota.tree()
+    if tree is not None:
+        for part, way in zip(tree.queues, tree.ways, strict=True):
+            yield f"quota.{tree.leaf}.{part.name}.tenants", "tenant", way.tenants
+        yield "quota.qoses", "QOS", scenario.quota.by_qos()
+
+
+def strangers(scenario: Scenario, state: State) -> list[str]:
+    """Return a note for each setting that names who has no job: a slip, or a trace without them."""
+    there = {
+        "tenant": state.tenant_names,
+        "partition": state.partition_names,
+        "QOS": state.qos_names,
+    }
+    found = []
+    for path, what, names in asked_for(scenario):
+        known = [name for name in there[what] if name]
+        odd = [name for name in names if name not in known]
+        if not odd:
+            continue
+        close = difflib.get_close_matches(odd[0], known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        have = f"the jobs' are {listed(known)}" if known else f"no job has a {what}"
+        found.append(f"{path}: names {listed(odd)}, {what} of no job; {hint}{have}")
+    return found
+
+
+def unfit(scenario: Scenario, state: State, name: Callable[[int], str]) -> list[str]:
+    """Return a note on the jobs that can never start: how many, and the widest."""
+    rows = np.flatnonzero(state.jobs.state == JobState.UNFIT)
+    if not rows.size:
+        return []
+    widest = int(rows[np.argmax(state.jobs.gpus[rows])])
+    gpus, nodes = int(state.nodes.gpus.sum()), len(state.nodes.gpus)
+    quota = "" if scenario.quota.tree() is None else ", or more than its quota"
+    jobs = "1 job" if rows.size == 1 else f"{rows.size:,} jobs, the widest"
+    return [
+        f"cannot ever start: {jobs} {name(widest)} with {state.jobs.gpus[widest]} GPUs; it asks "
+        f"for more than the cluster ({gpus:,} GPUs on {nodes:,} nodes) holds of the kind, cores, "
+        f"memory and shape it wants{quota}"
+    ]
+
+
+def worn(scenario: Scenario, state: State, name: Callable[[int], str], many: int) -> list[str]:
+    """Return a note on jobs that failures hardly ever let come through; replicas are none.
+
+    A job of k nodes that begins anew after each hit starts exp(k x hits a node x run) times in the
+    mean. Where that is beyond all hope and nothing ends the run, ScenarioError says so before it.
+    """
+    hits_per_s = sum(process.hits_per_s for process in scenario.processes)
+    if hits_per_s <= 0.0:
+        return []
+    jobs, limits = state.jobs, scenario.limits.rule()
+    size = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // int(state.kinds.size.max())), jobs.chunks)
+    fastest = state.kinds.speed[jobs.klass].max(axis=1, initial=0.0)
+    with np.errstate(divide="ignore", over="ignore"):
+        run_s = np.where(fastest > 0.0, jobs.work_s / fastest, 0.0)
+        if limits.kills:
+            run_s = np.minimum(run_s, jobs.walltime_s + limits.over_s)
+        starts = np.exp(np.maximum(size, 1) * hits_per_s * run_s)
+    rows = np.flatnonzero((starts[:many] > HARDLY) & (jobs.state[:many] != JobState.UNFIT))
+    if not rows.size:
+        return []
+    worst = int(rows[np.argmax(starts[rows])])
+    who = "1 job" if rows.size == 1 else f"{rows.size:,} jobs, the worst"
+    text = (
+        f"failures: begin a job anew, and {who} {name(worst)} on {max(int(size[worst]), 1)} nodes "
+        f"for {run_s[worst] / 3600:,.0f} h would start {starts[worst]:.3g} times before it came "
+        "through"
+    )
+    if starts[worst] > HOPELESS and scenario.horizon_s == np.inf:
+        raise ScenarioError([f"{text}; must be fewer: set a longer failures.mtbf_s, shorter jobs, "
+                             "or horizon_s, at which the run ends"])  # fmt: skip
+    return [f"{text}; a longer failures.mtbf_s or shorter jobs would end it"]
