@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ DRAWN = 30
 class Design:
     """One column of choices, over all its seeds; `values` are by metric and seed.
 
-    `tenants` is the mean slowdown of each tenant's jobs, a mean over the seeds.
+    `tenants` is the mean slowdown of each tenant's jobs, a mean over the seeds; `choices` are knobs
+    and what they were set to.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Design:
     means: Mapping[str, float | None]
     against_first: Mapping[str, Difference | None]
     tenants: Mapping[str, float]
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
     last of them.
     """
     runs: dict[str, dict[int, Mapping[str, float | None]]] = {}
+    choices = {name_of(row["design"]): dict(row["design"]) for row in rows}
     tenants: dict[str, dict[int, Mapping[str, float]]] = {}
     for row in rows:
         runs.setdefault(name_of(row["design"]), {})[int(row["seed"])] = row["metrics"]
@@ -162,6 +165,7 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
                 {m: float(np.mean(list(v.values()))) if v else None for m, v in seen.items()},
                 {m: paired(v, known(first, m)) for m, v in seen.items()},
                 means_of(list(tenants[name].values())),
+                choices[name],
             )
         )
     return Comparison(tuple(designs))
@@ -223,7 +227,7 @@ def grounds(made: Comparison) -> list[tuple[str, dict[str, str]]]:
 
 def page(made: Comparison) -> str:
     """Return the comparison as one self-contained page of HTML."""
-    from sim.report import dots, figures
+    from sim.report import curve, dots, figures
     from sim.report.html import environment
 
     drawn = made.designs[:DRAWN]
@@ -254,6 +258,8 @@ def page(made: Comparison) -> str:
             for name, label in shown.items()
             if not serving.serves(drawn) or any(d.values[name] for d in drawn)
         },
+        swept=(curve.swept(made.designs) or ("",))[0],
+        curve=[curve.curve(made.designs, shown, width) for width in widths],
         cost=[serving.cost(drawn, width) for width in widths] if serving.serves(drawn) else [],
         tenants=[dots.dots(names, fair, "mean slowdown of a tenant's jobs", width, "tenant", False)
                  for width in widths] if any(len(one) > 1 for one in fair) else [],

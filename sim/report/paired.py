@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,3 +54,13 @@ def paired(mine: Mapping[int, float], first: Mapping[int, float]) -> Difference 
 
     half = t.ppf(0.5 + LEVEL / 2, len(seeds) - 1) * change.std(ddof=1) / math.sqrt(len(seeds))
     return Difference(float(change.mean()), float(half), len(seeds))
+
+
+def half_width(values: Sequence[float]) -> float:
+    """Return the half-width of the 95 % t-interval of a mean; 0 where there is none."""
+    if len(set(values)) < 2:
+        return 0.0
+    from scipy.stats import t
+
+    spread = np.std(values, ddof=1) / math.sqrt(len(values))
+    return float(t.ppf(0.5 + LEVEL / 2, len(values) - 1) * spread)
