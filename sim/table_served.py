@@ -32,11 +32,11 @@ REQUESTS: Final[Columns] = (
     _f8("ttft_s", "s", "from its arrival to its first token; null: had none"),
     _f8("tpot_s", "s", "mean time of each token after the first; null: not answered in full"),
     _f8("e2e_s", "s", "from its arrival to its last token; null: not answered in full"),
-    _i4("place", "the place of the replica that had it last; null: none had it"),
+    _i4("place", "the place, in its pool, of the replica that had it last; null: none had it"),
     _i4("preemptions", "times it was thrown out of a batch, or lost its replica", required=True),
 )
 REPLICAS: Final[Columns] = (
-    _text("service", "the service", required=True),
+    _text("service", "the service, or service/pool where it has two", required=True),
     _i4("place", "which of the service's places it filled, from 0", required=True),
     _i4("gpus", "GPUs it held from start_s to end_s", required=True),
     _f8("asked_s", "s", "instant it was asked for", required=True),
@@ -61,7 +61,7 @@ NODE_STATES: Final[Columns] = (
     ),
 )
 SERVICES: Final[Columns] = (
-    _text("service", "the service", required=True),
+    _text("service", "the service, or service/pool where it has two", required=True),
     _f8("time_s", "s", "end of the interval", required=True),
     _f8("arrivals", "count", "requests that came in it", required=True),
     _f8("prompt_tokens", "count", "tokens they brought", required=True),

@@ -122,6 +122,11 @@ def answer(given: Sequence[str], exact: bool) -> None:
     own, words = told(given)
     whole, seed = composed(words)
     listed = whole.services.listed()
+    if any(of.pool for of, _ in listed):
+        raise ScenarioError([
+            "services: computes prompts and decodes on pools apart; screen and search know "
+            "replicas that do both: take services=llm, or compare runs with -m"
+        ])  # fmt: skip
     if not listed:
         raise ScenarioError(["services: there is none; must be one, as in experiment=serving"])
     keys = fitting(named(own["model"]) if own["model"] else None)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.serving import ServiceSpec, serve
+from sim.engine.serving import Run, ServiceSpec, columns, played, ticks
+from sim.state.serving import Q_ARRIVAL, Q_END, Q_PREEMPTED, Q_REPLICA
 
 
 @dataclass(frozen=True)
@@ -43,24 +44,17 @@ def serve_apart(
     back the first, whose memory its prompts would fill.
     """
     prompt, output = np.asarray(prompt, np.int64), np.asarray(output, np.int64)
-    arrival_s = np.asarray(arrival_s, np.float64)
-    first = serve(prompts, arrival_s, prompt, np.ones_like(output), draw)
-    more = np.flatnonzero(output > 1)
-    sent_s = arrival_s[more] + first["ttft_s"][more] + link.times_s(prompt[more])
-    order = np.argsort(sent_s, kind="stable")
-    more, sent_s = more[order], sent_s[order]
-    begin_s = float(sent_s[0]) if len(sent_s) else 0.0
-    drawn = None if draw is None else np.asarray(draw)[more]
+    drawn = np.zeros(0, np.int64) if draw is None else np.asarray(draw, np.int64)
+    q = played(prompts, Run(prompts, arrival_s, prompt, np.ones_like(output), drawn)).service.q
+    more = np.flatnonzero((output > 1) & (q[:, Q_END] >= 0))
+    sent = q[more, Q_END] + ticks(link.times_s(prompt[more]))
+    order = np.argsort(sent, kind="stable")
+    more, sent = more[order], sent[order]
     pool = replace(decodes, joins=True)
-    rest = serve(pool, sent_s - begin_s, prompt[more], output[more], drawn)
-    e2e, replica, preempted = first["ttft_s"].copy(), first["replica"].copy(), np.zeros_like(output)
-    e2e[more] = sent_s + rest["e2e_s"] - arrival_s[more]
-    replica[more], preempted[more] = rest["replica"], rest["preemptions"]
-    later = np.maximum(output - 1, 1)
-    return {
-        "ttft_s": first["ttft_s"],
-        "tpot_s": (e2e - first["ttft_s"]) / later,
-        "e2e_s": e2e,
-        "replica": replica,
-        "preemptions": preempted,
-    }
+    drawn = drawn[more] if len(drawn) else drawn
+    run = Run(pool, np.zeros(len(more)), prompt[more], output[more], drawn)
+    run.service.q[:, Q_ARRIVAL] = sent
+    rest = played(pool, run).service.q
+    q[more, Q_END], q[more, Q_REPLICA] = rest[:, Q_END], rest[:, Q_REPLICA]
+    q[more, Q_PREEMPTED] += rest[:, Q_PREEMPTED]
+    return columns(q, output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.engine.pools import Decodes
 from sim.engine.serving import Run
 from sim.state.arrays import F8, I8
 from sim.state.scaling import Demand, Scrapes
@@ -62,26 +63,31 @@ class Log:
             np.diff(self._output[at]).astype(float),
         )  # fmt: skip
 
+    def came(self, now_s: float) -> tuple[int, float, int]:
+        """Return how many came since the last reading, the sum of instants, tokens of prompts."""
+        before, self._came = self._came, int(np.searchsorted(self.arrival_s, now_s, "left"))
+        new = self.arrival_s[before : self._came]
+        return len(new), float(new.sum()), int(self._prompt[self._came] - self._prompt[before])
+
     def read(self, now_s: float, ready: list[int], more: tuple[int, int, int]) -> None:
         """Add the row of the interval that ends now; all must be done up to now."""
         c = self.run.service.clock
         span_s = now_s - self._last_s
-        came = int(np.searchsorted(self.arrival_s, now_s, "left"))
-        new = self.arrival_s[self._came : came]
-        waited_s = len(new) * now_s - float(new.sum())  # had nobody taken them
+        new, at_s, prompt = self.came(now_s)
+        waited_s = new * now_s - at_s  # had nobody taken them
         (admits, admit_s), (gone, gone_s), (away, away_s) = self.run.mark(now_s)
         open_s = self._open * span_s + waited_s - (gone * span_s - gone_s)
         queue_s = self._queued * span_s + waited_s - (admits * span_s - admit_s)
         leaves_s = self._away * span_s + (away * span_s - away_s)
-        self._open += len(new) - gone
-        self._queued += len(new) - admits
+        self._open += new - gone
+        self._queued += new - admits
         self._away += away
         sums = c[SUMS]
         ends, firsts, first, later, tokens, shed = (sums - self._before).tolist()
         batch, queue, kv = self.run.loads(ready)
         self.last = batch, queue, kv / float(self.run.service.rules[KV_CAP])
         row = (
-            now_s, len(new), int(self._prompt[came] - self._prompt[self._came]),
+            now_s, new, prompt,
             ends + tokens, ends,
             max(open_s - queue_s - leaves_s, 0.0) / span_s, max(queue_s, 0.0) / span_s,
             float(self.last[2].mean()) if ready else np.nan, len(ready),
@@ -93,4 +99,17 @@ class Log:
             self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)], axis=1)
         self._rows[:, self.many] = row
         self.many += 1
-        self._came, self._last_s, self._before = came, now_s, sums
+        self._last_s, self._before = now_s, sums
+
+
+class SentLog(Log):
+    """The rows of a pool to which requests come from another; `ahead` is what people will ask."""
+
+    def __init__(self, run: Decodes, arrival_s: F8, prompt: I8, output: I8) -> None:
+        super().__init__(run, arrival_s, prompt, output)
+        self.sent = run
+
+    def came(self, now_s: float) -> tuple[int, float, int]:
+        """Return how many came since the last reading, the sum of instants, tokens of prompts."""
+        del now_s
+        return self.sent.came()

@@ -240,11 +240,18 @@ class Life:
 
 
 def replica_of(of: Serving) -> Replica:
-    """Return what a replica of a service is, as an autoscaler knows it."""
-    return Replica(
-        of.decode_s, of.mixed_s, of.batch, of.kv_tokens, of.gpus, float(sum(of.stages_s)),
-        of.slo_ttft_s, of.slo_tpot_s,
-    )  # fmt: skip
+    """Return what a replica of a service is, as an autoscaler knows it.
+
+    In a pool that computes prompts decoding takes no time, in one that decodes prompts take none;
+    each has the target that is its own.
+    """
+    decode_s, mixed_s, ttft_s, tpot_s = of.decode_s, of.mixed_s, of.slo_ttft_s, of.slo_tpot_s
+    if of.link is not None:
+        mixed_s, ttft_s = (decode_s[0], 0.0, 0.0, *decode_s[1:]), np.inf
+    elif of.pool:
+        decode_s, tpot_s = (0.0, 0.0, 0.0), np.inf
+    cold_s = float(sum(of.stages_s))
+    return Replica(decode_s, mixed_s, of.batch, of.kv_tokens, of.gpus, cold_s, ttft_s, tpot_s)
 
 
 def control(

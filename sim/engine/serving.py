@@ -196,8 +196,15 @@ class Run:
     def over(self) -> bool:
         """Return whether all requests have come and been answered, or shed."""
         s = self.service
-        come = s.clock[NEXT] == len(s.q) and s.clock[BACK] < 0
-        return bool(come and not s.t[:, R_OPEN].any())
+        return bool(s.clock[NEXT] == len(s.q) and s.clock[BACK] < 0) and not self.open_anywhere()
+
+    def outcome(self) -> NDArray[np.int64]:
+        """Return the rows of the requests, (n, …)."""
+        return self.service.q
+
+    def open_anywhere(self) -> bool:
+        """Return whether some replica has not answered all it has."""
+        return bool(self.service.t[:, R_OPEN].any())
 
     def emptied_s(self, replica: int) -> float:
         """Return an instant before which a replica cannot have answered all it has."""
@@ -235,6 +242,25 @@ class Run:
         return told
 
 
+def played(spec: ServiceSpec, run: Run) -> Run:
+    """Return the run taken to its end, with the changes it was told."""
+    if not spec.changes:
+        run.accepts[:] = 1
+    for at, replica, accepts in sorted(spec.changes):
+        run.advance(at)
+        run.accepts[replica] = accepts
+    run.advance()
+    return run
+
+
+def columns(q: NDArray[np.int64], output: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Return columns by request as `serve`, of rows of the core."""
+    times, counts = np.empty((3, len(q))), np.empty((2, len(q)), np.int64)
+    outcome(q, output, int(NEVER), times, counts)
+    names = "ttft_s", "tpot_s", "e2e_s"
+    return dict(zip(names, times, strict=True)) | {"replica": counts[0], "preemptions": counts[1]}
+
+
 def serve(
     spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: Any | None = None
 ) -> dict[str, NDArray[Any]]:
@@ -244,19 +270,4 @@ def serve(
     from the prompt. Neglects: that cached tokens still are context and hold KV memory.
     """
     run = Run(spec, arrival_s, prompt, output, np.zeros(0, np.int64) if draw is None else draw)
-    if not spec.changes:
-        run.accepts[:] = 1
-    for at, replica, accepts in sorted(spec.changes):
-        run.advance(at)
-        run.accepts[replica] = accepts
-    run.advance()
-    n = len(output)
-    times, counts = np.empty((3, n)), np.empty((2, n), np.int64)
-    outcome(run.service.q, np.asarray(output, np.int64), int(NEVER), times, counts)
-    return {
-        "ttft_s": times[0],
-        "tpot_s": times[1],
-        "e2e_s": times[2],
-        "replica": counts[0],
-        "preemptions": counts[1],
-    }
+    return columns(played(spec, run).service.q, np.asarray(output, np.int64))

@@ -141,51 +141,72 @@ def binned(time_s: np.ndarray, values: np.ndarray, edges_s: np.ndarray) -> np.nd
     return np.nan_to_num(means[last])
 
 
+def stood(axis: Any, rows: Any, edges_s: np.ndarray, edges: np.ndarray, what: str) -> None:
+    """Draw how many replicas there were at each stage."""
+    time_s = table.to_numpy(rows, "time_s")
+    lines = {n: binned(time_s, table.to_numpy(rows, n, 0.0), edges_s)
+             for n in ("ready", "starting", "asked", "draining")}  # fmt: skip
+    held = lines["ready"] + lines["draining"] + lines["starting"]
+    figures.filled(axis, held, edges, ORANGE, SAND)
+    figures.filled(axis, lines["ready"], edges, GREEN, MINT)
+    axis.stairs(held + lines["asked"], edges, baseline=None, color=INK, linewidth=0.9)
+    title = f"{what}: ready (green), starting or draining (orange), waiting for GPUs (line)"
+    axis.set_title(title, loc="left", color=GREEN, fontsize=10, fontweight="bold")
+
+
+def waited(axis: Any, two: np.ndarray, edges: np.ndarray, what: str, slo_s: float) -> None:
+    """Draw median and 99th percentile of a time, beside its SLO."""
+    from matplotlib.ticker import LogLocator
+
+    for values, shade, name in ((two[1], ORANGE, "99 %"), (two[0], BLUE, "median")):
+        axis.stairs(values, edges, baseline=None, color=shade, linewidth=1.2, label=name)
+    axis.axhline(slo_s, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    axis.text(edges[-1], slo_s, f"SLO {human_s(slo_s)} ", ha="right", va="bottom", color=INK)
+    axis.set_yscale("log", subs=())
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    axis.set_title(f"{what}, seconds: median (blue), 99 % (orange)", loc="left",
+                   color=ORANGE, fontsize=10, fontweight="bold")  # fmt: skip
+    axis.yaxis.set_major_formatter("{x:,g}")
+
+
 @figures.style()
 def over_time(result: Result, about: Mapping[str, Any], width: float = figures.WIDE) -> str:
-    """Return demand, replicas and latency of a service over time, one above the other."""
+    """Return demand, replicas of each pool and latency of a service over time, in panels."""
     from matplotlib.ticker import MaxNLocator
 
     from sim.results.metrics.services import of
 
     assert result.services is not None
     assert result.requests is not None
-    rows, asked = of(result.services, about["name"]), of(result.requests, about["name"])
-    time_s = table.to_numpy(rows, "time_s")
+    pools = [one["name"] for one in about.get("pools") or [about]]
+    rows, asked = [of(result.services, name) for name in pools], of(result.requests, about["name"])
+    time_s = table.to_numpy(rows[0], "time_s")
     if not len(time_s):
         return ""
     span_s = float(time_s[-1])
     size, _ = figures.unit_of(span_s)
     edges_s = np.linspace(0.0, span_s, min(BINS, len(time_s)) + 1)
     edges = edges_s / size
-    lines = {n: binned(time_s, table.to_numpy(rows, n, 0.0), edges_s)
-             for n in ("ready", "starting", "asked", "draining")}  # fmt: skip
     arrival_s = table.to_numpy(asked, "arrival_s")
     rate = np.histogram(arrival_s, edges_s)[0] / np.diff(edges_s)
-    figure, (top, mid, low) = figures.canvas(width, 6.2, 3)
-    figures.filled(top, rate, edges, BLUE, PALE)
-    top.set_title("Requests a second", loc="left", color=BLUE, fontsize=10, fontweight="bold")
-    held = lines["ready"] + lines["draining"] + lines["starting"]
-    figures.filled(mid, held, edges, ORANGE, SAND)
-    figures.filled(mid, lines["ready"], edges, GREEN, MINT)
-    mid.stairs(held + lines["asked"], edges, baseline=None, color=INK, linewidth=0.9)
-    mid.set_title("Replicas: ready (green), starting or draining (orange), waiting for GPUs (line)",
-                  loc="left", color=GREEN, fontsize=10, fontweight="bold")  # fmt: skip
-    ttft = percentiles(arrival_s, table.to_numpy(asked, "ttft_s"), edges_s)
-    for values, shade, name in ((ttft[1], ORANGE, "99 %"), (ttft[0], BLUE, "median")):
-        low.stairs(values, edges, baseline=None, color=shade, linewidth=1.2, label=name)
-    slo_s = float(about["slo_ttft_s"])
-    low.axhline(slo_s, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    low.text(edges[-1], slo_s, f"SLO {human_s(slo_s)} ", ha="right", va="bottom", color=INK)
-    low.set_yscale("log")
-    low.set_title("Time to first token, seconds: median (blue), 99 % (orange)", loc="left",
-                  color=ORANGE, fontsize=10, fontweight="bold")  # fmt: skip
-    low.yaxis.set_major_formatter("{x:,g}")
-    for axis in (top, mid):
+    apart = len(pools) > 1
+    many = 2 + len(pools) + apart
+    figure, axes = figures.canvas(width, 2.07 * many, many)
+    figures.filled(axes[0], rate, edges, BLUE, PALE)
+    axes[0].set_title("Requests a second", loc="left", color=BLUE, fontsize=10, fontweight="bold")
+    for axis, lines, name in zip(axes[1:], rows, pools, strict=False):
+        what = f"Replicas, {name.rpartition('/')[2]}" if apart else "Replicas"
+        stood(axis, lines, edges_s, edges, what)
+    for axis in axes[: 1 + len(pools)]:
         axis.set_ylim(0, None)
         axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.yaxis.set_major_formatter("{x:,.0f}")
-    figures.clock(low, span_s, round(1.3 * width))
+    times = [("ttft_s", "Time to first token", about["slo_ttft_s"])]
+    times += [("tpot_s", "Time a token after it", about["slo_tpot_s"])] * apart
+    for axis, (name, what, slo_s) in zip(axes[1 + len(pools) :], times, strict=True):
+        two = percentiles(arrival_s, table.to_numpy(asked, name), edges_s)
+        waited(axis, two, edges, what, float(slo_s))
+    figures.clock(axes[-1], span_s, round(1.3 * width))
     return figures.svg(figure, f"Requests a second, replicas and time to first token of "
                        f"{about['name']} over time")  # fmt: skip
 

@@ -60,7 +60,7 @@ def replicas_of(one: Served) -> pa.Table:
     columns = [np.array([row[i] for row in one.replicas], np.float64) for i in range(len(names))]
     values: dict[str, Any] = dict(zip(names, columns, strict=True))
     values |= {
-        "service": [one.of.name] * len(one.replicas),
+        "service": [one.of.title] * len(one.replicas),
         "gpus": np.full(len(one.replicas), one.of.gpus, np.int64),
         "why": pa.array([row[-1] or None for row in one.replicas], pa.string()),
     }
@@ -71,7 +71,7 @@ def services_of(one: Served) -> pa.Table:
     """Return the SERVICES rows of a service."""
     names = [column.name for column in SERVICES[1:]]
     values: dict[str, Any] = dict(zip(names, one.log, strict=True))
-    values["service"] = [one.of.name] * one.log.shape[1]
+    values["service"] = [one.of.title] * one.log.shape[1]
     return table.from_numpy(SERVICES, values)
 
 

@@ -38,6 +38,21 @@ class Serving(NamedTuple):
     notes: tuple[str, ...] = ()  # what a reader should know of it
     gpu: str | None = None  # the type that its step time is of; None: not told
     gpu_h_usd: float | None = None  # what an hour of one of its GPUs costs; None: not told
+    kv_token_bytes: float | None = None  # KV memory of a token; None: not told
+    pool: str = ""  # which part of the service, where prompts and decoding are apart
+    link: tuple[float, float] | None = None
+    """Seconds a token and beside these that KV memory takes from the pool listed before; None: it
+    is asked by people."""
+
+    @property
+    def title(self) -> str:
+        """Return the name of the service, or of this pool of it."""
+        return f"{self.name}/{self.pool}" if self.pool else self.name
+
+    @property
+    def dotted(self) -> str:
+        """Return what stands before a knob of its replicas in a configuration."""
+        return f"{self.pool}." if self.pool else ""
 
 
 class Served(NamedTuple):

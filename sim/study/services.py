@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,9 @@ import pyarrow as pa
 
 from sim import table
 from sim.engine import Clock, Cluster
-from sim.engine.scrapes import Log
+from sim.engine.apart import Link
+from sim.engine.pools import Prompts
+from sim.engine.scrapes import Log, SentLog
 from sim.engine.services import Life, control
 from sim.engine.serving import Run, ServiceSpec, StepTime
 from sim.errors import ScenarioError
@@ -52,11 +55,12 @@ def asked_of(
     time is of one of the cluster's `kinds` of GPU stays on it. One that does not say how often its
     numbers are read has them read every `scrape_s`.
     """
-    made = []
+    made: list[Asked] = []
     for given, requests in services.listed():
         of = at_home(given._replace(scrape_s=given.scrape_s or scrape_s), kinds)
         many = 2 * of.most
-        made.append(Asked(of, requests.requests(streams, of.name), range(first, first + many)))
+        came = made[-1].requests if of.link else requests.requests(streams, of.name)
+        made.append(Asked(of, came, range(first, first + many)))
         first += many
     if found := [*too_long(made), *strangers(made)]:
         raise ScenarioError(found)
@@ -70,7 +74,7 @@ def at_home(of: Serving, kinds: Sequence[str]) -> Serving:
     if of.gpu in kinds:
         return of._replace(gpu_types=of.gpu)
     there = ", ".join(sorted(set(kinds)))
-    told = f"{of.name}: the cluster has {there}, its step times are of {of.gpu}: a what-if"
+    told = f"{of.title}: the cluster has {there}, its step times are of {of.gpu}: a what-if"
     return of._replace(notes=(*of.notes, told))
 
 
@@ -80,7 +84,7 @@ def extended(jobs: pa.Table, asked: Sequence[Asked]) -> pa.Table:
     for of, _, places in asked:
         n = len(places)
         values: dict[str, Any] = {
-            "job_id": [f"{of.name}/{i}" for i in range(n)],
+            "job_id": [f"{of.title}/{i}" for i in range(n)],
             "submit_s": np.zeros(n),
             "gpus": np.full(n, of.gpus, np.int64),
             "work_s": np.full(n, LONGEST_S),
@@ -102,8 +106,8 @@ def unborn(state: State, asked: Sequence[Asked]) -> State:
     for of, _, places in asked:
         if state.jobs.state[places.start] == JobState.UNFIT:
             raise ScenarioError([
-                f"services.replica.gpus: is {of.gpus}; a replica of {of.name} can never fit this "
-                "cluster: take fewer GPUs, or larger nodes, or another gpu_types"
+                f"services.{of.dotted}replica.gpus: is {of.gpus}; a replica of {of.title} can "
+                "never fit this cluster: take fewer GPUs, or larger nodes, or another gpu_types"
             ])  # fmt: skip
     arrive = state.events.arrive
     state.jobs.key[first:] = BEFORE_ALL
@@ -125,8 +129,8 @@ def too_long(asked: Sequence[Asked]) -> list[str]:
     for of, requests, _ in asked:
         longest = int((requests.prompt + requests.output).max())
         if longest > of.kv_tokens:
-            found.append(f"services.replica.kv_tokens: is {of.kv_tokens}; must be at least "
-                         f"{longest}, the longest request of {of.name}: raise it, or cut the "
+            found.append(f"services.{of.dotted}replica.kv_tokens: is {of.kv_tokens}; must be at "
+                         f"least {longest}, the longest request of {of.name}: raise it, or cut the "
                          "requests (services.requests.tokens.most_tokens)")  # fmt: skip
     return found
 
@@ -138,7 +142,7 @@ def strangers(asked: Sequence[Asked]) -> list[str]:
         f"{', '.join(filter(None, requests.classes)) or 'requests that have classes'}"
         for of, requests, _ in asked
         for name in of.slo_by_class
-        if name not in requests.classes
+        if name not in requests.classes and not of.link
     ]
 
 
@@ -149,6 +153,8 @@ def slow_start(asked: Asked, replicas: int, every_s: float) -> tuple[str, ...]:
     all, by the closed form.
     """
     of, requests, _ = asked
+    if of.pool:
+        return ()  # what comes to the second depends on the first
     span_s = sum(of.stages_s) + every_s
     many = int(np.searchsorted(requests.arrival_s, span_s))
     if not many:
@@ -165,18 +171,38 @@ def slow_start(asked: Asked, replicas: int, every_s: float) -> tuple[str, ...]:
     )
 
 
+def logs_of(asked: Sequence[Asked], streams: Streams) -> list[Log]:
+    """Return the run of each service and pool, in its log; of two pools the first makes both."""
+    logs: list[Log] = []
+    for i, (of, requests, places) in enumerate(asked):
+        given = requests.arrival_s, requests.prompt, requests.output
+        if of.link:
+            continue
+        spec, draw = spec_of(of, len(places)), draws_of(asked[i], streams)
+        to = asked[i + 1] if of.pool else None
+        if to is None or to.of.link is None:
+            logs.append(Log(Run(spec, *given, draw), *given))
+            continue
+        both = draw, draws_of(to, streams)
+        run = Prompts(spec, spec_of(to.of, len(to.jobs)), Link(*to.of.link), *given, both)
+        logs += [Log(run, *given), SentLog(run.rest, *given)]
+    return logs
+
+
+def draws_of(asked: Asked, streams: Streams) -> np.ndarray:
+    """Return what routes each request, (n,), or nothing where no chance does."""
+    n = len(asked.requests.prompt) if asked.of.route in DRAWN else 0
+    return streams.stream("routes", asked.of.title).integers(0, 2**62, n)
+
+
 def lives_of(
     asked: Sequence[Asked], clock: Clock, cluster: Cluster, autoscaler: AbstractAutoscaler,
     streams: Streams,
 ) -> list[Life]:  # fmt: skip
     """Start the services on the clock, each with its first replicas, and return them."""
-    lives = []
-    for of, requests, places in asked:
-        n = len(requests.prompt) if of.route in DRAWN else 0
-        draw = streams.stream("routes", of.name).integers(0, 2**62, n)
-        given = requests.arrival_s, requests.prompt, requests.output
-        run = Run(spec_of(of, len(places)), *given, draw)
-        lives.append(Life(clock, cluster, of, run, Log(run, *given), places))
+    lives: list[Life] = []
+    for one, log in zip(asked, logs_of(asked, streams), strict=True):
+        lives.append(Life(clock, cluster, one.of, log.run, log, one.jobs))
     for life, one in zip(lives, asked, strict=True):
         first = life.of.first
         if first is None:
@@ -190,33 +216,44 @@ def lives_of(
     return lives
 
 
+def none_of(requests: Requests) -> Requests:
+    """Return the requests without one of them."""
+    nobody = np.zeros(0, np.int64)
+    return replace(requests, arrival_s=np.zeros(0), prompt=nobody, output=nobody, klass=nobody)
+
+
 def served(asked: Sequence[Asked], lives: Sequence[Life], end_s: float) -> list[Served]:
     """Return what became of the services by the end of the run."""
     made = []
     for (of, requests, _), life in zip(asked, lives, strict=True):
         life.run.advance(end_s)
+        rows_of = life.run.outcome()
+        if of.link:  # they are the first pool's
+            requests = none_of(requests)
         rows = [(o.slot, o.asked_s, o.start_s, o.ready_s, o.told_s, o.end_s, o.why)
                 for o in life.all]  # fmt: skip
         made.append(Served(
             of, requests.arrival_s, requests.prompt, requests.output, requests.klass,
-            requests.classes, life.run.service.q, life.log.table(), rows, life.notes_of_start,
+            requests.classes, rows_of, life.log.table(), rows, life.notes_of_start,
         ))  # fmt: skip
     return made
 
 
-def about(services: AbstractServices) -> list[Mapping[str, Any]]:
+def about(services: AbstractServices) -> list[dict[str, Any]]:
     """Return what the manifest keeps of each service: what its metrics need."""
-    return [
-        {
-            "name": of.name,
-            "gpus": of.gpus,
-            "slo_ttft_s": of.slo_ttft_s,
-            "slo_tpot_s": of.slo_tpot_s,
-            "slo_by_class": {name: list(slo) for name, slo in of.slo_by_class.items()},
-        }
-        | ({} if of.gpu_h_usd is None else {"gpu_h_usd": of.gpu_h_usd})
-        for of, _ in services.listed()
-    ]
+    made: list[dict[str, Any]] = []
+    for of, _ in services.listed():
+        if not of.link:
+            made.append({
+                "name": of.name,
+                "slo_ttft_s": of.slo_ttft_s,
+                "slo_tpot_s": of.slo_tpot_s,
+                "slo_by_class": {name: list(slo) for name, slo in of.slo_by_class.items()},
+                "pools": [],
+            })  # fmt: skip
+        priced = {} if of.gpu_h_usd is None else {"gpu_h_usd": of.gpu_h_usd}
+        made[-1]["pools"].append({"name": of.title, "gpus": of.gpus, **priced})
+    return made
 
 
 def inputs_of(asked: Sequence[Asked]) -> dict[str, str]:
@@ -226,4 +263,8 @@ def inputs_of(asked: Sequence[Asked]) -> dict[str, str]:
 
 def notes_of(asked: Sequence[Asked]) -> list[str]:
     """Return what a reader should know of the services and their requests."""
-    return [note for one in asked for note in (*one.of.notes, *one.requests.notes)]
+    return [
+        note
+        for one in asked
+        for note in (*one.of.notes, *(() if one.of.link else one.requests.notes))
+    ]

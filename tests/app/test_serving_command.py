@@ -83,3 +83,22 @@ def test_a_trace_of_ones_own_and_a_fault_in_it(tmp_path):
 def test_faults_name_the_remedy(tmp_path, word, told):
     done = rackplan(tmp_path, *SMALL, word, code=2)
     assert told in done.stderr
+
+
+def test_prompts_and_decoding_on_pools_apart(tmp_path):
+    """A run whose report shows both pools, hours of both; a search that says it does not know them."""
+    words = ("services=llm_pools", "workload=none", "services.requests.duration_s=20 min",
+             "services.slo_by_class={code: {slo_ttft_s: 5 s}}", "services.requests.classes={code: 1}",
+             "autoscaler=static_peak", "services.prefill.max_replicas=2",
+             "services.decode.max_replicas=3", "cluster.nodes=4", "hydra.run.dir=here")  # fmt: skip
+    rackplan(tmp_path, *words)
+    found = json.loads((tmp_path / "here/metrics.json").read_text())["services"]["llm"]
+    assert found["answered"] == found["requests"] > 1000
+    assert found["by_class"]["code"]["slo_ttft_s"] == 5.0
+    hours = {name: one["replica_hours"] for name, one in found["pools"].items()}
+    assert hours["llm/prefill"] * 3 == pytest.approx(hours["llm/decode"] * 2, rel=1e-2)
+    page = (tmp_path / "here/report.html").read_text()
+    assert "Replicas, prefill: ready" in page
+    assert "Time a token after it" in page
+    done = rackplan(tmp_path, "services", "search", "services=llm_pools", code=2)
+    assert "on pools apart; screen and search" in done.stdout + done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +23,36 @@ def ratio(part: float, whole: float) -> Number:
 
 
 def of(made: pa.Table, name: str) -> pa.Table:
-    """Return the rows of one service."""
+    """Return the rows of one service, or pool."""
     return made.filter(pc.equal(made.column("service"), name))
+
+
+def added(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the numbers of pools together, sums; loads and waits for GPUs are each pool's own."""
+    if len(parts) == 1:
+        return dict(parts[0])
+    plain = [name for name, value in parts[0].items() if np.isscalar(value)]
+    made = {name: sum(one[name] for one in parts if name in one) for name in plain}
+    if not all("cost_usd" in one for one in parts):
+        made.pop("cost_usd", None)
+    return made
+
+
+def pool(result: Result, about: Mapping[str, Any], warm_s: float, end_s: float) -> dict[str, Any]:
+    """Return the numbers of a service's replicas, of one pool: hours, cost, loads."""
+    assert result.replicas is not None
+    assert result.services is not None
+    one = replicas(of(result.replicas, about["name"]), int(about["gpus"]), warm_s, end_s)
+    if (price := about.get("gpu_h_usd")) is not None:
+        one["cost_usd"] = one["gpu_hours"] * float(price)
+    lines = of(result.services, about["name"])
+    late = table.to_numpy(lines, "time_s") >= warm_s
+    for column in ("ready", "kv_share", "running", "waiting"):
+        values = table.to_numpy(lines, column)[late]
+        known = values[~np.isnan(values)]
+        one[column] = {"mean": float(known.mean()) if known.size else None,
+                       "max": float(known.max()) if known.size else None}  # fmt: skip
+    return one
 
 
 def replicas(rows: pa.Table, gpus: int, warm_s: float, end_s: float) -> dict[str, Any]:
@@ -122,20 +150,15 @@ def services(result: Result) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for about in abouts:
         name = about["name"]
-        rows, lines = of(result.requests, name), of(result.services, name)
-        one = answered(rows, about, warm_s, end_s)
-        one |= replicas(of(result.replicas, name), int(about["gpus"]), warm_s, end_s)
+        one = answered(of(result.requests, name), about, warm_s, end_s)
+        parts = {p["name"]: pool(result, p, warm_s, end_s) for p in about.get("pools") or [about]}
+        one |= added(list(parts.values()))
+        if len(parts) > 1:
+            one["pools"] = parts
         one["gpu_hours_per_million_tokens"] = ratio(one["gpu_hours"], one["output_tokens"] / 1e6)
         one["tokens_per_gpu_s"] = ratio(one["output_tokens"], one["gpu_hours"] * 3600.0)
-        if (price := about.get("gpu_h_usd")) is not None:
-            one["cost_usd"] = one["gpu_hours"] * float(price)
+        if "cost_usd" in one:
             one["usd_per_million_tokens"] = ratio(one["cost_usd"], one["output_tokens"] / 1e6)
-        late = table.to_numpy(lines, "time_s") >= warm_s
-        for column in ("ready", "kv_share", "running", "waiting"):
-            values = table.to_numpy(lines, column)[late]
-            known = values[~np.isnan(values)]
-            one[column] = {"mean": float(known.mean()) if known.size else None,
-                           "max": float(known.max()) if known.size else None}  # fmt: skip
         found[name] = one
     return {"services": found, "serving": together(found)}
 

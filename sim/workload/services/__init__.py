@@ -8,6 +8,7 @@ Begin with: base.py, then llm.py.
 
 from sim.workload.services.base import (
     AbstractColdStart,
+    AbstractPool,
     AbstractReplica,
     AbstractServices,
     NoServices,
@@ -16,16 +17,20 @@ from sim.workload.services.base import (
 from sim.workload.services.llm import LlmReplica, LlmService, Stages
 from sim.workload.services.measured import MeasuredReplica
 from sim.workload.services.model import ModelReplica
+from sim.workload.services.pools import LlmPools, Pool
 
 __all__ = [
     "AbstractColdStart",
+    "AbstractPool",
     "AbstractReplica",
     "AbstractServices",
+    "LlmPools",
     "LlmReplica",
     "LlmService",
     "MeasuredReplica",
     "ModelReplica",
     "NoServices",
+    "Pool",
     "Several",
     "Stages",
 ]

@@ -35,6 +35,18 @@ class AbstractReplica(abc.ABC):
         """Return every fault of the parameters."""
 
 
+class AbstractPool(abc.ABC):
+    """Replicas alike that do one part of the work."""
+
+    @abc.abstractmethod
+    def fill(self) -> dict[str, Any]:
+        """Return what of a Serving it decides, by name."""
+
+    @abc.abstractmethod
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+
+
 class AbstractColdStart(abc.ABC):
     """How long a replica takes from its GPUs to its first request."""
 
@@ -79,7 +91,7 @@ class Several(AbstractServices):
         for i, part in enumerate(self.services):
             found += part.issues(f"{path}.services[{i}]")
         if not found:
-            names = [one.name for one, _ in self.listed()]
+            names = [one.title for one, _ in self.listed()]
             twice = sorted({name for name in names if names.count(name) > 1})
             found += [f"{path}.services: name {name!r} stands twice; must differ" for name in twice]
         return found

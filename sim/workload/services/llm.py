@@ -26,7 +26,6 @@ ROUTES = (
 MOST_BATCH = 4096
 MOST_REPLICAS = 10_000
 SLO = ("slo_ttft_s", "slo_tpot_s")
-REMEDY = ": raise it, or take a faster replica"
 
 
 def steps_of(path: str, values: Sequence[float], names: str) -> list[str]:
@@ -190,13 +189,13 @@ class LlmService(AbstractServices):
 
     def issues(self, path: str = "services") -> list[str]:
         """Return every fault of the parameters."""
+        return self.own_issues(path) + self.pool_issues(path) + unreachable(path, self, "", "")
+
+    def own_issues(self, path: str) -> list[str]:
+        """Return the faults of what is asked and how it is measured."""
         found = [] if self.name else [f"{path}.name: is empty; must be a name"]
         example = "requests, such as DrawnRequests or RequestTrace"
         found += rules.one_of(f"{path}.requests", self.requests, AbstractRequests, example)
-        found += rules.one_of(f"{path}.replica", self.replica, AbstractReplica, "an LlmReplica")
-        found += rules.one_of(f"{path}.cold_start", self.cold_start, AbstractColdStart, "Stages")
-        if self.route not in ROUTES:
-            found.append(f"{path}.route: is {self.route!r}; must be one of {', '.join(ROUTES)}")
         if self.most_open is not None:
             found += rules.whole(f"{path}.most_open", self.most_open, 1)
         for name in SLO:
@@ -205,8 +204,15 @@ class LlmService(AbstractServices):
             found += rules.above(f"{path}.scrape_s", self.scrape_s, 0)
         found += rules.each_of(f"{path}.slo_by_class", self.slo_by_class, SLO)
         found += rules.at_least(f"{path}.lag_s", self.lag_s, 0)
-        found += rules.prices(f"{path}.gpu_h_usd", self.gpu_h_usd)
-        return found + self.count_issues(path) + self.slo_issues(path)
+        return found + rules.prices(f"{path}.gpu_h_usd", self.gpu_h_usd)
+
+    def pool_issues(self, path: str) -> list[str]:
+        """Return the faults of the replicas: what they are, how they are found, how many."""
+        found = rules.one_of(f"{path}.replica", self.replica, AbstractReplica, "an LlmReplica")
+        found += rules.one_of(f"{path}.cold_start", self.cold_start, AbstractColdStart, "Stages")
+        if self.route not in ROUTES:
+            found.append(f"{path}.route: is {self.route!r}; must be one of {', '.join(ROUTES)}")
+        return found + self.count_issues(path)
 
     def count_issues(self, path: str) -> list[str]:
         """Return the faults of the numbers of replicas."""
@@ -234,23 +240,23 @@ class LlmService(AbstractServices):
         each = {str(k): plain | dict(v) for k, v in of.items()}
         return {k: (float(v[SLO[0]]), float(v[SLO[1]])) for k, v in each.items()}
 
-    def slo_issues(self, path: str) -> list[str]:
-        """Return which targets no replica can reach, however few requests it has."""
-        try:
-            one = self.listed()[0][0]
-            least = one.mixed_s[0], one.decode_s[0]
-            plain = (self.slo_ttft_s, self.slo_tpot_s)
-            all_of = {path: plain} | {
-                f"{path}.slo_by_class.{k}": v for k, v in one.slo_by_class.items()
-            }
-            return [
-                f"{where}.{name}: is {slo_s:g} s; must be at least the step of one {of}, "
-                f"{step_s:g} s{REMEDY}"
-                for where, slos in all_of.items()
-                for name, of, slo_s, step_s in zip(
-                    SLO, ("prompt", "sequence"), slos, least, strict=True
-                )
-                if 0 < slo_s < step_s
-            ]
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            return []  # told elsewhere
+
+def unreachable(path: str, of: AbstractServices, prompts: str, decodes: str) -> list[str]:
+    """Return which targets no replica can reach, however few requests it has.
+
+    `prompts` and `decodes` are what stands before a replica's knobs in a remedy's path.
+    """
+    try:
+        first, last = of.listed()[0][0], of.listed()[-1][0]
+        steps = (prompts, "prompt", first.mixed_s[0]), (decodes, "sequence", last.decode_s[0])
+        slos = {path: (first.slo_ttft_s, first.slo_tpot_s)}
+        slos |= {f"{path}.slo_by_class.{k}": v for k, v in first.slo_by_class.items()}
+        return [
+            f"{where}.{name}: is {slo_s:g} s; must be at least the step of one {what}, "
+            f"{step_s:g} s: raise it, or take a faster {pool}replica"
+            for where, both in slos.items()
+            for name, slo_s, (pool, what, step_s) in zip(SLO, both, steps, strict=True)
+            if 0 < slo_s < step_s
+        ]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return []  # told elsewhere

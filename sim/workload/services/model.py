@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from sim.physics import calibration
-from sim.physics.step_time import GPUS, MODELS, Step, faults, kv_tokens, roofline
+from sim.physics.step_time import GPUS, MODELS, Step, faults, kv_bytes, kv_tokens, roofline
 from sim.workload import rules
 from sim.workload.services.base import AbstractReplica
 from sim.workload.services.llm import LlmReplica
@@ -109,4 +109,5 @@ class ModelReplica(AbstractReplica):
             f"{error if self.step_time == 'table' else calibration.ROOFLINE_ERROR}; KV memory for "
             f"{made['kv_tokens']:,} tokens{own if own[-1] != ' ' else ''}"
         )
-        return made | {"gpu": self.gpu, "notes": (note,)}
+        held = kv_bytes(MODELS[model], self.weight_bits)
+        return made | {"gpu": self.gpu, "notes": (note,), "kv_token_bytes": held}

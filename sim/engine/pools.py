@@ -1,0 +1,185 @@
+"""Prompts on one pool of replicas, decoding on another, both under way: two runs with a link.
+
+Whoever looks at either takes both there: first the prompts, then what was sent by then, then the
+decoding. Nothing goes the other way but requests whose replica was lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engine.apart import Link
+from sim.engine.serving import Run, ServiceSpec, tick, ticks
+from sim.kernel.serving.between import begun_elsewhere, come_again, hand_over, let_come
+from sim.state.serving import (
+    ENDS,
+    NEVER,
+    NEXT,
+    Q_ARRIVAL,
+    Q_END,
+    Q_OUTPUT,
+    Q_PREEMPTED,
+    Q_PROMPT,
+    Q_REPLICA,
+    SHED,
+    TICKS_PER_S,
+    TURNED_AWAY,
+)
+
+I8 = NDArray[np.int64]
+NONE: I8 = np.zeros(0, np.int64)
+
+
+class Prompts(Run):
+    """The pool that computes prompts: each request leaves it with its first token."""
+
+    def __init__(
+        self,
+        spec: ServiceSpec,
+        decodes: ServiceSpec,
+        link: Link,
+        arrival_s: Any,
+        prompt: Any,
+        output: Any,
+        draws: tuple[Any, Any],
+    ) -> None:
+        """Take all requests in order of arrival; `draws` route them in the first pool, the second.
+
+        `self.rest` is the second pool.
+        """
+        whole, output = np.asarray(prompt, np.int64), np.asarray(output, np.int64)
+        super().__init__(spec, arrival_s, whole, np.ones_like(output), draws[0])
+        self.left = output.copy()  # tokens to come from the prompt on, its own included
+        self.context = whole.copy()  # tokens whose KV memory is sent
+        self.link, self._open, self._come = link, NONE, 0
+        self.rest = Decodes(self, decodes, np.asarray(draws[1], np.int64))
+
+    def advance(self, until_s: float | None = None) -> None:
+        """Take both pools up to that instant, or to the end."""
+        super().advance(until_s)
+        q, come = self.service.q, int(self.service.clock[NEXT])
+        there = np.concatenate((self._open, np.arange(self._come, come)))
+        self._come = come
+        ended, shed = q[there, Q_END] >= 0, q[there, Q_REPLICA] == TURNED_AWAY
+        self._open = there[~(ended | shed)]
+        done = there[ended]
+        on = done[self.left[done] > 1]
+        sent = q[on, Q_END] + ticks(self.link.times_s(self.context[on]))
+        self.rest.take(on, sent, int(NEVER) if until_s is None else tick(until_s))
+        Run.advance(self.rest, until_s)
+
+    def far(self) -> tuple[int, int]:
+        """Return how many requests were answered or shed in this pool, and how many there are."""
+        alone = int(self.service.clock[ENDS]) - self.rest.sent
+        return alone + int(self.service.clock[SHED]), len(self.service.q)
+
+    def over(self) -> bool:
+        """Return whether all requests have come and been answered, or shed."""
+        return super().over() and not len(self.rest.way) and self.rest.idle()
+
+    def back_again(self, request: int, held: int, left: int, now: int) -> None:
+        """Compute anew the prompt of a request with all `held` tokens of it; `left` are to come."""
+        come_again(self.service, request, held - int(self.context[request]), now)
+        self.context[request], self.left[request] = held, left
+        self._open = np.append(self._open, request)
+
+    def outcome(self) -> I8:
+        """Return the rows of the requests, (n, …), as if one pool had answered them."""
+        q, rest = self.service.q.copy(), self.rest
+        q[self.left > 1, Q_END] = -1
+        of, rows = rest.of[: rest.many], rest.service.q[: rest.many]
+        np.add.at(q[:, Q_PREEMPTED], of, rows[:, Q_PREEMPTED])
+        ended, had = rows[:, Q_END] >= 0, rows[:, Q_REPLICA] >= 0
+        q[of[ended], Q_END] = rows[ended, Q_END]
+        q[of[had], Q_REPLICA] = rows[had, Q_REPLICA]  # of a request's rows the last counts
+        return q
+
+
+class Decodes(Run):
+    """The pool that decodes: requests come to it when their KV memory was sent.
+
+    Source: DistServe (OSDI 2024), Splitwise (ISCA 2024).
+    Neglects: that a transfer under way needs the replica it comes from; that a full pool holds back
+    the first, whose memory its prompts would fill.
+    """
+
+    def __init__(self, first: Prompts, spec: ServiceSpec, draw: I8) -> None:
+        """Begin without requests; they are those of the first pool."""
+        self.first, self.draw = first, draw
+        n = len(first.left)
+        super().__init__(replace(spec, joins=True), np.zeros(n), first.context, first.left, NONE)
+        self.service.q[:, Q_ARRIVAL] = NEVER
+        self.of = np.empty(n, np.int64)  # the request of each row
+        self.many = self.sent = 0  # rows so far; requests on their way or here, each time they come
+        self.way, self._way_at = NONE, NONE  # requests under way, and when they will be here
+        self._told = 0, 0.0, 0
+
+    def take(self, on: I8, sent: I8, until: int) -> None:
+        """Note requests whose KV memory will be here at ticks `sent`; those before `until` come."""
+        self.sent += len(on)
+        way, at = np.concatenate((self.way, on)), np.concatenate((self._way_at, sent))
+        now = at < until
+        self.way, self._way_at = way[~now], at[~now]
+        way, at = way[now], at[now]
+        order = np.lexsort((way, at))
+        way, at = way[order], at[order]
+        last = self.many + len(way)
+        if last > len(self.of):
+            self._grow(last)
+        self.of[self.many : last] = way
+        draw = self.draw[way] if len(self.draw) else NONE
+        let_come(self.service, self.many, at, self.first.context[way], self.first.left[way], draw)
+        self.many = last
+        many, at_s, tokens = self._told
+        at_s += float(at.sum(dtype=np.float64)) / TICKS_PER_S
+        self._told = many + len(way), at_s, tokens + int(self.first.context[way].sum())
+
+    def _grow(self, least: int) -> None:
+        """Make room for requests that come a second time."""
+        more = least - len(self.of) + 1024
+        q = np.concatenate((self.service.q, np.full((more, self.service.q.shape[1]), -1)))
+        q[-more:, Q_ARRIVAL] = NEVER
+        self.service, self.of = self.service._replace(q=q), np.resize(self.of, len(q))
+
+    def came(self) -> tuple[int, float, int]:
+        """Return how many came since the last asking, the sum of instants, tokens of prompts."""
+        told, self._told = self._told, (0, 0.0, 0)
+        return told
+
+    def advance(self, until_s: float | None = None) -> None:
+        """Take both pools up to that instant, or to the end."""
+        self.first.advance(until_s)
+
+    def far(self) -> tuple[int, int]:
+        """Return how many requests were answered here; the first pool has them all."""
+        return int(self.service.clock[ENDS]), 0
+
+    def outcome(self) -> I8:
+        """Return no rows; the first pool has them all."""
+        return self.service.q[:0]
+
+    def idle(self) -> bool:
+        """Return whether all that came was answered."""
+        come = int(self.service.clock[NEXT]) == self.many
+        return bool(come and not self.open_anywhere())
+
+    def over(self) -> bool:
+        """Return whether all requests have come and been answered, or shed."""
+        return self.first.over()
+
+    def lose(self, replica: int, now_s: float) -> None:
+        """A replica is no more: what it had starts anew with prompt and answer so far.
+
+        All must be done up to `now_s`.
+        """
+        fresh = begun_elsewhere(self.service, replica)
+        super().lose(replica, now_s)
+        rows = hand_over(self.service, fresh, tick(now_s))
+        q = self.service.q
+        for row in rows.tolist():
+            held, left = int(q[row, Q_PROMPT]), int(q[row, Q_OUTPUT])
+            self.first.back_again(int(self.of[row]), held, left, tick(now_s))

@@ -1,0 +1,206 @@
+"""A service of two pools on a cluster: prompts on one, decoding on the other, each scaled by itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from sim.engine.apart import Link, serve_apart
+from sim.engine.serving import ServiceSpec, StepTime
+from sim.errors import ScenarioError
+from sim.policies.autoscaler import AbstractAutoscaler, Hpa
+from sim.state.scaling import NOTHING, Wish
+from sim.workload.services import LlmPools, LlmReplica, LlmService, ModelReplica, Pool, Several
+from tests.serving.test_services import COLD, SMALL, STEP, Fall, Plan, asked, frame, rows, run
+
+FIRST = LlmReplica(2, None, *STEP, batch=16, chunked=False, kv_tokens=50_000)
+
+
+def pool(replica=SMALL, **knobs):
+    plain = {"replica": replica, "cold_start": COLD, "max_replicas": 4}
+    return Pool(**(plain | knobs))
+
+
+def pools(**knobs):
+    plain = {"requests": asked(), "prefill": pool(FIRST), "decode": pool(), "scrape_s": 5.0,
+             "link_Bps": 1e9, "link_latency_s": 0.003, "kv_token_bytes": 2e5}  # fmt: skip
+    return LlmPools(**(plain | knobs))
+
+
+def of_pool(table, name):
+    return [row for row in table.to_pylist() if row["service"] == name]
+
+
+def test_pools_that_never_change_answer_as_the_runs_one_after_the_other():
+    """The same requests, routed the same, to the last digit, whoever looks in between."""
+    made = run(pools(), Plan(((0.0, 2),)))
+    arrival, prompt, output = frame(made.requests, "arrival_s", "prompt_tokens", "output_tokens")
+    plain = {"kv_tokens": 50_000, "grow": True, "route": "least_requests"}
+    first = ServiceSpec(StepTime(*STEP), 2, 16, False, prompt_tokens=8192, **plain)
+    second = ServiceSpec(StepTime(*STEP), 2, 16, **plain)
+    want = serve_apart(first, second, Link(2e5 / 1e9, 0.003), arrival,
+                       prompt.astype(int), output.astype(int))  # fmt: skip
+    for name in ("ttft_s", "tpot_s", "e2e_s", "preemptions"):
+        assert frame(made.requests, name)[0].tolist() == want[name].tolist(), name
+    assert frame(made.requests, "place")[0].tolist() == want["replica"].tolist()
+
+
+def test_each_pool_has_its_own_replicas_and_numbers_and_all_is_conserved():
+    made = run(pools(decode=pool(min_replicas=2, start_replicas=2)), Plan(((0.0, 1), (50.0, 3))))
+    output, prompt = frame(made.requests, "output_tokens", "prompt_tokens")
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+    assert set(made.requests.column("service").to_pylist()) == {"llm"}
+    first, second = (of_pool(made.services, f"llm/{part}") for part in ("prefill", "decode"))
+    long = output > 1
+    total = {n: [sum(row[n] for row in part) for part in (first, second)]
+             for n in ("arrivals", "ended", "prompt_tokens", "output_tokens")}  # fmt: skip
+    assert total["arrivals"] == total["ended"] == [len(output), long.sum()]
+    assert total["prompt_tokens"] == [prompt.sum(), prompt[long].sum()]
+    assert total["output_tokens"] == [len(output), output[long].sum()]
+    assert len(of_pool(made.replicas, "llm/prefill")) == 3
+    assert [row["asked_s"] for row in of_pool(made.replicas, "llm/decode")] == [0.0, 0.0, 50.0]
+    found = made.metrics["services"]["llm"]
+    hours = {name: one["gpu_hours"] for name, one in found["pools"].items()}
+    held = {"llm/prefill": 0.0, "llm/decode": 0.0}
+    for row in made.ledger.to_pylist():
+        held[row["job_id"].rpartition("/")[0]] += row["gpus"] * (row["end_s"] - row["start_s"])
+    assert {k: v * 3600.0 for k, v in hours.items()} == pytest.approx(held)
+    assert found["gpu_hours"] == pytest.approx(sum(hours.values()))
+
+
+def test_time_in_both_pools_and_between_is_the_time_of_requests():
+    """Little: running, waiting and leaving of both, and the transfers between them."""
+    made = run(pools(), Plan(((0.0, 1), (40.0, 3), (120.0, 1))))
+    e2e, prompt, output = frame(made.requests, "e2e_s", "prompt_tokens", "output_tokens")
+    there_s = 0.0
+    for part in ("prefill", "decode"):
+        table = of_pool(made.services, f"llm/{part}")
+        ends = np.array([0.0, *(row["time_s"] for row in table)])
+        there_s += sum((row["running"] + row["waiting"] + row["leaving"]) * span
+                       for row, span in zip(table, np.diff(ends), strict=True))  # fmt: skip
+    between_s = (0.003 + prompt * 2e5 / 1e9)[output > 1].sum()
+    assert there_s + between_s == pytest.approx(e2e.sum(), rel=1e-6)
+
+
+def test_infinite_bandwidth_and_no_decoding_is_a_service_of_the_first_pool():
+    """Of one token each: the second pool has nothing to do, the first is a service by itself."""
+    from sim.workload.requests import GivenRequests
+
+    at = np.sort(np.random.default_rng(3).uniform(0, 50, 300))
+    ask = GivenRequests({"arrival_s": at, "prompt_tokens": list(range(1, 301)),
+                         "output_tokens": [1] * 300})  # fmt: skip
+    apart = run(pools(requests=ask, link_Bps=1e30, link_latency_s=0.0), Plan(((0.0, 2),)))
+    alone = run(LlmService("llm", ask, FIRST, COLD, scrape_s=5.0), Plan(((0.0, 2),)))
+    for name in ("ttft_s", "e2e_s", "place"):
+        assert apart.requests.column(name).equals(alone.requests.column(name)), name
+
+
+@pytest.mark.parametrize(("node", "part"), [(0, "prefill"), (2, "decode")])
+def test_a_node_of_either_pool_fails_and_no_request_is_lost(node, part):
+    """A decoding replica takes the KV memory along: its requests go through the first pool again."""
+    slow = LlmReplica(2, None, STEP[0], (0.3, *STEP[1][1:]), batch=16, chunked=False,
+                      kv_tokens=50_000)  # fmt: skip
+    made = run(pools(prefill=pool(slow)), Plan(((0.0, 2),)), processes=(Fall(node, 80.0, 150.0),))
+    lost = [row for row in rows(made) if row["why"] == "node_fail"]
+    assert [(row["service"], row["end_s"]) for row in lost] == [(f"llm/{part}", 80.0)]
+    again = of_pool(made.replicas, f"llm/{part}")[2]
+    assert (again["asked_s"], again["start_s"]) == (80.0, 150.0)
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+    preempted, output = frame(made.requests, "preemptions", "output_tokens")
+    hit = int((preempted > 0).sum())
+    assert hit > 0
+    prompts, decodes = (sum(row["ended"] for row in of_pool(made.services, f"llm/{p}"))
+                        for p in ("prefill", "decode"))  # fmt: skip
+    assert prompts == len(output) + (hit if part == "decode" else 0)
+    # of those hit some had one token left, which the first pool made
+    assert (output > 1).sum() - hit <= decodes <= (output > 1).sum()
+    assert made.metrics["serving"]["answered"] == len(output)
+
+
+def test_requests_wait_where_a_pool_is_cold():
+    """No decoding replica until 20 s and its cold start: first tokens come, the others wait."""
+
+    @dataclass(frozen=True)
+    class Late(AbstractAutoscaler):
+        every_s: float = 10.0
+
+        def start(self, seen):
+            return seen.least
+
+        def desired(self, seen, notes):
+            return Wish(max(seen.least, int(seen.now_s >= 20.0)), NOTHING)
+
+    made = run(pools(decode=pool(min_replicas=0)), Late())
+    ready_s = of_pool(made.replicas, "llm/decode")[0]["ready_s"]
+    assert ready_s == 20.0 + 75.0
+    arrival, ttft, e2e, output = frame(
+        made.requests, "arrival_s", "ttft_s", "e2e_s", "output_tokens"
+    )
+    early = (arrival < 60.0) & (output > 1)
+    assert (arrival + ttft)[early].min() < 1.0
+    assert (arrival + e2e)[early].min() > ready_s
+
+
+def test_an_autoscaler_sees_of_a_pool_what_is_its_own():
+    seen = []
+
+    @dataclass(frozen=True)
+    class Watch(AbstractAutoscaler):
+        every_s: float = 50.0
+
+        def together(self, told, notes):
+            seen.append(told)
+            return [Wish(1, NOTHING) for _ in told]
+
+        def desired(self, told, notes):
+            return Wish(1, NOTHING)
+
+    run(pools(prefill=pool(FIRST, max_replicas=3)), Watch())
+    first, second = seen[2]
+    assert (first.most, second.most) == (3, 4)
+    assert (first.replica.ttft_slo_s, second.replica.tpot_slo_s) == (2.0, 0.05)
+    assert first.replica.tpot_slo_s == second.replica.ttft_slo_s == np.inf
+    assert np.isnan(first.scrapes.tpot_s).all()
+    assert np.isnan(second.scrapes.ttft_s).all()
+    assert (second.scrapes.tpot_s > STEP[0][0]).any()
+
+
+def test_pools_beside_training_and_another_service():
+    jobs = {"submit_s": [0.0], "gpus": [2], "work_s": [50.0], "job_id": ["a"]}
+    chat = LlmService("chat", asked(1.0, 100.0), SMALL, COLD, scrape_s=5.0)
+    made = run(Several((chat, pools())), Hpa(), nodes=8, jobs=jobs)
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+    assert set(made.metrics["services"]) == {"chat", "llm"}
+    assert made.jobs.num_rows == 1
+
+
+def test_the_same_seed_gives_the_same_bytes_of_pools():
+    route = {"route": "two_choices"}
+    given = pools(prefill=pool(FIRST, **route), decode=pool(**route))
+    one, same = (run(given, Plan(((0.0, 1), (30.0, 3))), seed=5) for _ in range(2))
+    for name in ("requests", "replicas", "services", "ledger"):
+        assert getattr(one, name).equals(getattr(same, name)), name
+
+
+def test_the_kv_memory_of_a_token_is_the_models():
+    """Llama-3.1-70B: keys and values, 80 layers, 8 heads of 128, two bytes."""
+    first, second = (of for of, _ in LlmPools(decode=Pool(ModelReplica())).listed())
+    assert second.link == (2 * 80 * 8 * 128 * 2 / 50e9, 0.0)
+    assert first.link is None
+
+
+def test_bad_numbers_of_pools_are_named_with_the_remedy():
+    text = "\n".join(pools(
+        kv_token_bytes=None, link_Bps=1.0, slo_tpot_s=0.001,
+    ).issues())  # fmt: skip
+    assert "services.kv_token_bytes: is null; must be given" in text
+    assert "services.slo_tpot_s: is 0.001 s; must be at least the step of one sequence" in text
+    assert "take a faster decode replica" in text
+    text = "\n".join(pools(link_Bps=0.0, prefill=pool(route="odd", min_replicas=5)).issues())
+    assert "services.link_Bps: is 0" in text
+    assert "services.prefill.route: is 'odd'" in text
+    assert "services.prefill.min_replicas: is 5" in text
+    with pytest.raises(ScenarioError, match=r"services.decode.replica.kv_tokens: is 1000; must"):
+        run(pools(decode=pool(LlmReplica(2, None, *STEP, kv_tokens=1000))))
+    with pytest.raises(ScenarioError, match=r"services.prefill.replica.gpus: is 3; .*never fit"):
+        run(pools(prefill=pool(LlmReplica(3, None, *STEP, kv_tokens=50_000))), nodes=1)
