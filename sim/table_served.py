@@ -1,4 +1,4 @@
-"""The tables of services: each column's name, type, unit and meaning, said once."""
+"""The tables of services, moving nodes and links: each column's name, type, unit, meaning."""
 
 from __future__ import annotations
 
@@ -88,4 +88,11 @@ SERVICES: Final[Columns] = (
     _f8("starting", "count", "replicas that come up, at its end", required=True),
     _f8("draining", "count", "replicas that answer what they have, at its end", required=True),
     _f8("leaving", "count", "requests on these, mean over time", required=True),
+)
+LINKS: Final[Columns] = (
+    _text("link", "what it leads out of or between; the fullest come first", required=True),
+    _f8("begin_s", "s", "from this instant", required=True),
+    _f8("end_s", "s", "to this instant", required=True),
+    _f8("sent_bytes", "bytes", "what it carried of jobs meanwhile", required=True),
+    _f8("load_frac", "", "that over what it could have, had none of it failed", required=True),
 )

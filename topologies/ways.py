@@ -40,6 +40,18 @@ class Ways:
         """Return the capacity of each link, (links,)."""
         return self.fabric.link_Bps
 
+    def name(self, link: int) -> str:
+        """Return the two vertices that a link leads between, `leaf0 → spine1`."""
+        f, edge = self.fabric, link // 2
+        ends = (int(f.a[edge]), int(f.b[edge]))
+        one, two = (self.names[v] for v in (ends if link % 2 == 0 else ends[::-1]))
+        return f"{one} → {two}"
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Return the name of each vertex, nodes by number."""
+        return [f"node{x}" if isinstance(x, int) else str(x) for x in self.fabric.names()]
+
     def without(self, dead: Ints) -> Ways:
         """Return the same ways where those links, (k,), carry nothing."""
         Bps = self.fabric.link_Bps.copy()

@@ -5,6 +5,7 @@ Compiled apart, for runs with a fabric.
 
 from __future__ import annotations
 
+from sim.kernel.carried import carry
 from sim.kernel.duty import sending, slowness
 from sim.kernel.jit import forked, jit
 from sim.kernel.links import account, ask, bind
@@ -174,12 +175,19 @@ def share_links(s: State, now_s: float) -> None:
     Source: Bertsekas and Gallager, Data Networks (1992), 6.5.2; a mean field over duty cycles.
     Neglects: jobs in step with each other; what more than one sends at a time, beyond its mean.
     """
-    f = s.fabric
-    if f.n[ASKS] == 0 and f.n[SOILED] == 0:
+    f, soiled = s.fabric, s.fabric.n[SOILED]
+    if f.n[ASKS] == 0 and soiled == 0:
         return
     ask_changed(s)
-    for i in range(settle_shares(s)):
+    members = settle_shares(s)
+    for i in range(soiled):
+        carry(s, f.dirty[i], now_s)
+    for i in range(members):
         job = f.members[i]
+        e = f.first[job]
+        while e >= 0:
+            carry(s, f.link[e], now_s)
+            e = f.next[e]
         factor = 1.0 / slowness(f.duty[job], f.share[job], f.overlap[job])
         old = s.paces.factor[FABRIC, job]
         if abs(factor - old) > SAME * old:

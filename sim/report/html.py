@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim import files, table
-from sim.report import figures, fleet, serving, why
+from sim.report import figures, fleet, links, serving, why
 from sim.results.metrics.jobs import SIZES
 from sim.units import human_s
 
@@ -205,6 +205,7 @@ def page(result: Result) -> str:
         ended=fates(result.metrics["jobs"]),
         over_time=[figures.over_time(result, width) for width in WIDTHS],
         nodes=[fleet.over_time(result, width) for width in WIDTHS],
+        links=[links.over_time(result, width) for width in WIDTHS],
         waits=[figures.waits(result, SIZES, width) for width in WIDTHS],
         why=held(why.told(result)),
         causes=[why.by_cause(result, width) for width in WIDTHS],

@@ -43,6 +43,7 @@ class Result:
     rejected : rows of the trace that were set aside, and why; None if there were none.
     requests, replicas, services : of services, declared in `sim.table_served`; None without one.
     node_states : how each node stood, where some came or went, declared there too; else None.
+    links : what the fullest links of the fabric carried, by bins of time, there too; else None.
     manifest : what made the run: configuration, seed, inputs, status, end_s, warmup_s.
     """
 
@@ -56,6 +57,7 @@ class Result:
     replicas: pa.Table | None = None
     services: pa.Table | None = None
     node_states: pa.Table | None = None
+    links: pa.Table | None = None
 
     @cached_property
     def metrics(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ TABLES = {
     "replicas": table_served.REPLICAS,
     "services": table_served.SERVICES,
     "node_states": table_served.NODE_STATES,
+    "links": table_served.LINKS,
 }
 LIBRARIES = ("rackplan", "simpy", "numpy", "numba", "pyarrow", "hydra-core")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -11,6 +11,7 @@ import pyarrow as pa
 from sim import table
 from sim.results.causes import causes
 from sim.results.fleet import about, node_states
+from sim.results.links import links_table
 from sim.results.result import Result
 from sim.results.segments import held, milli_held, outages
 from sim.results.services import tables_of
@@ -214,4 +215,5 @@ def result(
         manifest=said,
         **tables_of(served, end_s),
         node_states=None if fled is None else node_states(fled, state, names),
+        links=links_table(state, end_s),
     )

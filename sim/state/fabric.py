@@ -43,6 +43,9 @@ class AbstractWays(Protocol):
     def shared(self) -> B1:
         """Return which of them jobs can share, (links,)."""
 
+    def name(self, link: int) -> str:
+        """Return what a link leads between."""
+
     def routes(self, src: I8, dst: I8, salt: int) -> tuple[I8, I8, F8]:
         """Return (flow, link, part), (entries,) each, of flows between nodes.
 
@@ -96,6 +99,10 @@ class Fabric(NamedTuple):
     more_Bps: F8  # (vertices,) what one job on it could send besides, at most, at its share
     bound: I8  # (vertices,) how many jobs it binds
     newest: I8  # (vertices,) its newest entry; -1 is none
+    asof_s: F8  # (vertices,) until when what it carried is booked
+    carried_Bps: F8  # (vertices,) what it carries since
+    sent_bytes: F8  # (bins, vertices) what it has carried, by bins of time from 0 on
+    bin_s: F8  # (1,) how long a bin is: twice as long each time that they are full
     # entries: a job uses a link, (entries,) each
     job: I8
     link: I8
@@ -136,6 +143,8 @@ class Fabric(NamedTuple):
     n: I8  # [search, asks, dirty, spare entries, first ask, seeking, first link of ways]
 
 
+BINS, FIRST_BIN_S, ROOM = 64, 60.0, 4_000_000
+"""Of what links have carried: bins of time, how long each is at first, and numbers at most."""
 SEARCH, ASKS, SOILED, SPARE, HEAD, SEEKS, FIRST = 0, 1, 2, 3, 4, 5, 6
 
 
@@ -171,6 +180,7 @@ def fabric_of(
     if tree is None or talk is None:
         return no_fabric()
     parent, built = np.array(tree[0], np.int64), np.array(tree[1], np.float64)
+    bins = max(1, min(BINS, ROOM // max(len(parent), 1)))
     level = _levels(parent, len(gpus))
     first = -1 if ways is None else len(parent) - len(ways.capacity_Bps)
     n, m, v, most = len(talk.duty), len(gpus), len(parent), int(gpus.sum()) + 1
@@ -185,7 +195,9 @@ def fabric_of(
     return Fabric(
         on=True, parent=parent, built_Bps=built, capacity_Bps=built.copy(),
         gpu_Bps=built[:m] / np.maximum(gpus, 1), level=level, load_Bps=np.zeros(v),
-        more_Bps=np.zeros(v), bound=zero(v), newest=no(v), job=zero(entries),
+        more_Bps=np.zeros(v), bound=zero(v), newest=no(v), asof_s=np.zeros(v),
+        carried_Bps=np.zeros(v), sent_bytes=np.zeros((bins, v)), bin_s=np.array([FIRST_BIN_S]),
+        job=zero(entries),
         link=zero(entries), use_Bps=np.zeros(entries), next=no(entries), older=no(entries),
         newer=no(entries), spare=np.arange(entries, dtype=np.int64), duty=talk.duty.copy(),
         overlap=talk.overlap.copy(), all_to_all=talk.all_to_all.copy(), first=no(n), binds=no(n),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -115,6 +116,7 @@ class State:
     fixed: dict[str, np.ndarray]  # what a queue policy says of jobs once and for all
     qos_names: tuple[str, ...] = ()
     kind_names: tuple[str, ...] = ()  # the GPU type of each kind of node
+    name_link: Callable[[int], str] | None = None  # where jobs find their ways link by link
 
     def __init__(self, *tables: Any) -> None:
         """Take the tables, in the order of `TABLES`; arrays must be C-contiguous."""
@@ -131,7 +133,7 @@ class State:
         made.tenant_names, made.kind_names = self.tenant_names, self.kind_names
         made.partition_names = self.partition_names
         made.fixed = self.fixed
-        made.qos_names = self.qos_names
+        made.qos_names, made.name_link = self.qos_names, self.name_link
         return made
 
 

@@ -160,7 +160,7 @@ def run(
         clock.process(relent(clock, state.topology.poll_s))
     if state.fabric.on and (ways := ways_of(scenario, state.nodes)) is not None:
         salt = int(streams.stream("routing").integers(2**31))
-        clock.finder = Finder(ways, salt)
+        clock.finder, state.name_link = Finder(ways, salt), ways.name
     cluster = Cluster(clock)
     for process in scenario.processes:
         process.begin(clock, cluster, streams)

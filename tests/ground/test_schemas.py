@@ -19,6 +19,7 @@ SCHEMAS = (
     table_served.REQUESTS,
     table_served.REPLICAS,
     table_served.SERVICES,
+    table_served.LINKS,
 )
 
 

@@ -232,3 +232,51 @@ def test_the_same_seed_gives_the_same_routes():
     told = Scenario(Inventory((Pool("n", 16, 8, "a"),)), Given(made), fabric=fabric, comm=ALL,
                     placement=Spread(), backfill=Skip())  # fmt: skip
     assert ends(simulate(told, seed=4)) == ends(simulate(told, seed=4)) != ends(simulate(told, 5))
+
+
+@pytest.mark.parametrize("routing", ["spraying", "ecmp"])
+@pytest.mark.parametrize("duty", [1.0, 0.4])
+def test_a_link_carries_what_its_jobs_send_however_they_are_slowed(routing, duty):
+    """Bytes are conserved: duty x work x B/s at full speed, over whatever time it took.
+
+    Of N GPUs, m below a leaf, whole nodes of 8, all to all sends m (N - m) / (N - 8) GPUs' worth.
+    """
+    fabric = LeafSpine(4, 1, 100e9, 6.0, routing=routing)
+    told = {"nodes": 16, "placement": Spread(), "backfill": Skip()}
+    made = mixed(7)
+    made["gpus"] = np.random.default_rng(7).choice([8, 16, 24, 40], 90)
+    result = run(made, fabric=fabric, comm=SameForAll(duty, 0.0, "all_to_all"), **told)
+    assert sum(result.jobs.column("network_lost_s").to_pylist()) > 100.0
+    wanted = np.zeros(4)
+    gpus_of = dict(
+        zip(*(result.jobs.column(n).to_pylist() for n in ("job_id", "gpus")), strict=True)
+    )
+    work_of = dict(
+        zip(*(result.jobs.column(n).to_pylist() for n in ("job_id", "work_s")), strict=True)
+    )
+    below = {}
+    for row in result.ledger.to_pylist():
+        leaf = int(row["node"].rpartition("-")[2]) // 4
+        below[row["job_id"], leaf] = below.get((row["job_id"], leaf), 0) + row["gpus"]
+    for (job, leaf), m in below.items():
+        n = gpus_of[job]
+        if n > 8:
+            wanted[leaf] += duty * work_of[job] * 100e9 / 8 * m * (n - m) / (n - 8)
+    found = {}
+    for row in result.links.to_pylist():
+        found[row["link"]] = found.get(row["link"], 0.0) + row["sent_bytes"]
+        assert -1e-12 <= row["load_frac"] <= 1.0 + 1e-9
+        assert row["begin_s"] < row["end_s"]
+    name = "leaf {} up" if routing == "spraying" else "leaf{} → spine0"
+    assert [found[name.format(x)] for x in range(4)] == pytest.approx(wanted.tolist(), rel=1e-9)
+    if routing == "ecmp":  # as much comes down as goes up, in all
+        down = sum(v for k, v in found.items() if k.startswith("spine"))
+        assert down == pytest.approx(wanted.sum(), rel=1e-9)
+
+
+def test_a_run_that_stops_early_tells_what_was_sent_by_then():
+    made = columns([(0.0, 64, 1000.0)])
+    told = Scenario(cluster(8, 8), Given(made), fabric=LeafSpine(4, 1, 100e9, 4.0), comm=ALL,
+                    horizon_s=100.0)  # fmt: skip
+    sent = simulate(told).links.column("load_frac").to_pylist()
+    assert sent == pytest.approx([1.0] * 4)  # both leaves are full, in bins of 60 s, the last of 40

@@ -1,0 +1,71 @@
+"""What links of the fabric have carried."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from sim import table
+from sim.results.services import words
+from sim.state.arrays import F8
+from sim.state.fabric import FIRST
+from sim.state.handle import State
+from sim.table_served import LINKS
+
+MOST = 64
+"""Links that are told over time: those that carried most of what they could."""
+
+
+def sent(state: State, end_s: float) -> F8:
+    """Return the bytes that each link has carried in each bin up to the end, (bins, links).
+
+    Only what happened since a link's last change is added: nothing is written.
+    """
+    f = state.fabric
+    made, width = f.sent_bytes.copy(), float(f.bin_s[0])
+    for link in np.flatnonzero(f.carried_Bps > 0.0).tolist():
+        at_s = float(f.asof_s[link])
+        edges = np.minimum(width * np.arange(1, len(made) + 1), end_s)
+        edges[-1] = end_s
+        held_s = np.diff(np.maximum(edges, at_s), prepend=at_s)
+        made[:, link] += f.carried_Bps[link] * held_s
+    return made
+
+
+def name_of(state: State, link: int) -> str:
+    """Return a link's name: `leaf 3 up`, or the two ends that it leads between."""
+    f, first = state.fabric, int(state.fabric.n[FIRST])
+    if state.name_link is not None and link >= first >= 0:
+        return state.name_link(link - first)
+    level = int(f.level[link])
+    kind = ("node", "leaf", "pod")[min(level, 2)]
+    return f"{kind} {link - int(np.argmax(f.level == level))} up"
+
+
+def links_table(state: State, end_s: float) -> pa.Table | None:
+    """Return the LINKS table, the fullest link first; None without a fabric.
+
+    Source: the integral of what jobs send in the mean over each link, kept by `kernel.carried`.
+    Neglects: bursts: a job that sends part of the time counts for its mean.
+    """
+    f = state.fabric
+    if not f.on or end_s <= 0.0:
+        return None
+    bytes_, width = sent(state, end_s), float(f.bin_s[0])
+    full = bytes_.sum(0) / np.where(f.built_Bps > 0.0, f.built_Bps * end_s, np.inf)
+    order = np.argsort(-full, kind="stable")[:MOST]
+    order = order[full[order] > 0.0]
+    bins = min(len(bytes_), int(np.ceil(end_s / width)) or 1)
+    begin_s = width * np.arange(bins)
+    stop_s = np.minimum(begin_s + width, end_s)
+    stop_s[-1] = end_s
+    mine = bytes_[:bins, order].T
+    could = f.built_Bps[order][:, None] * (stop_s - begin_s)
+    values = {
+        "link": words(np.repeat(np.arange(len(order)), bins), [name_of(state, x) for x in order]),
+        "begin_s": np.tile(begin_s, len(order)),
+        "end_s": np.tile(stop_s, len(order)),
+        "sent_bytes": mine.ravel(),
+        "load_frac": (mine / could).ravel(),
+    }
+    return table.from_numpy(LINKS, values)
