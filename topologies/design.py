@@ -9,7 +9,7 @@ from topologies.bill import Prices
 from topologies.describe import Description, describe
 from topologies.fabric import Fabric
 from topologies.load import Load, load
-from topologies.routes.policy import AbstractRouting
+from topologies.routes.policy import AbstractRouting, Spraying
 from topologies.tree import Tree
 from topologies.ways import Ways, laid, ways
 
@@ -44,10 +44,23 @@ class Design(abc.ABC):
         return describe(self.arrays(nodes, gpus_per_node), prices)
 
     def loaded(
-        self, nodes: int, gpus_per_node: int, pattern: str, routing: AbstractRouting, seed: int
+        self,
+        nodes: int,
+        gpus_per_node: int,
+        pattern: str,
+        routing: AbstractRouting | None,
+        seed: int,
     ) -> Load:
-        """Return the flows of a pattern of traffic on its links; ValueError as `load.load`."""
-        return load(self.arrays(nodes, gpus_per_node), pattern, routing, seed)
+        """Return the flows of a pattern of traffic on its links; ValueError as `load.load`.
+
+        Without a routing, by its own.
+        """
+        fabric = self.arrays(nodes, gpus_per_node)
+        if routing is None:
+            made = ways(fabric, self.routing, self.queue_pairs)
+            made = Ways(fabric, Spraying()) if made is None else made
+            fabric, routing = made.fabric, made.routing
+        return load(fabric, pattern, routing, seed)
 
     def laid(self, nodes: int, gpus_per_node: int) -> tuple[Tree, Ways | None]:
         """Return its tree of domains, and how jobs cross it where that is not all.

@@ -27,7 +27,8 @@ USAGE = """rackplan fabric describe fabric=rail_h100 gpus=16384
   switch_usd switch_W copper_usd fibre_usd optic_usd    prices and power of one item, for the sums
   draw=fabric.svg       draw it, the load of its links as colour:
   pattern=permutation   who sends to whom: ring, permutation, all_to_all; seed=1
-  routing=spraying      who chooses paths: ecmp, adaptive, spraying; routing.queue_pairs=4
+  routing=ecmp          who chooses paths: ecmp, adaptive, spraying; routing.queue_pairs=4;
+                        without it as fabric.routing and fabric.queue_pairs say
   --config-dir FOLDER   a folder with a fabric/ of your own"""
 WHOLE = {"gpus": 1, "nodes": 1, "gpus_per_node": 1, "seed": 0}
 """Knobs that are whole numbers, and the least of each."""
@@ -87,8 +88,12 @@ def described(given: Mapping[str, Any], folders: Sequence[Path], faults: list[st
 
 
 def routing_of(given: Mapping[str, Any], builder: Builder, faults: list[str]) -> Any:
-    """Return who chooses paths; faults are noted, then None."""
-    text = given.get("routing", "spraying")
+    """Return who chooses paths; None for the fabric's own, or after faults, which are noted."""
+    text = given.get("routing")
+    if text is None:
+        faults += [f"{k}: needs routing=ecmp or adaptive beside it" for k in given
+                   if k.startswith("routing.")]  # fmt: skip
+        return None
     room = builder.allowed.module("topologies.routes")
     kinds = [room.AbstractRouting]
     valid = {
@@ -172,7 +177,7 @@ def describe(given: Sequence[str]) -> None:
         raise ScenarioError([f"fabric: {text}" for text in told]) from error
     table(f"{said.get('fabric', 'rail_h100')}: {found.name}", rows_of(found))
     if laid is not None:
-        drawn(laid, Path(said["draw"]), said)
+        drawn(laid, Path(said["draw"]), {"routing": design.routing, **said})
 
 
 def drawn(laid: Any, out: Path, said: Mapping[str, Any]) -> None:
