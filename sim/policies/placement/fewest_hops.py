@@ -17,7 +17,9 @@ class FewestHops(AbstractPlacement):
     """The lowest domain that holds a gang, in it the largest parts first: few pairs lie far apart.
 
     Under one switch over all leaves no choice has a lower mean distance of two nodes, 2 links in a
-    leaf and 4 beyond: largest first makes the sum of squares of the parts greatest.
+    leaf and 4 beyond: largest first makes the sum of squares of the parts greatest. On a fabric of
+    rails a leaf is a unit of nodes that share the leaves of all rails: a gang in one crosses no
+    spine on any rail, which is what rail alignment asks for.
 
     Domains are the leaves and pods of the fabric, else the racks and pods of the cluster, and the
     cluster. Every node of a gang must have as many GPUs free as the first.
