@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim import files, table
-from sim.report import figures, fleet, links, serving, why
+from sim.report import evicted, figures, fleet, links, serving, why
 from sim.results.metrics.jobs import SIZES
 from sim.units import human_s
 
@@ -215,6 +215,13 @@ def page(result: Result) -> str:
         sizes=rows(result.metrics["by_size"]),
         tenants=few if [row["name"] for row in few] != ["(none)"] else [],
         hidden=len(tenants) - len(few),
+        gave_way=held(evicted.told(result.metrics)),
+        sent_back=[
+            (what, evicted.lines(result.metrics[of]))
+            for what, of in (("GPUs", "by_size"), ("tenant", "by_tenant"))
+            if result.metrics["restarts"] and (what == "GPUs" or len(result.metrics[of]) > 1)
+        ],
+        against=evicted.matrix(result.metrics),
         found=result.metrics,
         knobs=chosen(knobs(said.get("knobs", said))),
         command=said.get("command", ""),

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sim.errors import RackplanError
@@ -62,3 +63,15 @@ def test_csv_and_tables_are_never_overwritten_silently(tmp_path):
         assert (tmp_path / name).read_text() == "mine"
         keep(tmp_path, overwrite=True)
         assert (tmp_path / name).read_bytes() != b"mine"
+
+
+def test_what_hardly_repeats_is_no_dictionary(tmp_path):
+    made = run({"submit_s": [0.0, 1.0], "gpus": [8, 8], "work_s": [9.0, 5.0], "tenant": ["a", "a"]})
+    made.write(tmp_path)
+    found = pq.ParquetFile(tmp_path / "jobs.parquet")
+    group = found.metadata.row_group(0)
+    kinds = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
+    for field in found.schema_arrow:
+        rare = pa.types.is_floating(field.type) or field.name == "job_id"
+        assert kinds[field.name].has_dictionary_page != rare, field.name
+    assert found.read().equals(made.jobs)

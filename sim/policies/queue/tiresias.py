@@ -37,10 +37,10 @@ class Tiresias(AbstractQueuePolicy):
 
     def __post_init__(self) -> None:
         """Refuse limits that do not grow."""
-        limits = tuple(self.limits_s)
-        if any(not limit > 0.0 for limit in limits) or list(limits) != sorted(set(limits)):
+        limits = list(self.limits_s)
+        if any(not limit > 0.0 for limit in limits) or limits != sorted(set(limits)):
             raise ScenarioError([f"queue.limits_s: is {limits!r}; must be times > 0 that grow"])
-        object.__setattr__(self, "limits_s", limits)
+        object.__setattr__(self, "limits_s", tuple(limits))
 
     def served_s(self, jobs: JobView) -> F8:
         """Return the service attained, (k,)."""
