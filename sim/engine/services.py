@@ -225,7 +225,7 @@ class Life:
         return Seen(
             now_s, counts[Stage.READY], counts[Stage.ASKED] + counts[Stage.STARTS],
             counts[Stage.DRAINS], of.least, of.most, of.scrape_s, self.log.seen(old_s), *each,
-            replica_of(of), self.log.ahead(now_s, of.scrape_s) if ahead else None,
+            replica_of(of), self.log.ahead(now_s, of.scrape_s) if ahead else None, of.title,
         )  # fmt: skip
 
     def hold_to(self, wish: Wish) -> None:

@@ -70,6 +70,7 @@ class Seen(NamedTuple):
     replica_kv_share: F8  # (n,)
     replica: Replica
     ahead: Demand | None = None  # of a policy with `sees_ahead`; None to all others
+    name: str = ""  # of the service, or service/pool
 
 
 class Wish(NamedTuple):

@@ -98,7 +98,14 @@ def beside_services(scenario: Scenario) -> list[str]:
     found = scenario.services.issues()
     if found or not scenario.services.listed():
         return found
+    names = {name for of, _ in scenario.services.listed() for name in (of.name, of.pool, of.title)}
+    valid = sorted(names - {""})
     try:
+        found += [
+            f"autoscaler.policies: {name!r} is no service or pool; valid are {', '.join(valid)}"
+            for name in scenario.autoscaler.names()
+            if name not in valid
+        ]
         gives, tree = scenario.preemption.rule(), scenario.quota.tree()
         deals = scenario.queue.remembers(1) > 0
     except (ScenarioError, AttributeError):

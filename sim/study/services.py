@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from sim.engine import Clock, Cluster
 from sim.engine.apart import Link
 from sim.engine.pools import Prompts
 from sim.engine.scrapes import Log, SentLog
-from sim.engine.services import Life, control
+from sim.engine.services import Life, control, replica_of
 from sim.engine.serving import Run, ServiceSpec, StepTime
 from sim.errors import ScenarioError
 from sim.physics.batching import Batching, most_per_s, requests_of
@@ -47,17 +47,17 @@ def asked_of(
     streams: Streams,
     first: int,
     kinds: Sequence[str] = (),
-    scrape_s: float = 15.0,
+    reads_s: Callable[[str], float] = lambda _: 15.0,
 ) -> list[Asked]:
     """Return the services with their requests; places for replicas are jobs from `first` on.
 
     Twice as many as there may be replicas: some still drain when others come. A service whose step
     time is of one of the cluster's `kinds` of GPU stays on it. One that does not say how often its
-    numbers are read has them read every `scrape_s`.
+    numbers are read has them read every `reads_s` of its name.
     """
     made: list[Asked] = []
     for given, requests in services.listed():
-        of = at_home(given._replace(scrape_s=given.scrape_s or scrape_s), kinds)
+        of = at_home(given._replace(scrape_s=given.scrape_s or reads_s(given.title)), kinds)
         many = 2 * of.most
         came = made[-1].requests if of.link else requests.requests(streams, of.name)
         made.append(Asked(of, came, range(first, first + many)))
@@ -153,21 +153,23 @@ def slow_start(asked: Asked, replicas: int, every_s: float) -> tuple[str, ...]:
     all, by the closed form.
     """
     of, requests, _ = asked
-    if of.pool:
-        return ()  # what comes to the second depends on the first
     span_s = sum(of.stages_s) + every_s
-    many = int(np.searchsorted(requests.arrival_s, span_s))
+    early = slice(int(np.searchsorted(requests.arrival_s, span_s)))
+    rows = requests.output[early] > (1 if of.link else 0)
+    many = int(rows.sum())
     if not many:
         return ()
-    like = requests_of(requests.prompt[:many] * (1 - of.prefix_hit_frac), requests.output[:many])
-    replica = Batching(of.decode_s, of.mixed_s, of.batch, of.kv_tokens)
+    prompt = requests.prompt[early][rows] * (1 - of.prefix_hit_frac)
+    like = requests_of(prompt, requests.output[early][rows])
+    one = replica_of(of)
+    replica = Batching(one.decode_s, one.mixed_s, of.batch, of.kv_tokens)
     can_per_s, come_per_s = replicas * float(most_per_s(replica, like, np.inf)), many / span_s
     if come_per_s <= can_per_s:
         return ()
     return (
-        f"{of.name}: replicas at the start, {replicas}, can answer {can_per_s:,.3g} requests a "
+        f"{of.title}: replicas at the start, {replicas}, can answer {can_per_s:,.3g} requests a "
         f"second at most, and {come_per_s:,.3g} a second come in the first {span_s:,.0f} s: they "
-        "queue until more are ready; services.start_replicas says how many are there at once",
+        f"queue until more are ready; services.{of.dotted}start_replicas says how many are there",
     )
 
 

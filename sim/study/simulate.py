@@ -195,8 +195,8 @@ def simulate(
     inventory, streams = scenario.cluster.inventory(), Streams(seed)
     request = scenario.workload.request(streams, inventory.gpus)
     kinds = [pool.gpu for pool in inventory.pools]
-    first, scrape_s = request.jobs.num_rows, scenario.autoscaler.scrape_s
-    asked = asked_of(scenario.services, streams, first, kinds, scrape_s)
+    first, reads_s = request.jobs.num_rows, scenario.autoscaler.reads_s
+    asked = asked_of(scenario.services, streams, first, kinds, reads_s)
     jobs = extended(request.jobs, asked) if asked else request.jobs
     state = unborn(prepared(scenario, inventory, jobs, streams), asked)
     name = named(jobs, scenario.workload)

@@ -8,7 +8,8 @@ import pytest
 from sim.engine.apart import Link, serve_apart
 from sim.engine.serving import ServiceSpec, StepTime
 from sim.errors import ScenarioError
-from sim.policies.autoscaler import AbstractAutoscaler, Hpa
+from sim.policies.autoscaler import AbstractAutoscaler, ByPool, Hpa, Oracle, SageServe
+from sim.policies.autoscaler.memory import note
 from sim.state.scaling import NOTHING, Wish
 from sim.workload.services import LlmPools, LlmReplica, LlmService, ModelReplica, Pool, Several
 from tests.serving.test_services import COLD, SMALL, STEP, Fall, Plan, asked, frame, rows, run
@@ -204,3 +205,51 @@ def test_bad_numbers_of_pools_are_named_with_the_remedy():
         run(pools(decode=pool(LlmReplica(2, None, *STEP, kv_tokens=1000))))
     with pytest.raises(ScenarioError, match=r"services.prefill.replica.gpus: is 3; .*never fit"):
         run(pools(prefill=pool(LlmReplica(3, None, *STEP, kv_tokens=50_000))), nodes=1)
+
+
+def test_each_pool_may_have_a_policy_of_its_own_asked_and_read_as_it_wants():
+    asked_at = {}
+
+    @dataclass(frozen=True)
+    class Watch(AbstractAutoscaler):
+        many: int = 1
+        every_s: float = 10.0
+        scrape_s: float = 5.0
+
+        def desired(self, told, notes):
+            asked_at.setdefault(told.name, []).append((told.now_s, len(notes)))
+            return Wish(self.many, note(7, told.now_s, 0.0))
+
+    both = ByPool({"prefill": Watch(2, 6.0, 3.0), "llm/decode": Watch(3, 30.0, 10.0)})
+    made = run(pools(scrape_s=None), both, nodes=5)
+    for name, every_s, scrape_s, many in (("prefill", 6.0, 3.0, 2), ("decode", 30.0, 10.0, 3)):
+        times = [at_s for at_s, _ in asked_at[f"llm/{name}"]]
+        np.testing.assert_allclose(times, every_s * np.arange(1, len(times) + 1), rtol=1e-12)
+        # its own note of the time before, and no other
+        assert [n for _, n in asked_at[f"llm/{name}"]] == [0] + [1] * (len(times) - 1)
+        read = [row["time_s"] for row in of_pool(made.services, f"llm/{name}")]
+        np.testing.assert_allclose(read, scrape_s * np.arange(1, len(read) + 1), rtol=1e-12)
+        assert max(row["ready"] for row in of_pool(made.services, f"llm/{name}")) == many
+
+
+def test_one_policy_for_all_by_name_is_that_policy():
+    for policy in (Hpa(target=3.0), Oracle(), SageServe(plan_s=60.0, bin_s=10.0, skip_s=10.0)):
+        plain, named = (run(pools(), one) for one in (policy, ByPool({"llm": policy})))
+        assert plain.replicas.equals(named.replicas), policy
+        assert plain.requests.equals(named.requests)
+
+
+def test_a_policy_for_a_pool_that_is_not_is_named():
+    with pytest.raises(ScenarioError, match=r"'x' is no service or pool; valid are decode, llm, "):
+        run(pools(), ByPool({"x": Hpa()}))
+
+
+def test_first_replicas_of_a_pool_that_cannot_keep_up_are_told():
+    slow = LlmReplica(
+        2, None, (0.5, 0.0, 0.0), (0.5, 0.0, 0.0, 0.0, 0.0), batch=4, kv_tokens=50_000
+    )
+    made = run(pools(decode=pool(slow), slo_tpot_s=1.0), Plan(), horizon_s=20.0)
+    notes = [note for note in made.manifest["notes"] if "at the start" in note]
+    assert len(notes) == 1
+    assert "llm/decode: replicas at the start, 1" in notes[0]
+    assert "services.decode.start_replicas" in notes[0]

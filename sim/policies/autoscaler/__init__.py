@@ -8,6 +8,7 @@ Begin with: static_peak.py, then hpa.py, then kpa.py.
 """
 
 from sim.policies.autoscaler.base import AbstractAutoscaler
+from sim.policies.autoscaler.by_pool import ByPool
 from sim.policies.autoscaler.dynamo import Dynamo
 from sim.policies.autoscaler.hpa import Hpa
 from sim.policies.autoscaler.keda import Keda
@@ -26,6 +27,7 @@ from sim.policies.autoscaler.wva import Wva
 
 __all__ = [
     "AbstractAutoscaler",
+    "ByPool",
     "Dynamo",
     "Hpa",
     "Keda",

@@ -26,6 +26,15 @@ class AbstractAutoscaler(abc.ABC):
     sees_ahead: ClassVar[bool] = False
     """Whether `Seen.ahead` is told."""
 
+    def names(self) -> tuple[str, ...]:
+        """Return the services and pools that it names; of a policy for all, none."""
+        return ()
+
+    def reads_s(self, name: str) -> float:
+        """Return how often the numbers of a service or pool are read for it."""
+        del name
+        return self.scrape_s
+
     def start(self, seen: Seen) -> int:
         """Return the replicas that are there, ready, when the run begins: the least, or one."""
         return max(seen.least, 1)
@@ -58,16 +67,6 @@ def wrong(rule: object, *, shares: Sequence[str] = (), counts: Sequence[str] = (
     return found
 
 
-def range_faults(least: int, most: int, path: str) -> list[str]:
-    """Return what is wrong with the fewest and most replicas of a service."""
-    found = []
-    if least < 0:
-        found.append(f"{path}.least: is {least}; must be a whole number >= 0")
-    if most < max(least, 1):
-        found.append(f"{path}.most: is {most}; must be at least {max(least, 1)}: least above most")
-    return found
-
-
 def refuse(found: Sequence[str]) -> None:
     """Raise ScenarioError if there are faults."""
     if found:
@@ -81,7 +80,6 @@ __all__ = [
     "Scrapes",
     "Seen",
     "Wish",
-    "range_faults",
     "refuse",
     "wrong",
 ]

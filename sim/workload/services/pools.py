@@ -96,6 +96,10 @@ class LlmPools(AbstractServices):
         first, second = (self.alone(part).listed()[0][0] for part in PARTS)
         each = second.kv_token_bytes if self.kv_token_bytes is None else self.kv_token_bytes
         link = ((each or 0.0) / self.link_Bps, self.link_latency_s)
+        first, second = (
+            one._replace(notes=tuple(f"{part}: {note}" for note in one.notes))
+            for part, one in zip(PARTS, (first, second), strict=True)
+        )
         second = second._replace(pool=PARTS[1], link=link, prefix_hit_frac=0.0, most_open=None)
         return (first._replace(pool=PARTS[0]), self.requests), (second, self.requests)
 
