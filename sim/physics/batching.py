@@ -8,6 +8,9 @@ import numpy as np
 
 from sim.physics.queueing import F8
 
+NOTHING_S = 1e-300
+"""Stands for no time at all: answers of one token take none of a pool that only decodes."""
+
 
 class Requests(NamedTuple):
     """What requests are like, in means over them."""
@@ -91,10 +94,10 @@ def most_per_s(replica: Batching, of: Requests, slo_s: float) -> F8:
     work_s, room = request_s(replica, of), seats(replica, of)
     steps = np.maximum(of.output - 1.0, 0.0)
     if slo_s == np.inf:  # seats = rate (o - 1) d0 / (1 - rate s)
-        return room / (room * work_s + steps * replica.decode_s[0])
+        return room / np.maximum(room * work_s + steps * replica.decode_s[0], NOTHING_S)
     spare = max(1.0 - replica.decode_s[0] / slo_s, 0.0)
-    by_seats = np.where(steps > 0.0, room / np.maximum(steps * slo_s, 1e-300), np.inf)
-    return np.minimum(spare / work_s, by_seats)
+    by_seats = np.where(steps > 0.0, room / np.maximum(steps * slo_s, NOTHING_S), np.inf)
+    return np.minimum(spare / np.maximum(work_s, NOTHING_S), by_seats)
 
 
 def replicas_for(

@@ -8,10 +8,19 @@ import pytest
 from sim.engine.apart import Link, serve_apart
 from sim.engine.serving import ServiceSpec, StepTime
 from sim.errors import ScenarioError
-from sim.policies.autoscaler import AbstractAutoscaler, ByPool, Hpa, Oracle, SageServe
+from sim.policies import autoscaler
+from sim.policies.autoscaler import (
+    AbstractAutoscaler,
+    ByPool,
+    Hpa,
+    Oracle,
+    SageServe,
+    SloDriven,
+)
 from sim.policies.autoscaler.memory import note
-from sim.state.scaling import NOTHING, Wish
+from sim.state.scaling import NOTHING, Replica, Wish
 from sim.workload.services import LlmPools, LlmReplica, LlmService, ModelReplica, Pool, Several
+from tests.scaling.seeing import seen
 from tests.serving.test_services import COLD, SMALL, STEP, Fall, Plan, asked, frame, rows, run
 
 FIRST = LlmReplica(2, None, *STEP, batch=16, chunked=False, kv_tokens=50_000)
@@ -253,3 +262,24 @@ def test_first_replicas_of_a_pool_that_cannot_keep_up_are_told():
     assert len(notes) == 1
     assert "llm/decode: replicas at the start, 1" in notes[0]
     assert "services.decode.start_replicas" in notes[0]
+
+
+SHIPPED = [made for name, made in sorted(vars(autoscaler).items())
+           if isinstance(made, type) and issubclass(made, AbstractAutoscaler)
+           and made is not AbstractAutoscaler]  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", SHIPPED, ids=lambda policy: policy.__name__)
+def test_every_policy_scales_pools_and_all_requests_are_answered(policy):
+    made = run(pools(scrape_s=None), policy(), nodes=8)
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+    assert made.metrics["services"]["llm"]["slo_attainment"] > 0.2
+
+
+def test_a_pool_of_prompts_is_scaled_by_its_first_tokens():
+    """As TPOT says how loaded a replica is: 1 - own time / TTFT, of what the SLO allows."""
+    one = Replica((0.0, 0.0, 0.0), (0.01, 1e-4, 1e-8, 0.0, 0.0), 64, 10**6, 4, 60.0, 1.0, np.inf)
+    shown = seen([1.0] * 4, 6, replica=one, arrivals=10.0, prompt_tokens=10_000.0, ttft_s=0.24)
+    own_s = 0.01 + 1e-4 * 1000 + 1e-8 * 1000**2
+    want = np.ceil(6 * (1.0 - own_s / 0.24) / (1.0 - own_s / 0.7))
+    assert SloDriven().desired(shown, NOTHING).replicas == want == 4

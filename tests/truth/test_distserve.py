@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 from sim.engine.apart import Link, serve_apart
-from sim.engine.serving import ServiceSpec, StepTime, serve
+from sim.engine.pools import Prompts
+from sim.engine.serving import ServiceSpec, StepTime, columns, serve
 from tests.conftest import shared
 
+BARE = np.zeros(0, np.int64)
 FOLDER = ("groundtruth", "serving", "distserve")
 VLLM = (42.965489361973944, 0.2128658422785494, 4.601017396226869e-05), (
     39.58178936012414, 0.0006945721692406896, 0.13580868185596764)  # fmt: skip
@@ -50,6 +52,14 @@ def test_latencies_of_distserve(mode):
     else:
         spec = ServiceSpec(step(*APART), 1, **knobs)
         got = serve_apart(spec, spec, Link(), at_s, prompt, output + 1)
+        live = Prompts(spec, spec, Link(), at_s, prompt, output + 1, (BARE, BARE))
+        live.accepts[:] = 1
+        live.rest.accepts[:] = 1
+        for look_s in np.arange(0.0, at_s[-1], 15.0):  # under way, as an autoscaler looks on
+            live.advance(look_s)
+        live.advance()
+        for name, values in columns(live.outcome(), output + 1).items():
+            assert values.tolist() == got[name].tolist(), name
     for mine, theirs in (("ttft_s", "first_token_latency"), ("e2e_s", "total_latency")):
         want = np.array([float(row[theirs]) for row in truth]) * 1e-3
         assert got[mine].mean() == pytest.approx(want.mean(), rel=0.005)
