@@ -42,26 +42,42 @@ class Found(NamedTuple):
         return None if self.replicas is None else self.replicas * self.key[2]
 
 
-def busiest(given: Requests, window_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return arrivals from 0, prompts and outputs of the `window_s` in which most requests come."""
+def window(given: Requests, window_s: float) -> slice:
+    """Return the rows of the `window_s` in which most requests come."""
     last = np.searchsorted(given.arrival_s, given.arrival_s + window_s)
     first = int(np.argmax(last - np.arange(len(last))))
-    rows = slice(first, int(last[first]))
+    return slice(first, int(last[first]))
+
+
+def targets(of: Serving, given: Requests, rows: slice) -> np.ndarray:
+    """Return the SLO of these requests by their classes: to the first token, a token, (2, n)."""
+    slo = of.slo_ttft_s, of.slo_tpot_s
+    each = np.array([of.slo_by_class.get(name, slo) for name in given.classes], np.float64)
+    return each[given.klass[rows]].T
+
+
+def busiest(given: Requests, window_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return arrivals from 0, prompts and outputs of the `window_s` in which most requests come."""
+    rows = window(given, window_s)
     at_s = given.arrival_s[rows]
     return at_s - at_s[0], given.prompt[rows], given.output[rows]
 
 
 def attained(
     of: Serving, replicas: int, at_s: np.ndarray, prompt: np.ndarray, output: np.ndarray,
-    draw: np.ndarray,
+    draw: np.ndarray, slo: np.ndarray | None = None,
 ) -> float:  # fmt: skip
-    """Return the share of requests within both targets of the SLO, the edges left out."""
+    """Return the share of requests within both targets of the SLO, the edges left out.
+
+    `slo`, (2, n), are targets of their own, else the service's.
+    """
     run = Run(spec_of(of, replicas), at_s, prompt, output, draw)
     run.accepts[:] = 1
     run.advance()
     times, counts = np.empty((3, len(at_s))), np.empty((2, len(at_s)), np.int64)
     outcome(run.service.q, output, int(NEVER), times, counts)
-    good = (times[0] <= of.slo_ttft_s) & (times[1] <= of.slo_tpot_s)
+    ttft_s, tpot_s = (of.slo_ttft_s, of.slo_tpot_s) if slo is None else slo
+    good = (times[0] <= ttft_s) & (times[1] <= tpot_s)
     edge = int(EDGE_FRAC * len(good))
     return float(good[edge : len(good) - edge].mean())
 
@@ -120,9 +136,11 @@ def search(
 
     Source: common random numbers (Law, Simulation Modeling and Analysis); square-root staffing
     (Halfin and Whitt 1981) as a guess.
-    Neglects: cold starts, failures, scaling: so many must be ready in the busiest window.
+    Neglects: cold starts, failures, scaling: so many must be ready in the busiest window; the
+    closed form looks at the service's SLO alone, not at that of a class.
     """
     at_s, prompt, output = busiest(given, window_s)
+    slo = targets(of, given, window(given, window_s)) if of.slo_by_class else None
     rate = len(at_s) / max(float(at_s[-1]), 1e-9)
     draw = np.random.default_rng(seed).integers(0, 2**62, len(at_s))
     like = requests_of(prompt, output)
@@ -136,7 +154,7 @@ def search(
         met: dict[int, float] = {}
 
         def meets(n: int, one: Serving = one, met: dict[int, float] = met) -> bool:
-            met[n] = attained(one, n, at_s, prompt, output, draw)
+            met[n] = attained(one, n, at_s, prompt, output, draw, slo)
             return met[n] >= share
 
         longest = int((prompt + output).max())

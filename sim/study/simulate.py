@@ -123,9 +123,12 @@ def watcher(
     return pause
 
 
-def without_order(state: State) -> list[str]:
-    """Return a note where the queue policy told no job from another, as FIFO does not either."""
-    key, enter_s = state.jobs.key, state.jobs.enter_s
+def without_order(state: State, jobs: int) -> list[str]:
+    """Return a note where the queue policy told no job from another, as FIFO does not either.
+
+    The first `jobs` are such, the others replicas.
+    """
+    key, enter_s = state.jobs.key[:jobs], state.jobs.enter_s[:jobs]
     if len(key) < 2 or (key != key[0]).any() or (enter_s == enter_s[0]).all() or key[0] == -np.inf:
         return []
     return [
@@ -222,7 +225,7 @@ def simulate(
                 *notes_of(asked),
                 *(note for one in ended for note in one.notes),
                 *unused(scenario.elastic, request.jobs, partial),
-                *without_order(state),
+                *without_order(state, first),
                 *unfelt(scenario),
                 *odd,
                 *(fled.notes if fled else ()),

@@ -1,6 +1,7 @@
 """Capacity search: the least that meets, the busiest window, the command and its faults."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,17 @@ import pytest
 from sim.app.services import main
 from sim.app.terminal import counted
 from sim.files import data_dir
-from sim.study.capacity import MOST, attained, busiest, chosen, fitting, least, search
+from sim.study.capacity import (
+    MOST,
+    attained,
+    busiest,
+    chosen,
+    fitting,
+    least,
+    search,
+    targets,
+    window,
+)
 from sim.workload.requests.base import Requests
 from sim.workload.services import LlmService, ModelReplica
 
@@ -133,3 +144,16 @@ def test_somebody_who_looks_on_sees_how_far_it_is(capsys, monkeypatch):
 def test_without_a_service_there_is_nothing_to_search(capsys):
     assert main(["screen"]) == 2
     assert "services: there is none" in capsys.readouterr().err
+
+
+def test_a_class_with_an_slo_of_its_own_is_held_to_it():
+    """Half the requests may take their time: where half must have it, one replica is enough."""
+    given = asked(800, rate=60.0)
+    given = replace(given, klass=np.arange(800) % 2, classes=("batch", "chat"))
+    loose = {"batch": {"slo_ttft_s": 1e3, "slo_tpot_s": 10.0}}
+    own, plain = serving(slo_by_class=loose, slo_tpot_s=0.02), serving(slo_tpot_s=0.02)
+    keys = [("h100", "llama-3.1-70b", 4, 16, "vllm")]
+    one, other = (next(iter(search(of, given, keys, 0.49))) for of in (own, plain))
+    assert one.replicas == 1 < other.replicas
+    rows = window(given, 3600.0)
+    assert targets(own, given, rows)[:, :2].tolist() == [[1e3, 2.0], [10.0, 0.02]]

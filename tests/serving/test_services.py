@@ -210,6 +210,11 @@ def test_first_replicas_that_cannot_keep_up_are_told():
     assert not any("at the start" in note for note in notes)
 
 
+def test_replicas_are_no_jobs_that_a_queue_could_tell_apart():
+    made = run(service(), Plan(((0.0, 1),)), queue=Fifo())
+    assert not any(note.startswith("queue:") for note in made.manifest["notes"])
+
+
 def test_progress_counts_requests_and_no_replica(monkeypatch):
     told = []
     monkeypatch.setattr(sys.modules["sim.study.simulate"], "EVERY_S", 0.0)
