@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.serving import Run, ServiceSpec, columns, played, ticks
-from sim.state.serving import Q_ARRIVAL, Q_END, Q_PREEMPTED, Q_REPLICA
+from sim.state.serving import H_PREEMPTED, H_REPLICA, Q_ARRIVAL, Q_END
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def serve_apart(
     drawn = drawn[more] if len(drawn) else drawn
     run = Run(pool, np.zeros(len(more)), prompt[more], output[more], drawn)
     run.service.q[:, Q_ARRIVAL] = sent
-    rest = played(pool, run).service.q
-    q[more, Q_END], q[more, Q_REPLICA] = rest[:, Q_END], rest[:, Q_REPLICA]
-    q[more, Q_PREEMPTED] += rest[:, Q_PREEMPTED]
+    h, rest = q.view(np.int32), played(pool, run).service
+    q[more, Q_END], h[more, H_REPLICA] = rest.q[:, Q_END], rest.h[:, H_REPLICA]
+    h[more, H_PREEMPTED] += rest.h[:, H_PREEMPTED]
     return columns(q, output)

@@ -17,17 +17,18 @@ from sim.engine.serving import Run, ServiceSpec, tick, ticks
 from sim.kernel.serving.between import begun_elsewhere, come_again, hand_over, let_come
 from sim.state.serving import (
     ENDS,
+    H_OUTPUT,
+    H_PREEMPTED,
+    H_PROMPT,
+    H_REPLICA,
     NEVER,
     NEXT,
     Q_ARRIVAL,
     Q_END,
-    Q_OUTPUT,
-    Q_PREEMPTED,
-    Q_PROMPT,
-    Q_REPLICA,
     SHED,
     TICKS_PER_S,
     TURNED_AWAY,
+    with_rows,
 )
 
 I8 = NDArray[np.int64]
@@ -61,10 +62,10 @@ class Prompts(Run):
     def advance(self, until_s: float | None = None) -> None:
         """Take both pools up to that instant, or to the end."""
         super().advance(until_s)
-        q, come = self.service.q, int(self.service.clock[NEXT])
+        q, h, come = self.service.q, self.service.h, int(self.service.clock[NEXT])
         there = np.concatenate((self._open, np.arange(self._come, come)))
         self._come = come
-        ended, shed = q[there, Q_END] >= 0, q[there, Q_REPLICA] == TURNED_AWAY
+        ended, shed = q[there, Q_END] >= 0, h[there, H_REPLICA] == TURNED_AWAY
         self._open = there[~(ended | shed)]
         done = there[ended]
         on = done[self.left[done] > 1]
@@ -91,11 +92,12 @@ class Prompts(Run):
         """Return the rows of the requests, (n, …), as if one pool had answered them."""
         q, rest = self.service.q.copy(), self.rest
         q[self.left > 1, Q_END] = -1
-        of, rows = rest.of[: rest.many], rest.service.q[: rest.many]
-        np.add.at(q[:, Q_PREEMPTED], of, rows[:, Q_PREEMPTED])
-        ended, had = rows[:, Q_END] >= 0, rows[:, Q_REPLICA] >= 0
-        q[of[ended], Q_END] = rows[ended, Q_END]
-        q[of[had], Q_REPLICA] = rows[had, Q_REPLICA]  # of a request's rows the last counts
+        h, of, end = q.view(np.int32), rest.of[: rest.many], rest.service.q[: rest.many, Q_END]
+        rows = rest.service.h[: rest.many]
+        np.add.at(h[:, H_PREEMPTED], of, rows[:, H_PREEMPTED])
+        ended, had = end >= 0, rows[:, H_REPLICA] >= 0
+        q[of[ended], Q_END] = end[ended]
+        h[of[had], H_REPLICA] = rows[had, H_REPLICA]  # of a request's rows the last counts
         return q
 
 
@@ -143,7 +145,7 @@ class Decodes(Run):
         more = least - len(self.of) + 1024
         q = np.concatenate((self.service.q, np.full((more, self.service.q.shape[1]), -1)))
         q[-more:, Q_ARRIVAL] = NEVER
-        self.service, self.of = self.service._replace(q=q), np.resize(self.of, len(q))
+        self.service, self.of = with_rows(self.service, q), np.resize(self.of, len(q))
 
     def came(self) -> tuple[int, float, int]:
         """Return how many came since the last asking, the sum of instants, tokens of prompts."""
@@ -179,7 +181,7 @@ class Decodes(Run):
         fresh = begun_elsewhere(self.service, replica)
         super().lose(replica, now_s)
         rows = hand_over(self.service, fresh, tick(now_s))
-        q = self.service.q
+        h = self.service.h
         for row in rows.tolist():
-            held, left = int(q[row, Q_PROMPT]), int(q[row, Q_OUTPUT])
+            held, left = int(h[row, H_PROMPT]), int(h[row, H_OUTPUT])
             self.first.back_again(int(self.of[row]), held, left, tick(now_s))

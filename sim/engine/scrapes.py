@@ -30,10 +30,8 @@ class Log:
     """The rows so far, and the sums from which the next one follows."""
 
     def __init__(self, run: Run, arrival_s: F8, prompt: I8, output: I8) -> None:
-        self.run, self.arrival_s = run, arrival_s
-        zero = np.zeros(1, np.int64)
-        self._prompt = np.concatenate([zero, np.cumsum(prompt)])
-        self._output = np.concatenate([zero, np.cumsum(output)])
+        self.run, self.arrival_s, self._prompt, self._output = run, arrival_s, prompt, output
+        self._sums: tuple[I8, I8] | None = None
         self._rows, self.many = np.zeros((len(COLUMNS), 256)), 0
         self._came, self._last_s = 0, 0.0
         self._open = self._queued = self._away = 0
@@ -55,19 +53,27 @@ class Log:
 
     def ahead(self, now_s: float, every_s: float) -> Demand:
         """Return the requests yet to come, by intervals."""
+        if self._sums is None:  # 16 bytes a request, for who sees ahead only
+            tokens = self._prompt, self._output
+            prompts, outputs = (
+                np.concatenate([[0], np.cumsum(of, dtype=np.int64)]) for of in tokens
+            )
+            self._sums = prompts, outputs
+        prompts, outputs = self._sums
         end_s = float(self.arrival_s[-1]) if len(self.arrival_s) else 0.0
         edges = np.arange(now_s, max(end_s, now_s) + 2 * every_s, every_s)
         at = np.searchsorted(self.arrival_s, edges, "left")
         return Demand(
-            edges[1:], np.diff(at).astype(float), np.diff(self._prompt[at]).astype(float),
-            np.diff(self._output[at]).astype(float),
+            edges[1:], np.diff(at).astype(float), np.diff(prompts[at]).astype(float),
+            np.diff(outputs[at]).astype(float),
         )  # fmt: skip
 
     def came(self, now_s: float) -> tuple[int, float, int]:
         """Return how many came since the last reading, the sum of instants, tokens of prompts."""
         before, self._came = self._came, int(np.searchsorted(self.arrival_s, now_s, "left"))
-        new = self.arrival_s[before : self._came]
-        return len(new), float(new.sum()), int(self._prompt[self._came] - self._prompt[before])
+        new = slice(before, self._came)
+        tokens = int(self._prompt[new].sum(dtype=np.int64))
+        return self._came - before, float(self.arrival_s[new].sum()), tokens
 
     def read(self, now_s: float, ready: list[int], more: tuple[int, int, int]) -> None:
         """Add the row of the interval that ends now; all must be done up to now."""

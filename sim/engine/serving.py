@@ -32,7 +32,8 @@ from sim.state.serving import (
     NEVER,
     NEXT,
     PREFILL,
-    Q_AFTER,
+    Q_COLUMNS,
+    Q_END,
     R_ACCEPTS,
     R_DUE,
     R_FILLED,
@@ -56,6 +57,8 @@ ROUTES = (
     "affinity",
     "least_waiting",
 )
+DRAWN = ("two_choices", "affinity")
+"""Routes that draw."""
 
 
 @dataclass(frozen=True)
@@ -155,13 +158,19 @@ class Run:
         self, spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: Any
     ) -> None:
         """Take the requests in order of arrival; `draw` in 0 to 2^62 routes them, if not empty."""
-        prompt, output = np.asarray(prompt, np.int64), np.asarray(output, np.int64)
+        prompt, output = np.asarray(prompt), np.asarray(output)
         found = faults(spec, np.asarray(arrival_s), prompt, output)
         if found:
             raise ScenarioError("\n".join(found))
-        q = np.empty((len(prompt), 10), np.int64)
+        draw = np.asarray(draw, np.int64)
+        if spec.route not in DRAWN:
+            draw = draw[:0]
+        elif not draw.size:
+            draw = np.zeros(len(prompt), np.int64)
+        prompt, output = np.asarray(prompt, np.int32), np.asarray(output, np.int32)
+        q = np.empty((len(prompt), Q_COLUMNS + bool(draw.size)), np.int64)
         at_s, hit = np.asarray(arrival_s, np.float64), float(spec.prefix_hit_rate)
-        fill(q, at_s, prompt, output, np.asarray(draw, np.int64), 1.0 - hit)
+        fill(q, at_s, prompt, output, draw, 1.0 - hit)
         rules = np.concatenate(
             [
                 ticks(spec.step.decode_s + spec.step.mixed_s),
@@ -224,7 +233,7 @@ class Run:
         """Return how many requests wait for another replica than the one they had."""
         i, many = int(self.service.clock[BACK]), 0
         while i >= 0:
-            i, many = int(self.service.q[i, Q_AFTER]), many + 1
+            i, many = -2 - int(self.service.q[i, Q_END]), many + 1
         return many
 
     def mark(self, now_s: float) -> list[tuple[int, float]]:
@@ -253,10 +262,10 @@ def played(spec: ServiceSpec, run: Run) -> Run:
     return run
 
 
-def columns(q: NDArray[np.int64], output: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def columns(q: NDArray[np.int64], output: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Return columns by request as `serve`, of rows of the core."""
-    times, counts = np.empty((3, len(q))), np.empty((2, len(q)), np.int64)
-    outcome(q, output, int(NEVER), times, counts)
+    times, counts = np.empty((3, len(q))), np.empty((2, len(q)), np.int32)
+    outcome(q, output.astype(np.int32), int(NEVER), times, counts)
     names = "ttft_s", "tpot_s", "e2e_s"
     return dict(zip(names, times, strict=True)) | {"replica": counts[0], "preemptions": counts[1]}
 
@@ -270,4 +279,4 @@ def serve(
     from the prompt. Neglects: that cached tokens still are context and hold KV memory.
     """
     run = Run(spec, arrival_s, prompt, output, np.zeros(0, np.int64) if draw is None else draw)
-    return columns(played(spec, run).service.q, np.asarray(output, np.int64))
+    return columns(played(spec, run).service.q, np.asarray(output))

@@ -28,18 +28,24 @@ def words(codes: np.ndarray, texts: Sequence[str | None]) -> pa.Array:
 
 def joined(parts: Sequence[pa.Table]) -> pa.Table | None:
     """Return the tables one after the other; None if there are none."""
-    return pa.concat_tables(parts).combine_chunks() if parts else None
+    return pa.concat_tables(parts) if parts else None
 
 
 def requests_of(one: Served, end_s: float) -> pa.Table:
     """Return the REQUESTS of a service that came before the run's end, in order of arrival."""
     many = len(one.arrival_s)
-    times, counts = np.empty((3, many)), np.empty((2, many), np.int64)
-    n = outcome(one.q, one.output, min(round(end_s * TICKS_PER_S), int(NEVER)), times, counts)
+    times, counts = np.empty((3, many)), np.empty((2, many), np.int32)
+    n = outcome(
+        one.q,
+        np.asarray(one.output, np.int32),
+        min(round(end_s * TICKS_PER_S), int(NEVER)),
+        times,
+        counts,
+    )
     place, open_still = counts[0, :n], np.isnan(times[2, :n])
-    fate = np.where(open_still, np.where(place == TURNED_AWAY, 1, 2), 0)
+    fate = open_still * (np.int8(2) - (place == TURNED_AWAY)).astype(np.int8)
     values: dict[str, Any] = {
-        "service": words(np.zeros(n), [one.of.name]),
+        "service": words(np.zeros(n, np.int8), [one.of.name]),
         "arrival_s": one.arrival_s[:n],
         "prompt_tokens": one.prompt[:n],
         "output_tokens": one.output[:n],

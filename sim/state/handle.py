@@ -1,11 +1,11 @@
-"""The State, and how compiled code sees it: one pointer to a block of addresses and shapes."""
+"""The State, or a table alone, as compiled code sees it: a pointer to addresses and shapes."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -137,6 +137,19 @@ class State:
         return made
 
 
+class Handed:
+    """One table on its own: attributes to Python, one pointer to kernels, as with a State."""
+
+    def __init__(self, **columns: Any) -> None:
+        """Take the columns by name; they stay the same arrays for its life."""
+        self.columns = columns
+        self.__dict__.update(columns)
+        if COMPILED:
+            kinds, words = _columns(type(self).__name__, columns)
+            self._numba_type_, self._block = TableType(kinds), np.array(words, np.int64)
+            self._address = self._block.ctypes.data
+
+
 if COMPILED:
 
     class TableType(types.Type):  # type: ignore[misc]
@@ -176,28 +189,36 @@ if COMPILED:
 
     _types: dict[tuple[tuple[tuple[tuple[str, Any], ...], ...], frozenset[str]], StateType] = {}
 
-    def _described(tables: tuple[Any, ...]) -> tuple[StateType, np.ndarray]:
-        """Return the tables' type and block: for an array its address and shape, else its bits."""
-        layout: list[tuple[tuple[str, Any], ...]] = []
+    def _columns(
+        name: str, table: Mapping[str, Any]
+    ) -> tuple[tuple[tuple[str, Any], ...], list[int]]:
+        """Return a table's columns and words: for an array its address and shape, else its bits."""
+        columns: list[tuple[str, Any]] = []
         words: list[int] = []
         kind: Any
+        for field, value in table.items():
+            if isinstance(value, np.ndarray):
+                if not value.flags.c_contiguous:
+                    raise ValueError(f"{name}.{field} must be C-contiguous")
+                kind = types.Array(from_dtype(value.dtype), value.ndim, "C")
+                words += [value.ctypes.data, *value.shape]
+            elif isinstance(value, float):
+                kind = types.float64
+                words.append(int(np.float64(value).view(np.int64)))
+            else:
+                kind = types.boolean if isinstance(value, bool) else types.int64
+                words.append(int(value))
+            columns.append((field, kind))
+        return tuple(columns), words
+
+    def _described(tables: tuple[Any, ...]) -> tuple[StateType, np.ndarray]:
+        """Return the tables' type and block."""
+        layout: list[tuple[tuple[str, Any], ...]] = []
+        words: list[int] = []
         for name, table in zip(TABLES, tables, strict=True):
-            columns: list[tuple[str, Any]] = []
-            for field, held in zip(table._fields, table, strict=True):
-                value = cast(Any, held)
-                if isinstance(value, np.ndarray):
-                    if not value.flags.c_contiguous:
-                        raise ValueError(f"{name}.{field} must be C-contiguous")
-                    kind = types.Array(from_dtype(value.dtype), value.ndim, "C")
-                    words += [value.ctypes.data, *value.shape]
-                elif isinstance(value, float):
-                    kind = types.float64
-                    words.append(int(np.float64(value).view(np.int64)))
-                else:
-                    kind = types.boolean if isinstance(value, bool) else types.int64
-                    words.append(int(value))
-                columns.append((field, kind))
-            layout.append(tuple(columns))
+            columns, more = _columns(name, table._asdict())
+            layout.append(columns)
+            words += more
         every = dict(zip(TABLES, tables, strict=True))
         known = tuple(layout), frozenset(name for name in FORKS if every[name].on)
         if known not in _types:
@@ -209,6 +230,12 @@ if COMPILED:
         """Return the type that the State has made for itself."""
         return state._numba_type_
 
+    @typeof_impl.register(Handed)  # type: ignore[untyped-decorator]
+    def _typeof_one(table: Handed, _: Any) -> TableType:
+        """Return the type that the table has made for itself."""
+        return table._numba_type_
+
+    @unbox(TableType)  # type: ignore[untyped-decorator]
     @unbox(StateType)  # type: ignore[untyped-decorator]
     def _unbox(_: StateType, state: Any, c: Any) -> Any:
         """Emit the crossing: the address of the block, as a pointer."""

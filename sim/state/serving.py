@@ -6,10 +6,10 @@ step. An int64 of them lasts 106 days.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.state.handle import Handed
 
 TICKS_PER_S = 10**12
 NEVER = np.int64(2**62)
@@ -29,11 +29,11 @@ TURNED_AWAY = -2
 """Replica of a request that was shed."""
 
 
-# columns of a request
-(
-    Q_ARRIVAL, Q_PROMPT, Q_OUTPUT, Q_DRAW, Q_FIRST, Q_END, Q_REPLICA, Q_PREEMPTED, Q_AFTER,
-    Q_JOINED,
-) = range(10)  # fmt: skip
+# columns of a request: whole rows, and the halves of those that hold two numbers
+Q_ARRIVAL, Q_FIRST, Q_END, Q_DRAW = 0, 1, 2, 5
+H_PROMPT, H_OUTPUT, H_REPLICA, H_PREEMPTED = 6, 7, 8, 9
+Q_COLUMNS = 5
+"""One more where requests are routed by what they draw."""
 # columns of a replica
 (
     R_HEAD, R_TAIL, R_SEATS, R_VIRTUAL, R_KIND, R_STEPS, R_START, R_DUE, R_CONTEXT, R_KV, R_PARTLY,
@@ -41,13 +41,16 @@ TURNED_AWAY = -2
 ) = range(16)  # fmt: skip
 
 
-class Service(NamedTuple):
-    """All tables of one service; few wide ones, for each array handed on costs time.
+class Service(Handed):
+    """All tables of one service, handed to kernels as one pointer.
 
-    q, requests in order of arrival: ticks of arrival, first token and end (-1 is not yet), tokens
-    of prompt (grows by what a preemption throws away) and output still to come, two draws in one
-    for routing or a hash of the prefix, replica, preemptions, the next in its queue, when it joined
-    its batch, as a counter.
+    As a tuple of arrays three quarters of a kernel's time went into counting references to them.
+
+    q, requests in order of arrival: ticks of arrival, of the first token (-1 is not yet), of the
+    end; before that the last holds -2 - x, x the next in its queue or, in a batch, when it joined,
+    as a counter (-1: none). Where routes draw: two draws in one, or a hash of the prefix.
+    h, the same memory in halves: tokens of prompt (grows by what a preemption throws away) and
+    output still to come, replica, preemptions. 40 bytes a request, so that 10^8 have room.
     t, replicas: queue's head and tail, sequences that decode, decode steps done so far, kind of
     the run under way with its steps, start and end, context tokens over the decoding sequences,
     KV tokens held, computed tokens of the head's prompt, prompts that end with this step, requests
@@ -61,7 +64,8 @@ class Service(NamedTuple):
     ns. What waits on a replica that drains has left the queue.
     """
 
-    q: NDArray[np.int64]  # (requests, 10)
+    q: NDArray[np.int64]  # (requests, Q_COLUMNS or one more)
+    h: NDArray[np.int32]  # (requests, twice as many), of q's memory
     t: NDArray[np.int64]  # (replicas, 16)
     seats: NDArray[np.int64]  # (replicas, batch, 2): virtual step at which it ends, request; a heap
     ready: NDArray[np.int64]  # (replicas, batch): prompts that end with this step
@@ -71,6 +75,11 @@ class Service(NamedTuple):
     tree: NDArray[np.int64]  # tournament of those for the least loaded
     rules: NDArray[np.int64]
     clock: NDArray[np.int64]
+
+
+def with_rows(s: Service, requests: NDArray[np.int64]) -> Service:
+    """Return the service with other rows of requests, all else the same arrays."""
+    return Service(**(s.columns | {"q": requests, "h": requests.view(np.int32)}))
 
 
 def service_of(
@@ -88,6 +97,7 @@ def service_of(
     seats, ready = np.zeros((count, batch, 2), np.int64), np.zeros((count, batch), np.int64)
     queue = np.stack([np.full(count, NEVER), np.arange(count)], axis=1)
     return Service(
-        requests, t, seats, ready, queue, np.arange(count), np.zeros(count, np.int64),
-        np.full(2 * leaves, -1, np.int64), rules, clock,
+        q=requests, h=requests.view(np.int32), t=t, seats=seats, ready=ready, queue=queue,
+        place=np.arange(count), active=np.zeros(count, np.int64),
+        tree=np.full(2 * leaves, -1, np.int64), rules=rules, clock=clock,
     )  # fmt: skip

@@ -74,8 +74,8 @@ def attained(
     run = Run(spec_of(of, replicas), at_s, prompt, output, draw)
     run.accepts[:] = 1
     run.advance()
-    times, counts = np.empty((3, len(at_s))), np.empty((2, len(at_s)), np.int64)
-    outcome(run.service.q, output, int(NEVER), times, counts)
+    times, counts = np.empty((3, len(at_s))), np.empty((2, len(at_s)), np.int32)
+    outcome(run.service.q, np.asarray(output, np.int32), int(NEVER), times, counts)
     ttft_s, tpot_s = (of.slo_ttft_s, of.slo_tpot_s) if slo is None else slo
     good = (times[0] <= ttft_s) & (times[1] <= tpot_s)
     edge = int(EDGE_FRAC * len(good))

@@ -15,7 +15,7 @@ from sim.engine.apart import Link
 from sim.engine.pools import Prompts
 from sim.engine.scrapes import Log, SentLog
 from sim.engine.services import Life, control, replica_of
-from sim.engine.serving import Run, ServiceSpec, StepTime
+from sim.engine.serving import DRAWN, Run, ServiceSpec, StepTime
 from sim.errors import ScenarioError
 from sim.physics.batching import Batching, most_per_s, requests_of
 from sim.policies.autoscaler import AbstractAutoscaler
@@ -28,10 +28,6 @@ from sim.workload.services import AbstractServices
 
 BEFORE_ALL = -1e300
 """The place of a replica in any queue."""
-
-
-DRAWN = ("two_choices", "affinity")
-"""Routes that draw."""
 
 
 class Asked(NamedTuple):
@@ -59,7 +55,7 @@ def asked_of(
     for given, requests in services.listed():
         of = at_home(given._replace(scrape_s=given.scrape_s or reads_s(given.title)), kinds)
         many = 2 * of.most
-        came = made[-1].requests if of.link else requests.requests(streams, of.name)
+        came = made[-1].requests if of.link else requests.requests(streams, of.name).packed()
         made.append(Asked(of, came, range(first, first + many)))
         first += many
     if found := [*too_long(made), *strangers(made)]:

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from sim.engine.apart import Link, serve_apart
 from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime, serve
 from sim.engine.tables import StepTable, Tables
-from sim.state.serving import R_CONTEXT, R_KV, R_OPEN, R_PARTLY, R_SEATS, R_TOKENS
+from sim.state.serving import (
+    H_PREEMPTED,
+    H_REPLICA,
+    Q_END,
+    Q_FIRST,
+    R_CONTEXT,
+    R_KV,
+    R_OPEN,
+    R_PARTLY,
+    R_SEATS,
+    R_TOKENS,
+)  # fmt: skip
 from tests.plain.serving import slow
 
 STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
@@ -40,14 +51,14 @@ def test_same_to_the_last_tick(seed, route, chunked, grow, batch, replicas, tigh
     for at in np.sort(draws.uniform(0, 20, 3)):  # stops on the way change nothing
         run.advance(at)
     run.advance()
-    q = run.service.q
+    q, h = run.service.q, run.service.h
     first, end, where, preempted = slow(
         spec, run.service.rules, q[:, 0].tolist(), prompt.tolist(), output.tolist(), draw.tolist()
     )
-    assert q[:, 4].tolist() == [first[i] for i in range(n)]
-    assert q[:, 5].tolist() == [end[i] for i in range(n)]
-    assert q[:, 6].tolist() == where
-    assert q[:, 7].tolist() == preempted
+    assert q[:, Q_FIRST].tolist() == [first[i] for i in range(n)]
+    assert q[:, Q_END].tolist() == [end[i] for i in range(n)]
+    assert h[:, H_REPLICA].tolist() == where
+    assert h[:, H_PREEMPTED].tolist() == preempted
     t = run.service.t
     for column in (R_KV, R_OPEN, R_TOKENS, R_CONTEXT, R_SEATS, R_PARTLY):
         assert not t[:, column].any()

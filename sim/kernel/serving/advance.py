@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.kernel.jit import entry, inlined
 from sim.kernel.serving.batch import admit, begin, boundary, span
-from sim.kernel.serving.heaps import enlist, requeue, rise, sit, weigh
+from sim.kernel.serving.heaps import after, enlist, link, requeue, rise, sit, weigh
 from sim.state.serving import (
     ACTIVE,
     AFFINITY,
@@ -21,6 +21,9 @@ from sim.state.serving import (
     GONE,
     GONE_NS,
     GROW,
+    H_OUTPUT,
+    H_PROMPT,
+    H_REPLICA,
     IDLE,
     LATER_TICKS,
     LATER_TOKENS,
@@ -29,15 +32,10 @@ from sim.state.serving import (
     NEVER,
     NEXT,
     PREFILL,
-    Q_AFTER,
     Q_ARRIVAL,
     Q_DRAW,
     Q_END,
     Q_FIRST,
-    Q_JOINED,
-    Q_OUTPUT,
-    Q_PROMPT,
-    Q_REPLICA,
     R_ACCEPTS,
     R_CONTEXT,
     R_DUE,
@@ -91,7 +89,7 @@ def gone(s: Service, now: int) -> None:
 @inlined
 def leave(s: Service, r: int, i: int, now: int) -> None:
     """End request i."""
-    size = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
+    size = s.h[i, H_PROMPT] + s.h[i, H_OUTPUT]
     s.q[i, Q_END] = now
     gone(s, now)
     if not s.t[r, R_ACCEPTS]:
@@ -99,7 +97,7 @@ def leave(s: Service, r: int, i: int, now: int) -> None:
         s.clock[AWAY_NS] -= (now - s.clock[MARK]) // 1000
     s.clock[ENDS] += 1
     s.clock[LATER_TICKS] += now - s.q[i, Q_FIRST]
-    s.clock[LATER_TOKENS] += s.q[i, Q_OUTPUT] - 1
+    s.clock[LATER_TOKENS] += s.h[i, H_OUTPUT] - 1
     s.t[r, R_OPEN] -= 1
     s.t[r, R_TOKENS] -= size
     s.t[r, R_KV] -= size
@@ -115,23 +113,23 @@ def arrive(s: Service, i: int, now: int) -> None:
     """
     r = route(s, i)
     if s.t[r, R_OPEN] >= s.rules[MOST_OPEN]:
-        s.q[i, Q_REPLICA] = TURNED_AWAY
+        s.h[i, H_REPLICA] = TURNED_AWAY
         s.clock[SHED] += 1
         gone(s, now)
         s.t[r, R_WAITS] += 1
         admit(s, r, now, 1)
         return
-    s.q[i, Q_REPLICA] = r
+    s.h[i, H_REPLICA] = r
     s.t[r, R_OPEN] += 1
     s.t[r, R_WAITS] += 1
-    s.t[r, R_TOKENS] += s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
+    s.t[r, R_TOKENS] += s.h[i, H_PROMPT] + s.h[i, H_OUTPUT]
     if WEIGHED >> s.rules[ROUTE] & 1:
         weigh(s, r)
     alone = s.t[r, R_HEAD] < 0
     if alone:
         s.t[r, R_HEAD] = i
     else:
-        s.q[s.t[r, R_TAIL], Q_AFTER] = i
+        link(s, s.t[r, R_TAIL], i)
     s.t[r, R_TAIL] = i
     if s.t[r, R_KIND] == IDLE:
         s.t[r, R_DUE] = now
@@ -158,7 +156,7 @@ def finish(s: Service, r: int, now: int) -> None:
     while s.t[r, R_SEATS] > 0 and s.seats[r, 0, 0] <= s.t[r, R_VIRTUAL]:
         i = s.seats[r, 0, 1]
         rise(s, r, 0)
-        s.t[r, R_CONTEXT] -= s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT]
+        s.t[r, R_CONTEXT] -= s.h[i, H_PROMPT] + s.h[i, H_OUTPUT]
         leave(s, r, i, now)
     if s.t[r, R_KIND] == PREFILL:
         for x in range(s.t[r, R_FILLED]):
@@ -167,12 +165,12 @@ def finish(s: Service, r: int, now: int) -> None:
                 s.q[i, Q_FIRST] = now
                 s.clock[FIRSTS] += 1
                 s.clock[FIRST_TICKS] += now - s.q[i, Q_ARRIVAL]
-            if s.q[i, Q_OUTPUT] == 1:
+            if s.h[i, H_OUTPUT] == 1:
                 leave(s, r, i, now)
             else:
-                s.t[r, R_CONTEXT] += s.q[i, Q_PROMPT] + 1
-                s.q[i, Q_JOINED] = s.clock[EVENTS] * 4096 + x
-                sit(s, r, s.t[r, R_VIRTUAL] + s.q[i, Q_OUTPUT] - 1, i)
+                s.t[r, R_CONTEXT] += s.h[i, H_PROMPT] + 1
+                link(s, i, s.clock[EVENTS] * 4096 + x)
+                sit(s, r, s.t[r, R_VIRTUAL] + s.h[i, H_OUTPUT] - 1, i)
 
 
 @entry
@@ -198,8 +196,8 @@ def advance(s: Service, until: int) -> None:
         c[EVENTS] += 1
         if came <= due and c[BACK] >= 0:
             i = c[BACK]
-            c[BACK] = s.q[i, Q_AFTER]
-            s.q[i, Q_AFTER] = -1
+            c[BACK] = after(s, i)
+            link(s, i, -1)
             arrive(s, i, came)
         elif came <= due:
             arrive(s, c[NEXT], came)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from sim.kernel.jit import inlined, jit
-from sim.kernel.serving.heaps import rise, sit, weigh
+from sim.kernel.serving.heaps import after, link, rise, sit, weigh
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -18,6 +18,9 @@ from sim.state.serving import (
     DECODE_D,
     EVENTS,
     GROW,
+    H_OUTPUT,
+    H_PREEMPTED,
+    H_PROMPT,
     IDLE,
     JOINS,
     KV_CAP,
@@ -32,13 +35,8 @@ from sim.state.serving import (
     NEVER,
     PREFILL,
     PROMPT_CAP,
-    Q_AFTER,
     Q_ARRIVAL,
     Q_FIRST,
-    Q_JOINED,
-    Q_OUTPUT,
-    Q_PREEMPTED,
-    Q_PROMPT,
     R_ACCEPTS,
     R_CONTEXT,
     R_DUE,
@@ -61,8 +59,8 @@ from sim.state.serving import (
 @inlined
 def need(s: Service, i: int) -> int:
     """Return the tokens of KV memory that request i must find to be let in."""
-    more = 1 if s.rules[GROW] else s.q[i, Q_OUTPUT]
-    return s.q[i, Q_PROMPT] + more
+    more = 1 if s.rules[GROW] else s.h[i, H_OUTPUT]
+    return s.h[i, H_PROMPT] + more
 
 
 @inlined
@@ -108,26 +106,26 @@ def evict(s: Service, r: int, now: int) -> None:
     """
     at = 0
     for x in range(1, s.t[r, R_SEATS]):
-        if s.q[s.seats[r, x, 1], Q_JOINED] > s.q[s.seats[r, at, 1], Q_JOINED]:
+        if after(s, s.seats[r, x, 1]) > after(s, s.seats[r, at, 1]):  # when they joined
             at = x
     i = s.seats[r, at, 1]
     left = s.seats[r, at, 0] - s.t[r, R_VIRTUAL]
-    held = s.q[i, Q_PROMPT] + s.q[i, Q_OUTPUT] - left
+    held = s.h[i, H_PROMPT] + s.h[i, H_OUTPUT] - left
     rise(s, r, at)
     s.t[r, R_CONTEXT] -= held
     s.t[r, R_KV] -= held
-    s.clock[LATER_TOKENS] += s.q[i, Q_OUTPUT] - left  # the rest when it is answered
-    s.q[i, Q_PROMPT], s.q[i, Q_OUTPUT] = held, left
-    s.q[i, Q_PREEMPTED] += 1
+    s.clock[LATER_TOKENS] += s.h[i, H_OUTPUT] - left  # the rest when it is answered
+    s.h[i, H_PROMPT], s.h[i, H_OUTPUT] = held, left
+    s.h[i, H_PREEMPTED] += 1
     admit(s, r, now, -1)
     if s.t[r, R_PARTLY] > 0:  # behind the prompt that is half computed
         h = s.t[r, R_HEAD]
-        s.q[i, Q_AFTER] = s.q[h, Q_AFTER]
-        s.q[h, Q_AFTER] = i
+        link(s, i, after(s, h))
+        link(s, h, i)
         if s.t[r, R_TAIL] == h:
             s.t[r, R_TAIL] = i
     else:
-        s.q[i, Q_AFTER] = s.t[r, R_HEAD]
+        link(s, i, s.t[r, R_HEAD])
         s.t[r, R_HEAD] = i
         if s.t[r, R_TAIL] < 0:
             s.t[r, R_TAIL] = i
@@ -139,7 +137,7 @@ def shift(s: Service, r: int) -> None:
     i = s.t[r, R_HEAD]
     s.ready[r, s.t[r, R_FILLED]] = i
     s.t[r, R_FILLED] += 1
-    s.t[r, R_HEAD] = s.q[i, Q_AFTER]
+    s.t[r, R_HEAD] = after(s, i)
     if s.t[r, R_HEAD] < 0:
         s.t[r, R_TAIL] = -1
 
@@ -153,7 +151,7 @@ def whole(s: Service, r: int, now: int) -> bool:
     total, square = 0, 0
     while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] + s.t[r, R_FILLED] < s.rules[BATCH]:
         i = s.t[r, R_HEAD]
-        p = s.q[i, Q_PROMPT]
+        p = int(s.h[i, H_PROMPT])
         if s.t[r, R_FILLED] > 0 and total + p > s.rules[PROMPT_CAP]:
             break
         growing = s.rules[GROW] * (s.t[r, R_SEATS] + s.t[r, R_FILLED])
@@ -189,7 +187,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
     if s.t[r, R_PARTLY] == 0:
         s.t[r, R_KV] += need(s, i)
         admit(s, r, now, 1)
-    k = (s.q[i, Q_PROMPT] - s.t[r, R_PARTLY]) // budget
+    k = (s.h[i, H_PROMPT] - s.t[r, R_PARTLY]) // budget
     total, square = 0, 0
     if k >= 1:
         if d > 0:
@@ -199,7 +197,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
         total = k * budget
         square = (s.t[r, R_PARTLY] + total) ** 2 - s.t[r, R_PARTLY] ** 2
         s.t[r, R_PARTLY] += total
-        if s.t[r, R_PARTLY] == s.q[i, Q_PROMPT]:
+        if s.t[r, R_PARTLY] == s.h[i, H_PROMPT]:
             s.t[r, R_PARTLY] = 0
             shift(s, r)
     else:
@@ -214,12 +212,12 @@ def chunks(s: Service, r: int, now: int) -> bool:
                     break
                 s.t[r, R_KV] += need(s, i)
                 admit(s, r, now, 1)
-            part = min(room, s.q[i, Q_PROMPT] - s.t[r, R_PARTLY])
+            part = min(room, s.h[i, H_PROMPT] - s.t[r, R_PARTLY])
             square += (s.t[r, R_PARTLY] + part) ** 2 - s.t[r, R_PARTLY] ** 2
             total += part
             room -= part
             s.t[r, R_PARTLY] += part
-            if s.t[r, R_PARTLY] < s.q[i, Q_PROMPT]:
+            if s.t[r, R_PARTLY] < s.h[i, H_PROMPT]:
                 break
             s.t[r, R_PARTLY] = 0
             shift(s, r)
@@ -242,21 +240,21 @@ def join(s: Service, r: int, now: int) -> None:
     """
     while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] < s.rules[BATCH]:
         i = s.t[r, R_HEAD]
-        fresh = 1 if s.q[i, Q_PREEMPTED] == 0 else 0  # its first token came with the prompt
-        takes = need(s, i) if fresh else s.q[i, Q_PROMPT]
+        fresh = 1 if s.h[i, H_PREEMPTED] == 0 else 0  # its first token came with the prompt
+        takes = need(s, i) if fresh else s.h[i, H_PROMPT]
         growing = s.rules[GROW] * (s.t[r, R_SEATS] + 1)
         if s.t[r, R_KV] + takes + growing > s.rules[KV_CAP]:
             return
         s.t[r, R_KV] += takes
-        s.t[r, R_HEAD] = s.q[i, Q_AFTER]
+        s.t[r, R_HEAD] = after(s, i)
         if s.t[r, R_HEAD] < 0:
             s.t[r, R_TAIL] = -1
         admit(s, r, now, 1)
         if s.q[i, Q_FIRST] < 0:
             s.q[i, Q_FIRST] = s.q[i, Q_ARRIVAL]
-        s.t[r, R_CONTEXT] += s.q[i, Q_PROMPT] + fresh
-        s.q[i, Q_JOINED] = s.clock[EVENTS] * 4096 + s.t[r, R_SEATS]
-        sit(s, r, s.t[r, R_VIRTUAL] + s.q[i, Q_OUTPUT] - fresh, i)
+        s.t[r, R_CONTEXT] += s.h[i, H_PROMPT] + fresh
+        link(s, i, s.clock[EVENTS] * 4096 + s.t[r, R_SEATS])
+        sit(s, r, s.t[r, R_VIRTUAL] + s.h[i, H_OUTPUT] - fresh, i)
 
 
 @inlined

@@ -8,6 +8,7 @@ from sim.state.serving import (
     LEAST_TOKENS,
     LEAST_WAITING,
     LEAVES,
+    Q_END,
     R_ACCEPTS,
     R_DUE,
     R_OPEN,
@@ -17,6 +18,18 @@ from sim.state.serving import (
     ROUTE,
     Service,
 )
+
+
+@inlined
+def after(s: Service, i: int) -> int:
+    """Return what is linked to request i, not answered yet: the next in its queue, or its turn."""
+    return -2 - s.q[i, Q_END]
+
+
+@inlined
+def link(s: Service, i: int, to: int) -> None:
+    """Link request i to the next in its queue, -1 for none, or to when it joined its batch."""
+    s.q[i, Q_END] = -2 - to
 
 
 @inlined

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim.kernel.jit import entry
 from sim.kernel.serving.batch import admit, span
-from sim.kernel.serving.heaps import requeue
+from sim.kernel.serving.heaps import after, link, requeue
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -14,15 +14,14 @@ from sim.state.serving import (
     AWAY_NS,
     BACK,
     DECODE,
+    H_OUTPUT,
+    H_PREEMPTED,
+    H_PROMPT,
     IDLE,
     LATER_TOKENS,
     MARK,
     NEVER,
     PREFILL,
-    Q_AFTER,
-    Q_OUTPUT,
-    Q_PREEMPTED,
-    Q_PROMPT,
     R_ACCEPTS,
     R_CONTEXT,
     R_DUE,
@@ -72,9 +71,9 @@ def lose(s: Service, r: int, now: int) -> int:
     taken, n = np.empty(s.t[r, R_OPEN], np.int64), 0
     for x in range(s.t[r, R_SEATS]):
         i, left = s.seats[r, x, 1], s.seats[r, x, 0] - s.t[r, R_VIRTUAL]
-        s.clock[LATER_TOKENS] += s.q[i, Q_OUTPUT] - left
-        s.q[i, Q_PROMPT] += s.q[i, Q_OUTPUT] - left
-        s.q[i, Q_OUTPUT] = left
+        s.clock[LATER_TOKENS] += s.h[i, H_OUTPUT] - left
+        s.h[i, H_PROMPT] += s.h[i, H_OUTPUT] - left
+        s.h[i, H_OUTPUT] = left
         taken[n] = i
         n += 1
     if s.t[r, R_KIND] == PREFILL:
@@ -93,25 +92,25 @@ def lose(s: Service, r: int, now: int) -> int:
     while i >= 0:
         taken[n] = i
         n += 1
-        i = s.q[i, Q_AFTER]
+        i = after(s, i)
     i = s.clock[BACK]
     waiting = 0
     while i >= 0:
         waiting += 1
-        i = s.q[i, Q_AFTER]
+        i = after(s, i)
     every = np.empty(n + waiting, np.int64)
     every[:n] = taken[:n]
     i = s.clock[BACK]
     for x in range(waiting):
         every[n + x] = i
-        i = s.q[i, Q_AFTER]
+        i = after(s, i)
     every.sort()
     s.clock[BACK] = -1
     for x in range(every.size - 1, -1, -1):
-        s.q[every[x], Q_AFTER] = s.clock[BACK]
+        link(s, every[x], s.clock[BACK])
         s.clock[BACK] = every[x]
     for x in range(n):
-        s.q[taken[x], Q_PREEMPTED] += 1
+        s.h[taken[x], H_PREEMPTED] += 1
     s.t[r, R_HEAD], s.t[r, R_TAIL], s.t[r, R_SEATS], s.t[r, R_FILLED] = -1, -1, 0, 0
     s.t[r, R_CONTEXT], s.t[r, R_KV], s.t[r, R_PARTLY] = 0, 0, 0
     s.t[r, R_OPEN], s.t[r, R_TOKENS], s.t[r, R_WAITS] = 0, 0, 0

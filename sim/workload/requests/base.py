@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,16 @@ class Requests:
     classes: tuple[str, ...] = ("",)
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
+
+    def packed(self) -> Requests:
+        """Return the same in as few bytes as hold them: 17 a request instead of 32."""
+        kind = np.min_scalar_type(len(self.classes))
+        short: dict[str, Any] = {
+            "prompt": self.prompt.astype(np.int32),
+            "output": self.output.astype(np.int32),
+            "klass": self.klass.astype(kind),
+        }
+        return replace(self, **short)
 
 
 class AbstractRequests(abc.ABC):
