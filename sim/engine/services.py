@@ -14,6 +14,7 @@ from sim.engine.clock import Clock
 from sim.engine.cluster import Cluster
 from sim.engine.scrapes import Log
 from sim.engine.serving import Run
+from sim.engine.warm import WarmPool
 from sim.state.arrays import F8
 from sim.state.scaling import NOTHING, Replica, Seen, Wish
 from sim.state.services import Serving
@@ -66,6 +67,7 @@ class Life:
         self.all: list[Held] = []
         self.here: list[Held] = []
         self.images: set[int] = set()
+        self.pool = WarmPool(of)
         self.over = False
         self.notes: F8 = NOTHING
         self.notes_of_start: tuple[str, ...] = ()
@@ -157,14 +159,18 @@ class Life:
         """A replica has its GPUs, and comes up stage by stage."""
         one.row, one.start_s, nodes = self.cluster.held(self.slots[one.slot])
         one.stage = Stage.STARTS
-        stages = list(self.of.stages_s)
-        if self.of.image_stays and all(int(node) in self.images for node in nodes):
-            stages[1] = 0.0
-        cold_s = 0.0 if one.warm and one.start_s == one.asked_s else sum(stages)
+        cold_s = 0.0 if one.warm and one.start_s == one.asked_s else self.cold_s(nodes)
         if cold_s == 0.0:
             self.up(one, nodes)
         else:
             self.clock.process(self.warming(one, nodes, cold_s))
+
+    def cold_s(self, nodes: np.ndarray) -> float:
+        """Return how long a replica that starts now takes to come up."""
+        stages = list(self.of.stages_s)
+        if self.of.image_stays and all(int(node) in self.images for node in nodes):
+            stages[1] = 0.0
+        return float(sum(stages[self.pool.take(self.clock.now) :]))
 
     def warming(
         self, one: Held, nodes: np.ndarray, cold_s: float

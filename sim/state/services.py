@@ -30,6 +30,8 @@ class Serving(NamedTuple):
     first: int | None  # ready at instant 0, as far as there are GPUs; None: the autoscaler says
     stages_s: tuple[float, ...]  # of a cold start: see STAGES
     image_stays: bool  # a node that had the image has it
+    warm_replicas: int  # that many kept at hand, their first stages done
+    warm_stages: int  # so many of them
     scrape_s: float  # how often its numbers are read; 0: as the autoscaler has them read
     lag_s: float  # how old they are when an autoscaler sees them
     slo_ttft_s: float

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sim.engine.apart import Link, serve_apart
 from sim.engine.pools import Prompts
 from sim.engine.serving import ROUTES, ServiceSpec, StepTime, columns
-from sim.state.serving import NEVER, Q_OUTPUT, Q_PROMPT, R_KV, R_OPEN, R_TOKENS
+from sim.state.serving import H_OUTPUT, H_PROMPT, NEVER, R_KV, R_OPEN, R_TOKENS
 
 STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
 BARE = np.zeros(0, np.int64)
@@ -92,8 +92,8 @@ def test_replicas_of_either_pool_are_lost_and_no_request_or_token_is(seed, grow,
     assert got["preemptions"].sum() >= hit
     assert run.over()
     assert run.far()[0] + run.rest.far()[0] == n
-    rows = run.rest.service.q[: run.rest.many]
-    assert ((rows[:, Q_PROMPT] + rows[:, Q_OUTPUT]) == (prompt + output)[run.rest.of[: len(rows)]]
+    rows = run.rest.service.h[: run.rest.many]
+    assert ((rows[:, H_PROMPT] + rows[:, H_OUTPUT]) == (prompt + output)[run.rest.of[: len(rows)]]
             ).all()  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """A service on a cluster: what its replicas hold, when they answer, and that nothing is lost."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,9 @@ from sim import Scenario, simulate
 from sim.app.terminal import line
 from sim.engine import AbstractProcess
 from sim.engine.serving import ServiceSpec, StepTime, serve
+from sim.engine.warm import WarmPool
 from sim.errors import ScenarioError
+from sim.physics.queueing import erlang_b
 from sim.policies.autoscaler import AbstractAutoscaler, Hpa, Kpa, NoAutoscaler, RayServe
 from sim.policies.preemption import Tail
 from sim.policies.queue import Fifo, Sjf
@@ -242,6 +244,38 @@ def test_a_cold_start_is_the_sum_of_its_stages_and_an_image_stays_on_its_node():
     places, arrival = frame(made.requests, "place", "arrival_s")
     assert (places[arrival < second["ready_s"]] == 0).all()
     assert (places[(arrival >= 100.0) & (arrival < third["ready_s"])] == 0).all()
+
+
+def test_a_replica_that_was_kept_warm_does_the_other_stages_only():
+    """Two warm through the image, 45 s done of 75: of three that are asked for one is cold."""
+    cold = replace(COLD, warm_replicas=2, warm_through="image", image_stays=False)
+    ask = asked(duration_s=400.0)
+    plan = Plan(((0.0, 1), (100.0, 4), (130.0, 1), (140.0, 2), (150.0, 3)))
+    made = run(service(cold_start=cold, requests=ask), plan)
+    up = [(row["start_s"], row["ready_s"]) for row in rows(made)]
+    assert up[0] == (0.0, 0.0)
+    assert sorted(ready for start, ready in up if start == 100.0 and ready) == [130.0, 130.0]
+    # of the three one was still cold at 130 and was recalled; the pool is full again at 145
+    assert (140.0, 140.0 + 75.0) in up
+    assert (150.0, 150.0 + 30.0) in up
+
+
+def test_how_often_no_replica_is_warm_is_erlangs_loss():
+    """Starts at random, each takes a warm place for the time its like takes: M/D/k/k."""
+    of = service(cold_start=replace(COLD, warm_replicas=3, warm_through="weights")).listed()[0][0]
+    pool, draws, n = WarmPool(of), np.random.default_rng(2), 40_000
+    rate_per_s = 0.03
+    at_s = np.cumsum(draws.exponential(1.0 / rate_per_s, n))
+    missed = np.array([pool.take(now_s) == 0 for now_s in at_s])
+    lost = float(erlang_b(3, rate_per_s * (5.0 + 40.0 + 20.0)))
+    batches = missed.reshape(40, -1).mean(axis=1)
+    assert abs(missed.mean() - lost) < 4.0 * batches.std(ddof=1) / np.sqrt(40)
+
+
+def test_faults_of_what_is_kept_warm_are_named():
+    told = service(cold_start=replace(COLD, warm_replicas=-1, warm_through="warm_up")).issues()
+    assert "services.cold_start.warm_replicas: is -1" in told[0]
+    assert "warm_through: is 'warm_up'; must be one of node, image, weights" in told[1]
 
 
 def test_a_replica_drains_holds_its_gpus_till_the_last_answer_and_no_longer():
