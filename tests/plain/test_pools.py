@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sim.engine.apart import Link, serve_apart
 from sim.engine.pools import Prompts
+from sim.engine.scrapes import COLUMNS, Log, SentLog
 from sim.engine.serving import ROUTES, ServiceSpec, StepTime, columns
 from sim.state.serving import H_OUTPUT, H_PROMPT, NEVER, R_KV, R_OPEN, R_TOKENS
 
@@ -124,3 +125,44 @@ def test_nothing_comes_before_its_prompt_is_computed_and_sent():
     assert (run.rest.service.q[:, 0] == NEVER).all()
     assert run.rest.way.tolist() == [0]  # of one token the answer is there
     assert not run.over()
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), tight=st.booleans())
+def test_what_the_intervals_say_is_the_time_of_requests_though_replicas_are_lost(seed, tight):
+    """Little: running, waiting, leaving of both pools and all transfers are the time of requests."""
+    n = 60
+    draws, arrival, prompt, output = drawn(seed, n, 0.1)
+    knobs = {"grow": True, "kv_tokens": 420 if tight else 10**6, "route": "least_requests"}
+    first = ServiceSpec(STEP, 3, 3, False, prompt_tokens=400, **knobs)
+    second = ServiceSpec(STEP, 4, 4, **knobs)
+    token_s, latency_s = 1e-4, 0.2
+    run = Prompts(first, second, Link(token_s, latency_s), arrival, prompt, output, (BARE, BARE))
+    run.accepts[:] = 1
+    run.rest.accepts[:] = 1
+    given_ = arrival, prompt, output
+    logs = [Log(run, *given_), SentLog(run.rest, *given_)]
+    sent, told = [], run.rest.came
+    run.rest.came = lambda: sent.append(told()) or sent[-1]
+    for k in range(1, 400):
+        at = 0.5 * k
+        run.advance(at)
+        if k % 4 == 1 and k < 20:
+            pool, r = (run, run.rest)[k % 8 == 1], int(draws.integers(2))
+            if k % 3 == 0:
+                pool.drain(r, at)
+            else:
+                pool.lose(r, at)
+                pool.accepts[r] = 1
+        for log in logs:
+            log.read(at, [], (0, 0, 0))
+        if run.over():
+            break
+    assert run.over()
+    columns_ = [log.table() for log in logs]
+    of = [COLUMNS.index(name) for name in ("running", "waiting", "leaving")]
+    assert min(table[of].min() for table in columns_) >= 0.0
+    there_s = sum(0.5 * table[of].sum() for table in columns_)
+    many, _, tokens = (sum(part) for part in zip(*sent, strict=True))
+    e2e_s = columns(run.outcome(), output)["e2e_s"]
+    assert there_s + latency_s * many + token_s * tokens == pytest.approx(e2e_s.sum(), rel=1e-6)
