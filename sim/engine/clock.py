@@ -122,6 +122,9 @@ class Clock(simpy.Environment):
         if self._apart is not None:
             self._apart(self)
             return
+        if self.state.quota.rule == LIMITS:
+            kernel.cycle_limits(self.state, self._now)
+            return
         if self.state.quota.rule == SHARES:
             kernel.pass_shares(self.state, self._now)
             return

@@ -17,6 +17,7 @@ from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.links import lay, set_link
 from sim.kernel.node import come, fail, go, offer, on_node, repair, withdraw
 from sim.kernel.quota_lane import advance_apart, advance_limits, advance_quota
+from sim.kernel.quota_plan import cycle_limits
 from sim.kernel.replicas import end, submit, withhold
 from sim.kernel.resize import (
     as_told,
@@ -41,6 +42,7 @@ __all__ = [
     "as_told",
     "close_window",
     "come",
+    "cycle_limits",
     "deal",
     "end",
     "fail",

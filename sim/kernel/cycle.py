@@ -13,6 +13,7 @@ from sim.kernel.pick import lasts_s
 from sim.kernel.spans import find
 from sim.state.columns import NOW, PLAN, PLAN_DUE, PLANNED
 from sim.state.handle import State
+from sim.state.quota import LIMITS
 
 TRIES = 1000
 """Start times tried for one job in one cycle before it is left for the next."""
@@ -208,7 +209,8 @@ def next_cycle_s(s: State, now_s: float) -> float:
     Cycles lie on multiples of the interval. With the same jobs running and waiting, a later plan
     starts nobody whom the earlier did not: time alone only brings reservations nearer.
     """
-    if s.rule.interval_s <= 0.0 or s.queue.n[2] == 0 or s.face.n[PLAN_DUE] == 0:
+    waits = s.queue.n[2] + (s.quota.n[0] if s.quota.rule == LIMITS else 0)
+    if s.rule.interval_s <= 0.0 or waits == 0 or s.face.n[PLAN_DUE] == 0:
         return np.inf
     at_s = np.ceil(now_s / s.rule.interval_s) * s.rule.interval_s
     if at_s <= s.face.t[PLANNED]:

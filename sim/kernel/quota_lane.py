@@ -11,7 +11,7 @@ from sim.kernel.apart import pass_apart
 from sim.kernel.jit import entry
 from sim.kernel.quota_cycle import pass_quota
 from sim.kernel.quota_limits import pass_limits
-from sim.state.columns import EVENTS, NOW
+from sim.state.columns import EVENTS, NOW, PLAN
 from sim.state.handle import State
 
 
@@ -52,3 +52,5 @@ def advance_limits(
             return int(why)
         now_s = s.face.t[NOW]
         pass_limits(s, now_s)
+        if s.face.t[PLAN] <= now_s:
+            return PASS  # Slurm's cycle: see `cycle_limits`

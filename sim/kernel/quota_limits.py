@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.cycle import next_cycle_s
 from sim.kernel.dispatch import idle
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import start
@@ -210,7 +211,7 @@ def pass_by(s: State, now_s: float) -> None:
                     charge(s, job, kind)
             elif head < 0:
                 head = job
-                if rule.depth == 0:
+                if rule.depth == 0 or rule.interval_s > 0.0:  # the cycle looks behind it
                     break
                 if rule.reserves == 1:
                     promise(s, job)
@@ -241,4 +242,4 @@ def pass_limits(s: State, now_s: float) -> None:
     if s.face.n[DIRTY] == 1:
         s.face.n[DIRTY] = 0
         pass_by(s, now_s)
-    s.face.t[PLAN] = np.inf
+        s.face.t[PLAN] = next_cycle_s(s, now_s)

@@ -81,10 +81,15 @@ def beside_quota(scenario: Scenario) -> list[str]:
             "quota, which gives a flavor; must be one that only orders jobs, or quota=none"
         )
     planned = rule.reserves > 1 or (rule.reserves and not rule.by_nodes)
-    if tree.rule in (LIMITS, SHARES) and planned:
+    cycle = rule.interval_s > 0.0
+    if (tree.rule == LIMITS and planned and not cycle) or (
+        tree.rule == SHARES and (planned or cycle)
+    ):
+        slurm = ", slurm" if tree.rule == LIMITS else ""
         found.append(
             f"backfill: is {type(scenario.backfill).__name__}, which plans for jobs that limits "
-            "may block; beside this quota it must be none, skip, or easy with reservation=nodes"
+            f"may block; beside this quota it must be none, skip{slurm}, or easy with "
+            "reservation=nodes"
         )
     if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
         found.append("quota: is set beside elastic, but counts sizes that stay: set one of them")

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from sim.app.build import scenario
 from sim.errors import ScenarioError
 from sim.policies.quota import Kueue
-from tests.app.test_attacks import faults
+from tests.app.test_attacks import config, faults
 from tests.conftest import run
 
 TARGET = "sim.policies.quota.Kueue"
@@ -103,3 +104,23 @@ def test_a_job_beyond_any_quota_is_set_aside():
     made = jobs(["ann", "ann"]) | {"gpus": np.array([1, 5], np.int32)}
     result = run(made, quota=Kueue(queues={"a": {"gpus": 4}}, default="a"))
     assert result.jobs["state"].to_pylist() == ["completed", "unfit"]
+
+
+def test_plans_beside_limits_are_slurms_own():
+    """Conservative plans know no limits; Slurm's cycle does; fair shares know neither."""
+    conservative = {"_target_": "sim.policies.backfill.Conservative"}
+    limits = {
+        "_target_": "sim.policies.quota.SlurmLimits",
+        "associations": {"a": {}},
+        "default": "a",
+    }
+    found = faults(quota=limits, backfill=conservative)
+    assert len(found) == 1
+    assert "must be none, skip, slurm, or easy" in found[0]
+    slurm = {"_target_": "sim.policies.backfill.Slurm"}
+    scenario(config(quota=limits, backfill=slurm), [])
+    shares = {"_target_": "sim.policies.quota.Kai", "projects": {"a": {}}, "default": "a"}
+    for reserve in (0, 1, None):
+        found = faults(quota=shares, backfill=slurm | {"reserve": reserve})
+        assert len(found) == 1
+        assert "must be none, skip, or easy" in found[0]

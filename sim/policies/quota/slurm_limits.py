@@ -25,9 +25,10 @@ class SlurmLimits(AbstractQuota):
     (GrpTRESMins, in GPU time); of each user of an association: user_gpus, …, user_jobs
     (MaxTRESPerUser, MaxJobsPerUser); of a job: job_gpus, … (MaxTRESPerJob), wall_s (MaxWall).
     Jobs beyond the limits of one job, or of a group, are set aside. `qoses` says the same of all
-    jobs of a `qos`; what it limits is not asked of associations and accounts.
+    jobs of a `qos`; what it limits is not asked of associations and accounts. In the cycle of
+    `backfill=slurm` a job that a limit blocks is neither tested nor promised nodes.
 
-    Source: Slurm, resource_limits.html; acct_policy.c.
+    Source: Slurm, resource_limits.html; acct_policy.c; backfill.c.
     Neglects: MaxSubmit, limits by node, decay of what a budget spent, QOS of partitions;
     jobs alike that find no nodes count once in the depth of `backfill`.
     """
