@@ -32,8 +32,26 @@ class Ways:
     @cached_property
     def shared(self) -> NDArray[np.bool_]:
         """Return which links jobs share, (links,): not those of a node's own NICs."""
-        ends = self.fabric.kind == "node"
-        return np.repeat(ends[self.fabric.a] == ends[self.fabric.b], 2)
+        return np.repeat(self.own < 0, 2)
+
+    @cached_property
+    def own(self) -> Ints:
+        """Return of each edge the node whose NICs it is, (edges,); -1 where it is shared."""
+        f, ends = self.fabric, self.fabric.kind == "node"
+        return np.where(ends[f.a] & ~ends[f.b], f.a, -1)
+
+    @cached_property
+    def switches(self) -> list[Ints]:
+        """Return the edges of each switch, (k,) each, NVLink's apart, in order of number."""
+        f = self.fabric
+        end = np.concatenate([f.a, f.b])
+        edge = np.tile(np.arange(len(f.a)), 2)
+        order = np.argsort(end, kind="stable")
+        first = np.searchsorted(end[order], np.arange(len(f.kind) + 1))
+        return [
+            edge[order[first[v] : first[v + 1]]]
+            for v in np.flatnonzero((f.kind != "node") & (f.kind != "nvlink")).tolist()
+        ]
 
     @property
     def capacity_Bps(self) -> Floats:

@@ -13,6 +13,7 @@ from sim.engine.interrupt import Stop, interruptible
 from sim.engine.link_failures import LinkFailures
 from sim.engine.patience import relent
 from sim.engine.reservations import Reservations
+from sim.engine.switch_failures import SwitchFailures
 
 __all__ = [
     "AbstractProcess",
@@ -22,6 +23,7 @@ __all__ = [
     "LinkFailures",
     "Reservations",
     "Stop",
+    "SwitchFailures",
     "interruptible",
     "relent",
 ]

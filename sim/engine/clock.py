@@ -34,6 +34,13 @@ class AbstractFinder(Protocol):
     def edges(self) -> I8:
         """Return the links that can fail, (k,)."""
 
+    @property
+    def switches(self) -> int:
+        """Return how many switches can fail."""
+
+    def switch(self, clock: Clock, number: int, works: bool) -> None:
+        """A switch fails, or works again."""
+
     def __call__(self, clock: Clock) -> None:
         """Tell the kernel the links of those who have started at this instant."""
 

@@ -80,6 +80,16 @@ class Cluster:
             return finder.edges + int(fabric.n[FIRST])
         return np.flatnonzero(fabric.level > 0)
 
+    @property
+    def switches(self) -> int:
+        """Return how many switches can fail; 0 unless jobs find their ways link by link."""
+        return 0 if self._clock.finder is None else self._clock.finder.switches
+
+    def set_switch(self, number: int, works: bool) -> None:
+        """A switch fails or works again: flows go round it, nodes on it alone are cut off."""
+        if self._clock.finder is not None:
+            self._clock.finder.switch(self._clock, number, works)
+
     def set_link(self, link: int, part: float) -> None:
         """A link carries so much of what it was built for from now on, 0 … 1, both ways.
 

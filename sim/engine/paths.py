@@ -55,6 +55,12 @@ class Finder:
         self._salt = salt
         self._dead: set[int] = set()
         self._detoured: set[int] = set()
+        self._broken = np.zeros(len(ways.own), np.int64)  # ends of each edge that do not work
+
+    @property
+    def switches(self) -> int:
+        """Return how many switches can fail."""
+        return len(self._whole.switches)
 
     @property
     def edges(self) -> I8:
@@ -99,15 +105,38 @@ class Finder:
 
     def changed(self, clock: Clock, link: int, part: float) -> None:
         """A link carries another part of what it could: 0 makes those who cross it go round."""
-        was, both = len(self._dead), {link, link ^ 1}
-        self._dead = self._dead | both if part <= 0.0 else self._dead - both
+        self.turn(clock, {link, link ^ 1}, part <= 0.0)
+
+    def switch(self, clock: Clock, number: int, works: bool) -> None:
+        """A switch fails or works again, and all its cables with it.
+
+        A node keeps the part of its NICs whose cables lead to switches that work; who has none
+        stands still.
+        """
+        edges = self._whole.switches[number]
+        self._broken[edges] += -1 if works else 1
+        turned = edges[self._broken[edges] == (0 if works else 1)]
+        first = int(clock.state.fabric.n[FIRST])
+        for link in (2 * turned).tolist():
+            for one in (link, link + 1):
+                kernel.set_link(clock.state, first + one, float(works))
+        own = self._whole.own
+        for node in np.unique(own[turned][own[turned] >= 0]).tolist():
+            part = 1.0 - float((self._broken[own == node] > 0).mean())
+            kernel.set_link(clock.state, node, part)
+        self.turn(clock, {x for e in turned.tolist() for x in (2 * e, 2 * e + 1)}, not works)
+
+    def turn(self, clock: Clock, both: set[int], dead: bool) -> None:
+        """Links die or come back: route anew who crosses them, and who has gone round before."""
+        was = len(self._dead)
+        self._dead = self._dead | both if dead else self._dead - both
         if len(self._dead) == was:
             return
-        dead = np.array(sorted(self._dead), np.int64)
-        self._ways = self._whole.without(dead) if len(dead) else self._whole
+        gone = np.array(sorted(self._dead), np.int64)
+        self._ways = self._whole.without(gone) if len(gone) else self._whole
         fabric = clock.state.fabric
         jobs, first = set(self._detoured), int(fabric.n[FIRST])
-        for one in both if part <= 0.0 else ():
+        for one in both if dead else ():
             entry = int(fabric.newest[first + one])
             while entry >= 0:
                 jobs.add(int(fabric.job[entry]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
@@ -42,6 +43,14 @@ class AbstractWays(Protocol):
     @property
     def shared(self) -> B1:
         """Return which of them jobs can share, (links,)."""
+
+    @property
+    def own(self) -> I8:
+        """Return of each edge, (links / 2,), the node whose NICs it is; -1 where it is shared."""
+
+    @property
+    def switches(self) -> Sequence[I8]:
+        """Return the edges of each switch, (k,) each."""
 
     def name(self, link: int) -> str:
         """Return what a link leads between."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.engine import LinkFailures
+from sim.engine import LinkFailures, SwitchFailures
 from sim.errors import ScenarioError
 from sim.policies.placement import AbstractPlacement
 from sim.state import AbstractCluster, AbstractFabric, Inventory, NoFabric
@@ -131,9 +131,15 @@ def beside_services(scenario: Scenario) -> list[str]:
 
 def unfelt(scenario: Scenario) -> list[str]:
     """Return notes on choices that change nothing beside the others."""
-    broken = any(isinstance(process, LinkFailures) for process in scenario.processes)
+    broken = any(isinstance(p, LinkFailures | SwitchFailures) for p in scenario.processes)
     if broken and isinstance(scenario.fabric, NoFabric):
         return ["link_failures: there is no fabric, so no link can fail; set one, as leaf_spine"]
+    switches = any(isinstance(process, SwitchFailures) for process in scenario.processes)
+    if switches and getattr(scenario.fabric, "routing", "") == "spraying":
+        return [
+            "link_failures: switches fail only where jobs find their ways link by link, so none "
+            "did; set fabric.routing=ecmp, or link_failures=exponential"
+        ]
     return []
 
 

@@ -1,6 +1,6 @@
 """Jobs on any fabric: routed link by link, they fare as closed forms, trees and solvers say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 
 import topologies
 from sim import Scenario, simulate
-from sim.engine import AbstractProcess
+from sim.engine import AbstractProcess, SwitchFailures
 from sim.engine.paths import all_to_all, ring
 from sim.errors import ScenarioError
 from sim.policies.backfill import Skip
@@ -280,3 +280,62 @@ def test_a_run_that_stops_early_tells_what_was_sent_by_then():
                     horizon_s=100.0)  # fmt: skip
     sent = simulate(told).links.column("load_frac").to_pylist()
     assert sent == pytest.approx([1.0] * 4)  # both leaves are full, in bins of 60 s, the last of 40
+
+
+@dataclass(frozen=True)
+class Switches(AbstractProcess):
+    """Switches fail and come back as told: (when, number, works)."""
+
+    told: tuple = ()
+
+    def begin(self, clock, cluster, streams):
+        def life():
+            for at_s, number, works in self.told:
+                yield clock.timeout(at_s - clock.now)
+                cluster.set_switch(number, works)
+
+        clock.process(life())
+
+
+def failing(*told, nodes=4, fabric=None, comm=ALL):
+    """As `cut`: switches 0 and 1 are the leaves, 2 and 3 the spines."""
+    fabric = fabric or LeafSpine(2, 2, 100e9, routing="ecmp", queue_pairs=64)
+    made = columns([(0.0, 8 * nodes, 100.0)])
+    told = Scenario(cluster(nodes, 8), Given(made), fabric=fabric, comm=comm,
+                    processes=(Switches(told),))  # fmt: skip
+    return ends(simulate(told))[0]
+
+
+def test_a_spine_that_fails_is_gone_round_and_a_leaf_stops_its_nodes():
+    """One spine of two carries 3/4 of the speed, as above; two failures at once are told apart."""
+    rate = 100.0 / ends(cut())[0]
+    spine = failing((10.0, 2, False), (50.0, 2, True))
+    assert spine == pytest.approx(50.0 + (100.0 - 10.0 * rate - 40.0 * 0.75) / rate)
+    leaf = failing((10.0, 0, False), (50.0, 0, True))
+    assert leaf == pytest.approx(50.0 + (100.0 - 10.0 * rate) / rate)
+    both = failing((10.0, 2, False), (20.0, 0, False), (50.0, 2, True), (70.0, 0, True))
+    assert both == pytest.approx(70.0 + (100.0 - 10.0 * rate - 10.0 * 0.75) / rate)
+
+
+def test_a_rail_that_loses_its_leaf_costs_its_part_of_the_speed():
+    """Of 4 rails one goes: a node keeps 3/4 of its NICs, and its flows go over the others."""
+    fabric = RailOptimized(rails=4, radix=16, routing="ecmp", queue_pairs=8)
+    whole = failing(nodes=4, fabric=fabric, comm=RING)
+    less = failing((0.0, 0, False), nodes=4, fabric=fabric, comm=RING)
+    assert whole == 100.0
+    assert less == pytest.approx(100.0 / 0.75)
+
+
+def test_switches_fail_as_chance_has_it_and_work_is_done():
+    made = mixed(3)
+    told = Scenario(Inventory((Pool("n", 16, 8, "a"),)), Given(made), comm=ALL,
+                    fabric=LeafSpine(4, 4, 50e9, 2.0, routing="ecmp"), backfill=Skip(),
+                    processes=(SwitchFailures(mtbf_s=2000.0, repair_s=300.0),))  # fmt: skip
+    worse = simulate(told)
+    assert set(worse.jobs.column("state").to_pylist()) == {"completed"}
+    lost = sum(worse.jobs.column("network_lost_s").to_pylist())
+    assert lost > sum(
+        simulate(replace(told, processes=())).jobs.column("network_lost_s").to_pylist()
+    )
+    sprayed = replace(told, fabric=LeafSpine(4, 4, 50e9, 2.0))
+    assert "set fabric.routing=ecmp" in " ".join(simulate(sprayed).manifest["notes"])
