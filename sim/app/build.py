@@ -90,6 +90,14 @@ def interfaces(hint: Any) -> Iterator[type]:
         yield from interfaces(part)
 
 
+def nested(issue: str, path: str) -> str:
+    """Return a fault of a choice within a choice at its own path; it names itself by its group."""
+    group = f"{path.partition('.')[0]}."
+    if path == group[:-1] or not issue.startswith(group) or issue.startswith(f"{path}."):
+        return issue
+    return f"{path}.{issue.removeprefix(group)}"
+
+
 class Builder:
     """Builds objects and collects every fault on the way."""
 
@@ -157,7 +165,7 @@ class Builder:
         try:
             return found(**knobs)
         except ScenarioError as error:
-            self.also(error.issues)
+            self.also([nested(issue, path) for issue in error.issues])
         except RackplanError as error:
             self.faults.append(f"{path}: {error}")
         except Exception as error:

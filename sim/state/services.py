@@ -40,6 +40,7 @@ class Serving(NamedTuple):
     notes: tuple[str, ...] = ()  # what a reader should know of it
     gpu: str | None = None  # the type that its step time is of; None: not told
     gpu_h_usd: float | None = None  # what an hour of one of its GPUs costs; None: not told
+    model: str | None = None  # None: not told
     kv_token_bytes: float | None = None  # KV memory of a token; None: not told
     pool: str = ""  # which part of the service, where prompts and decoding are apart
     link: tuple[float, float] | None = None

@@ -135,7 +135,7 @@ def strangers(asked: Sequence[Asked]) -> list[str]:
     """Return which classes have targets of their own, but no requests."""
     return [
         f"services.slo_by_class: names {name!r}, no class of the requests of {of.name}; must be of "
-        f"{', '.join(filter(None, requests.classes)) or 'requests that have classes'}"
+        f"{', '.join(filter(None, requests.classes)) or 'services.requests.classes, which gives none'}"
         for of, requests, _ in asked
         for name in of.slo_by_class
         if name not in requests.classes and not of.link

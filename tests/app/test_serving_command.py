@@ -102,3 +102,9 @@ def test_prompts_and_decoding_on_pools_apart(tmp_path):
     assert "Time a token after it" in page
     done = rackplan(tmp_path, "services", "search", "services=llm_pools", code=2)
     assert "on pools apart; screen and search" in done.stdout + done.stderr
+
+
+def test_a_fault_of_one_pools_policy_is_told_at_its_path(tmp_path):
+    words = ("experiment=serving_pools", "autoscaler.policies.prefill.target=0")
+    done = rackplan(tmp_path, *words, code=2)
+    assert "autoscaler.policies.prefill.target: is 0; must be a number > 0" in done.stderr

@@ -283,3 +283,17 @@ def test_a_pool_of_prompts_is_scaled_by_its_first_tokens():
     own_s = 0.01 + 1e-4 * 1000 + 1e-8 * 1000**2
     want = np.ceil(6 * (1.0 - own_s / 0.24) / (1.0 - own_s / 0.7))
     assert SloDriven().desired(shown, NOTHING).replicas == want == 4
+
+
+def test_pools_that_cannot_read_each_others_memory_are_refused():
+    small, half = (
+        ModelReplica("llama_8b", gpus=1),
+        ModelReplica(weight_bits=8, step_time="roofline"),
+    )
+    for replica, text in (
+        (small, "services.decode.replica.model: is llama-3.1-8b; must be llama-3.1-70b, whose"),
+        (half, "services.decode.replica.weight_bits: gives KV memory other than"),
+    ):
+        made = LlmPools(prefill=Pool(ModelReplica()), decode=Pool(replica))
+        assert [issue for issue in made.issues() if issue.startswith(text)], made.issues()
+    assert LlmPools(decode=Pool(ModelReplica(gpu="h200"))).issues() == []

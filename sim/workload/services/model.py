@@ -110,4 +110,4 @@ class ModelReplica(AbstractReplica):
             f"{made['kv_tokens']:,} tokens{own if own[-1] != ' ' else ''}"
         )
         held = kv_bytes(MODELS[model], self.weight_bits)
-        return made | {"gpu": self.gpu, "notes": (note,), "kv_token_bytes": held}
+        return made | {"gpu": self.gpu, "model": model, "notes": (note,), "kv_token_bytes": held}

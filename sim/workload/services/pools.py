@@ -118,4 +118,20 @@ class LlmPools(AbstractServices):
                 f"{path}.kv_token_bytes: is null; must be given, such as 328 kB for Llama-3.1-70B, "
                 f"where {path}.decode.replica does not say its model"
             )
+        if not found:
+            found += self.unlike(path)
         return found + unreachable(path, self, "prefill ", "decode ")
+
+    def unlike(self, path: str) -> list[str]:
+        """Return why one pool can do nothing with the KV memory of the other."""
+        (first, _), (second, _) = self.listed()
+        here = f"{path}.decode.replica"
+        if None not in (first.model, second.model) and first.model != second.model:
+            told = f"must be {first.model}, whose prompts {path}.prefill computes"
+            return [f"{here}.model: is {second.model}; {told}"]
+        held = first.kv_token_bytes, second.kv_token_bytes
+        if None not in held and held[0] != held[1]:
+            return [
+                f"{here}.weight_bits: gives KV memory other than {path}.prefill's; must be alike"
+            ]
+        return []
