@@ -134,8 +134,8 @@ def too_long(asked: Sequence[Asked]) -> list[str]:
 def strangers(asked: Sequence[Asked]) -> list[str]:
     """Return which classes have targets of their own, but no requests."""
     return [
-        f"services.slo_by_class: names {name!r}, no class of the requests of {of.name}; must be of "
-        f"{', '.join(filter(None, requests.classes)) or 'services.requests.classes, which gives none'}"
+        f"services.slo_by_class: names {name!r}, no class of the requests of {of.name}; must be "
+        f"{', '.join(filter(None, requests.classes)) or 'of services.requests.classes, now null'}"
         for of, requests, _ in asked
         for name in of.slo_by_class
         if name not in requests.classes and not of.link
