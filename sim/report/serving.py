@@ -10,6 +10,7 @@ import numpy as np
 from sim import table
 from sim.report import figures
 from sim.report.figures import BLUE, GRID, INK, ORANGE, PALE, QUIET, SAND
+from sim.report.labels import Named, put
 from sim.units import human_s
 
 if TYPE_CHECKING:
@@ -52,12 +53,19 @@ def labels(designs: Sequence[Design], jobs: Mapping[str, str]) -> dict[str, str]
     return own | {name: label for name, label in jobs.items() if waits or name == "occupancy_frac"}
 
 
+def spent_on(designs: Sequence[Design]) -> str:
+    """Return what counts as cost: GPU-hours of nodes where all designs' come and go, else held."""
+    known = all(design.means["node_gpu_hours"] is not None for design in designs)
+    return "node_gpu_hours" if known else "gpu_hours"
+
+
 def best_of(designs: Sequence[Design]) -> Design | None:
     """Return the cheapest design in GPU-hours that keeps the SLO, else who keeps most of it."""
     known = [d for d in designs if d.means["slo_attainment_frac"] is not None]
     keep = [d for d in known if (d.means["slo_attainment_frac"] or 0.0) >= KEPT]
     if keep:
-        return min(keep, key=lambda d: d.means["gpu_hours"] or 0.0)
+        spends = spent_on(designs)
+        return min(keep, key=lambda d: d.means[spends] or 0.0)
     return max(known, key=lambda d: d.means["slo_attainment_frac"] or 0.0, default=None)
 
 
@@ -66,15 +74,15 @@ def answer(made: Comparison) -> str:
     best, first = best_of(made.designs), made.designs[0]
     if best is None:
         return "No request came."
-    met, cost = best.means["slo_attainment_frac"] or 0.0, best.means["gpu_hours"] or 0.0
-    told = f"{100 * met:.2f} % for {cost:,.0f} GPU-hours"
+    spends = spent_on(made.designs)
+    met, cost = best.means["slo_attainment_frac"] or 0.0, best.means[spends] or 0.0
+    whose = "" if spends == "gpu_hours" else " of nodes"
+    told = f"{100 * met:.2f} % for {cost:,.0f} GPU-hours{whose}"
     if met < KEPT:
         goal = f"{100 * KEPT:.0f} % of requests within the SLO"
         return f"No design answers {goal}; {best.name} comes closest: {told}."
-    text = (
-        f"{best.name} keeps the SLO at the least cost: {100 * met:.2f} % for {cost:,.0f} GPU-hours"
-    )
-    before = first.means["gpu_hours"]
+    text = f"{best.name} keeps the SLO at the least cost: {told}"
+    before = first.means[spends]
     if best is first or not before:
         return f"{text}."
     less = 100.0 * (1.0 - cost / before)
@@ -88,9 +96,9 @@ def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
     The share missed is drawn on a logarithmic axis, least on top: each line is ten times better.
     """
     figure, (axis,) = figures.canvas(width, 4.4)
-    points = []
+    points, named, spends = [], list[Named](), spent_on(designs)
     for design in designs:
-        met, hours = (design.values[name] for name in ("slo_attainment_frac", "gpu_hours"))
+        met, hours = (design.values[name] for name in ("slo_attainment_frac", spends))
         seeds = sorted(set(met) & set(hours))
         if seeds:
             points.append((design.name, [hours[s] for s in seeds], [1 - met[s] for s in seeds]))
@@ -103,10 +111,7 @@ def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
         shade = figures.SHADES[1:][i % 4]
         held = [max(m, floor) for m in missed]
         axis.plot(spent, held, "o", color=shade, alpha=0.6, ms=7, clip_on=False)
-        x, y = float(np.mean(spent)), float(np.exp(np.mean(np.log(held))))
-        side = "right" if x > 0.7 * right else "left"
-        axis.annotate(name, (x, y), (-9 if side == "right" else 9, 0), "data", "offset points",
-                      ha=side, va="center", color=shade, fontweight="bold")  # fmt: skip
+        named.append(Named(name, spent, held, shade))
     axis.set_yscale("log")
     axis.set_ylim(1.0, floor)
     marks = [m for m in (1.0, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6) if m >= floor]
@@ -114,8 +119,10 @@ def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
     axis.minorticks_off()
     axis.set_xlim(0, right * 1.06)
     axis.grid(axis="x", color=GRID, linewidth=0.8)
-    axis.set_xlabel("GPU-hours held by replicas")
+    what = "held by replicas" if spends == "gpu_hours" else "of nodes that were on"
+    axis.set_xlabel(f"GPU-hours {what}")
     axis.set_title("Requests within the SLO", loc="left", color=QUIET, fontsize=10)
+    put(axis, named)
     return figures.svg(figure, "GPU-hours against the share of requests within the SLO, by design")
 
 
