@@ -38,6 +38,8 @@ REPORT, MANIFEST = "report.html", "manifest.json"
 ASIDE = "rows set aside:"
 BRIEF = {"wait": "wait, mean", "occupancy": "occupancy", "within the SLO": "within the SLO"}
 USAGE, INTERRUPTED = 2, 130
+UNMERGED = re.compile(r"^Error merging override ([\w.\[\]@]+)=(.*)$")
+"""How Hydra says that a list or a number was given where a mapping stands."""
 PLACES = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.ENOENT,
           errno.EEXIST, errno.ENAMETOOLONG)  # fmt: skip
 """Faults of a folder that cannot be written to."""
@@ -259,7 +261,9 @@ def main() -> None:
     except (HydraException, OmegaConfBaseException) as error:
         for text in left_out:
             fault(text)
-        fault(re.sub(r"(^|[\s'])\+\+", r"\1", str(error)))  # `asked` put it there
+        text = re.sub(r"(^|[\s'])\+\+", r"\1", str(error))  # `asked` put it there
+        fault(UNMERGED.sub(r"\1: is \2; must be of the kind that stands there in conf/, such as a "
+                           "mapping of names", text))  # fmt: skip
         sys.exit(USAGE)
     except RackplanError as error:
         fault(error)

@@ -142,3 +142,12 @@ def test_no_solver_is_loaded_before_one_is_asked():
     )
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert made.stdout.strip() == "False"
+
+
+def test_a_list_where_a_mapping_stands_is_told_with_its_path(tmp_path):
+    made = subprocess.run(
+        [sys.executable, "-m", "sim.app.main", "quota=kueue", "quota.queues=[a]"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert made.returncode == 2
+    assert made.stderr.startswith("rackplan: quota.queues: is [a]; must be of the kind")
