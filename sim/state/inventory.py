@@ -79,6 +79,12 @@ class Inventory(AbstractCluster):
     """The pools of a cluster, in the order of their node numbers."""
 
     pools: tuple[Pool, ...]
+    listed: bool = False
+    """Whether they are told as a list, so that a fault of the only one is of `pools[0]` too."""
+
+    def place(self, i: int, path: str = "cluster") -> str:
+        """Return where a pool is told."""
+        return f"{path}.pools[{i}]" if self.listed or len(self.pools) > 1 else path
 
     def inventory(self) -> Inventory:
         """Return itself, checked."""
@@ -90,10 +96,9 @@ class Inventory(AbstractCluster):
         """Return every fault at once."""
         if not self.pools:
             return [f"{path}.pools: is empty; must list at least one pool"]
-        single = len(self.pools) == 1
         found = []
         for i, pool in enumerate(self.pools):
-            found += pool.issues(path if single else f"{path}.pools[{i}]")
+            found += pool.issues(self.place(i, path))
         names = [pool.name for pool in self.pools]
         for name in sorted({n for n in names if names.count(n) > 1}):
             found.append(f"{path}.pools: the name {name!r} stands twice; each pool needs its own")
@@ -168,4 +173,4 @@ class Pools(AbstractCluster):
             ]
         if found:
             raise ScenarioError(found)
-        return Inventory(tuple(Pool(**pool) for pool in self.pools)).inventory()
+        return Inventory(tuple(Pool(**pool) for pool in self.pools), listed=True).inventory()

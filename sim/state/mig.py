@@ -94,9 +94,9 @@ def geometry(gpu: str, text: str) -> list[tuple[str, int]] | None:
 
 def faults_of(inventory: Inventory) -> list[str]:
     """Return the fixed geometries that are none, each as `path: what is; what must be`."""
-    found, single = [], len(inventory.pools) == 1
+    found = []
     for i, pool in enumerate(inventory.pools):
-        path = f"cluster{'' if single else f'.pools[{i}]'}.mig"
+        path = f"{inventory.place(i)}.mig"
         if len(pool.mig or ()) > pool.gpus_per_node:
             found.append(f"{path}: lists {len(pool.mig or ())} devices; the node has only "
                          f"{pool.gpus_per_node}")  # fmt: skip

@@ -23,9 +23,9 @@ MOST_NODES, MOST_GPUS = 10_000_000, 10_000
 
 def too_large(inventory: Inventory) -> list[str]:
     """Return the faults of a cluster for which no memory would do."""
-    found, single = [], len(inventory.pools) == 1
+    found = []
     for i, pool in enumerate(inventory.pools):
-        path = "cluster" if single else f"cluster.pools[{i}]"
+        path = inventory.place(i)
         if pool.nodes > MOST_NODES:
             found.append(f"{path}.nodes: is {pool.nodes}; must be at most {MOST_NODES:,}")
         if pool.gpus_per_node > MOST_GPUS:

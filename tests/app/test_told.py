@@ -14,7 +14,7 @@ from sim.errors import ScenarioError, TraceError
 from sim.policies.preemption import ByQos
 from sim.policies.queue import GavelCost, Multifactor
 from sim.policies.quota import Kueue
-from sim.state import Homogeneous, Inventory, Pool
+from sim.state import Homogeneous, Inventory, Pool, Pools
 from sim.workload import BlockResample, Given, Trace
 
 
@@ -151,3 +151,13 @@ def test_a_list_where_a_mapping_stands_is_told_with_its_path(tmp_path):
     )  # fmt: skip
     assert made.returncode == 2
     assert made.stderr.startswith("rackplan: quota.queues: is [a]; must be of the kind")
+
+
+def test_faults_of_the_only_pool_of_a_list_are_told_where_it_stands():
+    one = {"name": "a", "nodes": 1, "gpus_per_node": 8, "gpu": "h100"}
+    for wrong, where in (({"nodes": 0}, "nodes"), ({"mig": "3g"}, "mig"),
+                         ({"mig": ["9z"]}, "mig[0]"), ({"nodes": 10**9}, "nodes")):  # fmt: skip
+        found = Scenario(Pools([one | wrong])).issues()
+        assert [text.split(":")[0] for text in found] == [f"cluster.pools[0].{where}"]
+        found = Scenario(Homogeneous(nodes=0)).issues()
+        assert [text.split(":")[0] for text in found] == ["cluster.nodes"]
