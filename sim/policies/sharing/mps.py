@@ -14,7 +14,8 @@ from sim.policies.sharing.base import AbstractSharing, Position, Share, spares
 HALVES = 0.81
 """Mean rate of two clients of half a device each, of their rates alone: 100 ms became 110 and 140.
 
-Source: forums.developer.nvidia.com, MPS interference problem (312930). One model, one GPU.
+Source: forums.developer.nvidia.com, MPS interference problem (312930): one model, one GPU; one
+search did not find it again, so take it as an assumption.
 """
 
 
