@@ -70,6 +70,16 @@ class Fabric:
         return np.column_stack([self.capacity_Bps, self.back_Bps]).ravel()
 
     @cached_property
+    def dead(self) -> NDArray[np.bool_]:
+        """Return which directed links have failed, of capacity 0, (2 m,)."""
+        return self.link_Bps <= 0.0
+
+    @cached_property
+    def works(self) -> bool:
+        """Whether no link has failed."""
+        return not self.dead.any()
+
+    @cached_property
     def link_latency_s(self) -> Floats:
         """Return the latency of each directed link, (2 m,)."""
         return np.repeat(self.latency_s, 2)

@@ -98,10 +98,10 @@ class Finder:
             flow, link, share = self._whole.routes(node[src], node[dst], salt)
         if self._dead:
             self._detoured.add(job)
-        use = np.bincount(link, part[flow] * share)
-        links: I8 = np.flatnonzero(use).astype(np.int64)
-        use_Bps = np.asarray(state.fabric.gpu_Bps[node].min() * use[links], np.float64)
-        return links + int(state.fabric.n[FIRST]), use_Bps
+        links, which = np.unique(link, return_inverse=True)
+        use = np.bincount(which, part[flow] * share, len(links))
+        use_Bps = np.asarray(state.fabric.gpu_Bps[node].min() * use, np.float64)
+        return links.astype(np.int64) + int(state.fabric.n[FIRST]), use_Bps
 
     def changed(self, clock: Clock, link: int, part: float) -> None:
         """A link carries another part of what it could: 0 makes those who cross it go round."""

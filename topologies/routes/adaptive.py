@@ -59,8 +59,9 @@ def adapted(
     way = np.repeat(np.arange(ways), len(src))
     drawn = (mixed(a, b, on * ways + way, salt) >> np.uint64(2)).astype(np.int64)
     path = climb(fabric, a, b, on, Fewest(drawn))
-    dead = fabric.link_Bps <= 0.0
-    lost = np.flatnonzero((dead[path] & (path >= 0)).any(axis=1))
+    lost = np.zeros(0, np.int64)
+    if not fabric.works:
+        lost = np.flatnonzero((fabric.dead[path] & (path >= 0)).any(axis=1))
     if len(lost):
         other = around(fabric, a[lost], b[lost], on[lost], salt)
         path = wide(path, other.shape[1])

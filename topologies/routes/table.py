@@ -48,7 +48,7 @@ def routed(
     if ways == 0:
         return spread(fabric, src, dst, None)
     runs = getattr(fabric.router, "runs", None)
-    if runs is not None and ways == 1 and (fabric.link_Bps > 0.0).all():
+    if runs is not None and ways == 1 and fabric.works:
         start, link = runs(fabric, src, dst, lane, salt * 4096)
         return Routes(start, link, np.ones(len(link)))
     drawn = [around(fabric, src, dst, lane, salt * 4096 + way) for way in range(ways)]
@@ -97,9 +97,9 @@ def around(fabric: Fabric, src: Ints, dst: Ints, lane: Ints, salt: int, draws: i
     """
     router = fabric.router or Shortest()
     links = router.links(fabric, src, dst, lane, salt)
-    dead = fabric.link_Bps <= 0.0
-    if not dead.any():
+    if fabric.works:
         return links
+    dead = fabric.dead
 
     def lost(paths: Ints) -> Ints:
         return np.flatnonzero((dead[paths] & (paths >= 0)).any(axis=1))
