@@ -101,3 +101,13 @@ def test_policies_are_small_and_nobody_asks_which_one_it_is():
                     assert path.name in ("scenario.py", "clashes.py", "jit.py"), (
                         f"{path}: isinstance"
                     )
+
+
+def test_no_two_test_files_have_one_name_where_no_package_tells_them_apart():
+    """Pytest imports such files by their bare names: of two it would run one."""
+    loose = [
+        path.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if not (path.parent / "__init__.py").exists()
+    ]
+    assert sorted(loose) == sorted(set(loose))
