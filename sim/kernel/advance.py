@@ -169,11 +169,15 @@ def advance(s: State, now_s: float, until_s: float, ask: bool, room: int, budget
 
 
 @entry
-def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
+def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> bool:
     """Put `jobs`, all that wait and those that run by rank, under new keys, (jobs,).
 
-    They come in their new order: by key, ties by row.
+    They come in their new order: by key, ties by row. Return whether all keys are numbers: with a
+    nan among them nothing is changed.
     """
+    for i in range(jobs.size):
+        if np.isnan(key[i]):
+            return False
     for i in range(jobs.size):
         s.jobs.key[jobs[i]] = key[i]
     forget(s)
@@ -192,9 +196,12 @@ def rekey(s: State, jobs: np.ndarray, key: np.ndarray) -> None:
     refill(s.ranked, s.jobs.key, running[:m])
     s.face.n[LAST] = -1
     s.face.n[DIRTY] = 1
+    return True
 
 
 @entry
 def standing(s: State) -> np.ndarray:
     """Return the jobs in order, (k,): waiting, then running by rank, then waiting for quota."""
+    if s.ranked.n[2] == 0 and s.quota.n[0] == 0:
+        return rows(s.queue)
     return np.concatenate((rows(s.queue), rows(s.ranked), waiting(s)))

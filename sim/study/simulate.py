@@ -84,15 +84,17 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
         else:
             key = queue.key(view, now_s)
         keys = np.asarray(key, np.float64)
-        if keys.shape != rows.shape or np.isnan(keys.min(initial=0.0)):
-            raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
-        if first < LAST_ROW:
+        known = keys.shape == rows.shape
+        if known and first < LAST_ROW:
             keys = np.where(rows >= first, BEFORE_ALL, keys)
-        if here or not queue.foresees:
+        if known and (here or not queue.foresees):
             order = in_order(keys[:here], rows[:here])
-            kernel.rekey(state, rows[order], keys[order])
-        if len(rows) > here:
+            known = kernel.rekey(state, rows[order], keys[order])
+        if known and len(rows) > here:
             state.jobs.key[rows[here:]] = keys[here:]
+            known = not np.isnan(keys[here:]).any()
+        if not known:
+            raise ScenarioError([f"queue: {queue!r} must give one number a job, {rows.shape}"])
         turns = queue.turn_s(view, now_s)
         if turns is not None:
             state.jobs.turn_s[rows] = turns
