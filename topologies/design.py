@@ -71,18 +71,10 @@ class Design(abc.ABC):
         made = ways(fabric, self.routing, self.queue_pairs)
         return laid(fabric, made), made
 
-    def tree(self, nodes: int, gpus_per_node: int) -> Tree:
-        """Return it as a tree of domains; ValueError says why there can be none."""
-        return self.laid(nodes, gpus_per_node)[0]
-
-    def ways(self, nodes: int, gpus_per_node: int) -> Ways | None:
-        """Return how jobs cross it, link by link; None where its tree says it all."""
-        return self.laid(nodes, gpus_per_node)[1]
-
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
         """Return why such a fabric cannot join so many nodes; nothing if it can."""
         try:
-            self.tree(nodes, gpus_per_node)
+            self.laid(nodes, gpus_per_node)
         except ValueError as error:
             return [f"fabric: {error}"]
         return []

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import simpy
 
 from sim import kernel
 from sim.engine.interrupt import Stop
 from sim.kernel import Why
-from sim.state.arrays import I8
 from sim.state.build import longer, pass_rows
 from sim.state.columns import APART, ASKED, EVENTS, LEFT, NOW
 from sim.state.handle import State
 from sim.state.quota import KUEUE, LIMITS, SHARES
 from sim.state.words import JobState
+
+if TYPE_CHECKING:
+    from sim.engine.paths import Finder
 
 BUDGET = 200_000
 """Most events the lane may run before it lets Python show progress or be interrupted."""
@@ -25,27 +27,6 @@ LANES = {KUEUE: kernel.advance_quota, LIMITS: kernel.advance_limits}
 """Quotas whose passes are made in the lane."""
 LONG_S, SHORT_S = 0.2, 0.05
 """Wall-clock seconds after which the lane is given less to do at a time, or more."""
-
-
-class AbstractFinder(Protocol):
-    """Finds the links that jobs use."""
-
-    @property
-    def edges(self) -> I8:
-        """Return the links that can fail, (k,)."""
-
-    @property
-    def switches(self) -> int:
-        """Return how many switches can fail."""
-
-    def switch(self, clock: Clock, number: int, works: bool) -> None:
-        """A switch fails, or works again."""
-
-    def __call__(self, clock: Clock) -> None:
-        """Tell the kernel the links of those who have started at this instant."""
-
-    def changed(self, clock: Clock, link: int, part: float) -> None:
-        """A link carries another part of what it could."""
 
 
 class Clock(simpy.Environment):
@@ -77,7 +58,7 @@ class Clock(simpy.Environment):
         self._paused_s = time.perf_counter()
         self._stop = stop or Stop()
         self.let_in: Callable[[State, float], None] | None = None  # asked after jobs were let in
-        self.finder: AbstractFinder | None = None  # of jobs' ways over the fabric
+        self.finder: Finder | None = None  # of jobs' ways over the fabric
         self.all_done = self.event()
         if state.face.n[LEFT] == 0:
             self.all_done.succeed()

@@ -143,4 +143,5 @@ class Finder:
                 entry = int(fabric.older[entry])
         self._detoured.clear()
         for job in sorted(jobs):
-            self.lay(clock, job)
+            if fabric.spans[job]:  # else it has left its nodes
+                self.lay(clock, job)

@@ -50,10 +50,7 @@ def paired(mine: Mapping[int, float], first: Mapping[int, float]) -> Difference 
     change = np.array([mine[seed] - first[seed] for seed in seeds])
     if len({(mine[seed], first[seed]) for seed in seeds}) < 2:
         return Difference(float(change.mean()), None, len(seeds))
-    from scipy.stats import t
-
-    half = t.ppf(0.5 + LEVEL / 2, len(seeds) - 1) * change.std(ddof=1) / math.sqrt(len(seeds))
-    return Difference(float(change.mean()), float(half), len(seeds))
+    return Difference(float(change.mean()), half_width(change.tolist()), len(seeds))
 
 
 def half_width(values: Sequence[float]) -> float:

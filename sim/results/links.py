@@ -23,10 +23,10 @@ def sent(state: State, end_s: float) -> F8:
     """
     f = state.fabric
     made, width = f.sent_bytes.copy(), float(f.bin_s[0])
+    edges = np.minimum(width * np.arange(1, len(made) + 1), end_s)
+    edges[-1] = end_s
     for link in np.flatnonzero(f.carried_Bps > 0.0).tolist():
         at_s = float(f.asof_s[link])
-        edges = np.minimum(width * np.arange(1, len(made) + 1), end_s)
-        edges[-1] = end_s
         held_s = np.diff(np.maximum(edges, at_s), prepend=at_s)
         made[:, link] += f.carried_Bps[link] * held_s
     return made
@@ -35,8 +35,8 @@ def sent(state: State, end_s: float) -> F8:
 def name_of(state: State, link: int) -> str:
     """Return a link's name: `leaf 3 up`, or the two ends that it leads between."""
     f, first = state.fabric, int(state.fabric.n[FIRST])
-    if state.name_link is not None and link >= first >= 0:
-        return state.name_link(link - first)
+    if state.ways is not None and link >= first:
+        return state.ways.name(link - first)
     level = int(f.level[link])
     kind = ("node", "leaf", "pod")[min(level, 2)]
     return f"{kind} {link - int(np.argmax(f.level == level))} up"

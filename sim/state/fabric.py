@@ -15,18 +15,16 @@ from sim.state.arrays import B1, F8, I8
 class AbstractFabric(Protocol):
     """Joins the nodes of a cluster. Nodes meet in leaves, leaves in pods; none need be there."""
 
-    def tree(self, nodes: int, gpus_per_node: int) -> tuple[I8, F8] | None:
-        """Return (parent, capacity_Bps), (vertices,) each: nodes first, then what they meet in.
+    def laid(
+        self, nodes: int, gpus_per_node: int
+    ) -> tuple[tuple[I8, F8], AbstractWays | None] | None:
+        """Return its tree of domains, and how jobs cross it, link by link.
 
-        A parent has a greater number, -1 is none: all such meet above. The capacity is of what
-        leads out of it, each way.
+        The tree: (parent, capacity_Bps), (vertices,) each: nodes first, then what they meet in. A
+        parent has a greater number, -1 is none: all such meet above. The capacity is of what leads
+        out of it, each way. Ways are None where the tree says it all; else their links are its last
+        vertices, each alone.
         None: jobs do not feel the network.
-        """
-
-    def ways(self, nodes: int, gpus_per_node: int) -> AbstractWays | None:
-        """Return how jobs cross it, link by link; None where the tree says it all.
-
-        The links are the last vertices of the tree, each alone.
         """
 
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
@@ -70,12 +68,8 @@ class AbstractWays(Protocol):
 class NoFabric:
     """No fabric: every job communicates as fast as its trace did. Neglects: all of the network."""
 
-    def tree(self, nodes: int, gpus_per_node: int) -> None:
+    def laid(self, nodes: int, gpus_per_node: int) -> None:
         """Return that there is none."""
-        del nodes, gpus_per_node
-
-    def ways(self, nodes: int, gpus_per_node: int) -> None:
-        """Return that there are none."""
         del nodes, gpus_per_node
 
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from sim.state.columns import (
     Scratch,
     Usage,
 )
-from sim.state.fabric import Fabric
+from sim.state.fabric import AbstractWays, Fabric
 from sim.state.fair_share import FairShare
 from sim.state.quota import Caps, Quota
 from sim.state.sizes import Sizes
@@ -116,7 +116,7 @@ class State:
     fixed: dict[str, np.ndarray]  # what a queue policy says of jobs once and for all
     qos_names: tuple[str, ...] = ()
     kind_names: tuple[str, ...] = ()  # the GPU type of each kind of node
-    name_link: Callable[[int], str] | None = None  # where jobs find their ways link by link
+    ways: AbstractWays | None = None  # where jobs find their ways link by link
 
     def __init__(self, *tables: Any) -> None:
         """Take the tables, in the order of `TABLES`; arrays must be C-contiguous."""
@@ -133,7 +133,7 @@ class State:
         made.tenant_names, made.kind_names = self.tenant_names, self.kind_names
         made.partition_names = self.partition_names
         made.fixed = self.fixed
-        made.qos_names, made.name_link = self.qos_names, self.name_link
+        made.qos_names, made.ways = self.qos_names, self.ways
         return made
 
 

@@ -129,13 +129,16 @@ def beside_services(scenario: Scenario) -> list[str]:
     return found
 
 
-def unfelt(scenario: Scenario) -> list[str]:
-    """Return notes on choices that change nothing beside the others."""
+def unfelt(scenario: Scenario, routed: bool) -> list[str]:
+    """Return notes on choices that change nothing beside the others.
+
+    `routed` : jobs find their ways over the fabric link by link.
+    """
     broken = any(isinstance(p, LinkFailures | SwitchFailures) for p in scenario.processes)
     if broken and isinstance(scenario.fabric, NoFabric):
         return ["link_failures: there is no fabric, so no link can fail; set one, as leaf_spine"]
     switches = any(isinstance(process, SwitchFailures) for process in scenario.processes)
-    if switches and getattr(scenario.fabric, "routing", "") == "spraying":
+    if switches and not routed:
         return [
             "link_failures: switches fail only where jobs find their ways link by link, so none "
             "did; set fabric.routing=ecmp, or link_failures=exponential"

@@ -152,14 +152,14 @@ def scored(
 
 def asks_of(
     scenario: Scenario, liking: Preference, numbers: Mapping[str, np.ndarray], jobs: Jobs,
-    inventory: Inventory, qoses: Sequence[str],
+    inventory: Inventory, qoses: Sequence[str], parent: np.ndarray | None,
 ) -> Asks:  # fmt: skip
-    """Return what jobs ask of leaves and blocks, and what is due to them by their QOS."""
+    """Return what jobs ask of leaves and blocks, and what is due to them by their QOS.
+
+    `parent` is the tree of the fabric, if there is one.
+    """
     topology = None
     if liking.topology is not None:
-        gpus = [pool.gpus_per_node for pool in inventory.pools for _ in range(pool.nodes)]
-        tree = scenario.fabric.tree(len(gpus), max(gpus))
-        parent = None if tree is None else tree[0]
         topology = topology_of(liking.topology, numbers, jobs.enter_s, inventory, parent)
     return Asks(topology=topology, qos=scenario.preemption.between(qoses))
 
@@ -173,24 +173,22 @@ def assembled(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: As
     return build.assemble(jobs, nodes, kinds, answers, asks)
 
 
-def fabric_for(scenario: Scenario, nodes: Nodes, jobs: pa.Table) -> Fabric | None:
-    """Return the links of the scenario's fabric and who sends how much; None without a fabric."""
-    tree = scenario.fabric.tree(len(nodes.gpus), int(nodes.gpus.max()))
+def fabric_for(
+    tree: tuple[np.ndarray, np.ndarray] | None, ways: AbstractWays | None, scenario: Scenario,
+    nodes: Nodes, jobs: pa.Table,
+) -> Fabric | None:  # fmt: skip
+    """Return the links of a fabric and who sends how much; None without a fabric."""
     if tree is None:
         return None
     nic_Bps = tree[1][: len(nodes.gpus)] / np.maximum(nodes.gpus, 1)
     talk = talk_of(jobs, scenario.comm, float(nic_Bps.min()))
-    return fabric_of(tree, nodes.gpus, talk, ways_of(scenario, nodes))
-
-
-def ways_of(scenario: Scenario, nodes: Nodes) -> AbstractWays | None:
-    """Return how jobs cross the fabric link by link; None where its tree says it all."""
-    return scenario.fabric.ways(len(nodes.gpus), int(nodes.gpus.max()))
+    return fabric_of(tree, nodes.gpus, talk, ways)
 
 
 def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:
     """Return a State of the requested jobs on the empty cluster, policies asked once."""
     nodes, _ = build.nodes_of(inventory)
+    tree, ways = scenario.fabric.laid(len(nodes.gpus), int(nodes.gpus.max())) or (None, None)
     levels = np.arange(float(nodes.gpus.max()) + 1.0)
     n, many, name = jobs.num_rows, len(inventory.kinds), named(jobs, scenario.workload)
     liking = scenario.placement.preference(levels, nodes, n, streams.stream("placement"))
@@ -200,10 +198,10 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     tenant, tenants = table.codes(jobs, "tenant")
     partition, partitions = table.codes(jobs, "partition")
     qos, qoses = table.codes(jobs, "qos")
-    draw = np.full(n, -1.0) if liking.draw is None else liking.draw
-    columns = jobs_of(numbers, classes.klass, tenant, partition, qos, draw)
+    columns = jobs_of(numbers, classes.klass, tenant, partition, qos,
+                      np.full(n, -1.0) if liking.draw is None else liking.draw)  # fmt: skip
     with beside(classes.faults):
-        asks = asks_of(scenario, liking, numbers, columns, inventory, qoses)
+        asks = asks_of(scenario, liking, numbers, columns, inventory, qoses, tree and tree[0])
         shares = shares_of(scenario, inventory, jobs, columns, classes, numbers)
     kinds = kinds_of(inventory, nodes, shares.speed, shares.order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs, liking.first_alone)
@@ -225,13 +223,16 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         scenario.backfill.rule(), taste, gives, score, scenario.queue.half_life_s,
         sized or shares.elastic is not None, notes,
         quota, share, scenario.limits.rule(), edges_of(jobs),
-        sum(process.windows for process in scenario.processes), fabric_for(scenario, nodes, jobs),
+        sum(process.windows for process in scenario.processes),
+        fabric_for(tree, ways, scenario, nodes, jobs),
     )  # fmt: skip
     elastic = elastic_of(columns, numbers) if sized else shares.elastic
     asks = asks._replace(elastic=elastic, slices=classes.slices, spans=spans)
     made = assembled(columns, nodes, kinds, answers, asks)
-    made.tenant_names, made.kind_names = tuple(tenants), tuple(gpu for gpu, _ in inventory.kinds)
-    made.partition_names, made.qos_names = tuple(partitions), tuple(qoses)
+    made.kind_names, made.ways = tuple(gpu for gpu, _ in inventory.kinds), ways
+    made.tenant_names, made.partition_names, made.qos_names = map(
+        tuple, (tenants, partitions, qoses)
+    )
     everyone = JobView(made, slice(None), made.jobs.enter_s)
     made.jobs.key[:] = scenario.queue.key(everyone, made.jobs.enter_s)
     if np.isnan(made.jobs.key).any():

@@ -25,7 +25,7 @@ from sim.state.fleet import Fled
 from sim.state.services import Served
 from sim.study.clashes import unfelt
 from sim.study.fleet import fleet_of
-from sim.study.prepare import prepared, ways_of
+from sim.study.prepare import prepared
 from sim.study.scenario import Scenario
 from sim.study.services import (
     BEFORE_ALL,
@@ -163,9 +163,8 @@ def run(
         clock.let_in = ask if scenario.queue.foresees else None  # their keys are of before the run
     if (state.topology.most > 0).any():
         clock.process(relent(clock, state.topology.poll_s))
-    if state.fabric.on and (ways := ways_of(scenario, state.nodes)) is not None:
-        salt = int(streams.stream("routing").integers(2**31))
-        clock.finder, state.name_link = Finder(ways, salt), ways.name
+    if state.ways is not None:
+        clock.finder = Finder(state.ways, int(streams.stream("routing").integers(2**31)))
     cluster = Cluster(clock)
     for process in scenario.processes:
         process.begin(clock, cluster, streams)
@@ -228,7 +227,7 @@ def simulate(
                 *(note for one in ended for note in one.notes),
                 *unused(scenario.elastic, request.jobs, partial),
                 *without_order(state, first),
-                *unfelt(scenario),
+                *unfelt(scenario, state.ways is not None),
                 *odd,
                 *(fled.notes if fled else ()),
             ],
