@@ -3,7 +3,7 @@
 Enters: a State.   Leaves: the same State at the end of the run, its ledger full.
 May import: kernel, state, the ground (and simpy).   Must not know: policies, workloads, files.
 To add one: a process in a file here, a frozen AbstractProcess whose `begin` starts it.
-Begin with: clock.py (how the two kinds of event meet), then failures.py.
+Begin with: clock.py (how the two kinds of event meet), then spells.py and failures.py.
 """
 
 from sim.engine.clock import Clock

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import final
-
-import numpy as np
-import simpy
 
 from sim.engine.clock import Clock
 from sim.engine.cluster import AbstractProcess, Cluster
-from sim.errors import ScenarioError
+from sim.engine.spells import refuse_times, spells
 from sim.rng import Streams
-
-
-def node_life(
-    clock: Clock, cluster: Cluster, node: int, rng: np.random.Generator, mtbf_s: float,
-    repair_s: float,
-) -> Generator[simpy.Event, None, None]:  # fmt: skip
-    """A node's life: up for a while, then down for repair."""
-    while True:
-        yield clock.timeout(rng.exponential(mtbf_s))
-        cluster.fail(node)
-        yield clock.timeout(repair_s)
-        cluster.repair(node)
 
 
 @final
@@ -41,13 +26,7 @@ class Failures(AbstractProcess):
 
     def __post_init__(self) -> None:
         """Refuse times that are none."""
-        found = [
-            f"failures.{name}: is {getattr(self, name)!r}; must be a time > 0, such as '1000 h'"
-            for name in ("mtbf_s", "repair_s")
-            if not 0.0 < getattr(self, name) < np.inf
-        ]
-        if found:
-            raise ScenarioError(found)
+        refuse_times("failures", self.mtbf_s, self.repair_s)
 
     @property
     def hits_per_s(self) -> float:
@@ -58,4 +37,5 @@ class Failures(AbstractProcess):
         """Start one SimPy process a node."""
         for node in range(cluster.nodes):
             rng = streams.stream("failures", node)
-            clock.process(node_life(clock, cluster, node, rng, self.mtbf_s, self.repair_s))
+            fail, mend = partial(cluster.fail, node), partial(cluster.repair, node)
+            clock.process(spells(clock, rng, self.mtbf_s, self.repair_s, fail, mend))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import final
-
-import numpy as np
-import simpy
 
 from sim.engine.clock import Clock
 from sim.engine.cluster import AbstractProcess, Cluster
-from sim.errors import ScenarioError
+from sim.engine.spells import refuse_times, spells
 from sim.rng import Streams
 
 
@@ -25,8 +22,8 @@ class LinkFailures(AbstractProcess):
     Where jobs are routed link by link each link breaks by itself, and with 0 flows go round it.
     Each link has its own stream of chance, so two designs meet the same failures.
 
-    Neglects: cables that fail one by one; the time until routes are found anew; switches whose
-    failure hits several links at once; jobs that would be given up rather than stand still.
+    Neglects: cables that fail one by one; the time until routes are found anew; jobs that would be
+    given up rather than stand still; a switch, which takes all its links: see SwitchFailures.
     """
 
     mtbf_s: float = 2000 * 3600.0
@@ -35,30 +32,17 @@ class LinkFailures(AbstractProcess):
 
     def __post_init__(self) -> None:
         """Refuse times that are none, and more capacity than all."""
-        found = [
-            f"link_failures.{name}: is {getattr(self, name)!r}; must be a time > 0, as '2000 h'"
-            for name in ("mtbf_s", "repair_s")
-            if not 0.0 < getattr(self, name) < np.inf
-        ]
+        more = []
         if not 0.0 <= self.carries < 1.0:
-            found.append(
+            more.append(
                 f"link_failures.carries: is {self.carries!r}; must be a number from 0 to below 1"
             )
-        if found:
-            raise ScenarioError(found)
-
-    def life(
-        self, clock: Clock, cluster: Cluster, link: int, rng: np.random.Generator
-    ) -> Generator[simpy.Event, None, None]:
-        """A link's life: whole for a while, then with fewer cables."""
-        while True:
-            yield clock.timeout(rng.exponential(self.mtbf_s))
-            cluster.set_link(link, self.carries)
-            yield clock.timeout(self.repair_s)
-            cluster.set_link(link, 1.0)
+        refuse_times("link_failures", self.mtbf_s, self.repair_s, more)
 
     def begin(self, clock: Clock, cluster: Cluster, streams: Streams) -> None:
         """Start one SimPy process a link."""
         for link in cluster.links.tolist():
             rng = streams.stream("link_failures", link)
-            clock.process(self.life(clock, cluster, link, rng))
+            fail = partial(cluster.set_link, link, self.carries)
+            mend = partial(cluster.set_link, link, 1.0)
+            clock.process(spells(clock, rng, self.mtbf_s, self.repair_s, fail, mend))

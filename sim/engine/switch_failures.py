@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import final
-
-import numpy as np
-import simpy
 
 from sim.engine.clock import Clock
 from sim.engine.cluster import AbstractProcess, Cluster
-from sim.errors import ScenarioError
+from sim.engine.spells import refuse_times, spells
 from sim.rng import Streams
 
 
@@ -35,26 +32,11 @@ class SwitchFailures(AbstractProcess):
 
     def __post_init__(self) -> None:
         """Refuse times that are none."""
-        found = [
-            f"link_failures.{name}: is {getattr(self, name)!r}; must be a time > 0, as '2000 h'"
-            for name in ("mtbf_s", "repair_s")
-            if not 0.0 < getattr(self, name) < np.inf
-        ]
-        if found:
-            raise ScenarioError(found)
-
-    def life(
-        self, clock: Clock, cluster: Cluster, number: int, rng: np.random.Generator
-    ) -> Generator[simpy.Event, None, None]:
-        """A switch's life: it works for a while, then it does not."""
-        while True:
-            yield clock.timeout(rng.exponential(self.mtbf_s))
-            cluster.set_switch(number, works=False)
-            yield clock.timeout(self.repair_s)
-            cluster.set_switch(number, works=True)
+        refuse_times("link_failures", self.mtbf_s, self.repair_s)
 
     def begin(self, clock: Clock, cluster: Cluster, streams: Streams) -> None:
         """Start one SimPy process a switch."""
         for number in range(cluster.switches):
             rng = streams.stream("switch_failures", number)
-            clock.process(self.life(clock, cluster, number, rng))
+            fail, mend = (partial(cluster.set_switch, number, works) for works in (False, True))
+            clock.process(spells(clock, rng, self.mtbf_s, self.repair_s, fail, mend))

@@ -156,6 +156,32 @@ def slot(s: State, job: int, now_s: float, lasts: float, begin: np.ndarray, end:
 
 
 @jit
+def tried(s: State, job: int, now_s: float, begin: np.ndarray, end: np.ndarray, held: np.ndarray,
+          n: int, reserves: int) -> tuple[int, float, float]:  # fmt: skip
+    """Return on which kind a job can start, when, and how long it lasts; -1 if never.
+
+    Once so many have reserved, only what can start now is looked for.
+    """
+    fastest = s.kinds.order[s.jobs.klass[job], 0]
+    lasts = longest_s(s, job) if bound(s) else lasts_s(s, job, fastest)
+    if n == reserves:
+        bar(s, job, begin, end, held, n, now_s, now_s + lasts)
+        return find(s, job, False), now_s, lasts
+    kind, start_s = slot(s, job, now_s, lasts, begin, end, held, n)
+    return kind, start_s, lasts
+
+
+@jit
+def promised(s: State, begin: np.ndarray, end: np.ndarray, held: np.ndarray, n: int,
+             start_s: float, lasts: float) -> int:  # fmt: skip
+    """Note the nodes just found as reserved; return how many reservations there are."""
+    begin[n], end[n] = start_s, start_s + lasts
+    for k in range(s.pick.n[0]):
+        held[n, s.pick.node[k]] = True
+    return n + 1
+
+
+@jit
 def plan_nodes(s: State, now_s: float, depth: int, reserves: int, window_s: float) -> None:
     """Run one backfill cycle: in order, a job starts now, or reserves whole nodes, or neither.
 
@@ -174,23 +200,14 @@ def plan_nodes(s: State, now_s: float, depth: int, reserves: int, window_s: floa
     n = 0
     for i in range(many):
         job = waiting[i]
-        fastest = s.kinds.order[s.jobs.klass[job], 0]
-        lasts = longest_s(s, job) if bound(s) else lasts_s(s, job, fastest)
-        if n == reserves:
-            bar(s, job, begin, end, held, n, now_s, now_s + lasts)
-            kind, start_s = find(s, job, False), now_s
-        else:
-            kind, start_s = slot(s, job, now_s, lasts, begin, end, held, n)
+        kind, start_s, lasts = tried(s, job, now_s, begin, end, held, n, reserves)
         if kind < 0:
             continue
         if start_s <= now_s:
             remove(s.queue, s.jobs.key, job)
             start(s, job, kind, now_s)
         elif n < reserves and start_s <= now_s + window_s:
-            begin[n], end[n] = start_s, start_s + lasts
-            for k in range(s.pick.n[0]):
-                held[n, s.pick.node[k]] = True
-            n += 1
+            n = promised(s, begin, end, held, n, start_s, lasts)
     s.nodes.barred[:] = False
 
 

@@ -108,6 +108,18 @@ def sink(s: State, forms: I8, heads: I8, i: int, n: int) -> None:
 
 
 @jit
+def follow(s: State, forms: I8, heads: I8, left: int, after: int) -> int:
+    """Let the first form go on with its next job, -1: it has none; return how many are left."""
+    if after < 0:
+        left -= 1
+        forms[0], heads[0] = forms[left], heads[left]
+    else:
+        heads[0] = after
+    sink(s, forms, heads, 0, left)
+    return left
+
+
+@jit
 def open_forms(s: State, forms: I8, heads: I8, front: I8) -> int:
     """Put the forms that may be asked into a heap by their first jobs; return how many there are.
 
@@ -225,12 +237,7 @@ def pass_by(s: State, now_s: float) -> None:
             look_on(s, form, front)
             shut = False
         after = -1 if shut else first_of(s, form, front)
-        if after < 0:
-            left -= 1
-            forms[0], heads[0] = forms[left], heads[left]
-        else:
-            heads[0] = after
-        sink(s, forms, heads, 0, left)
+        left = follow(s, forms, heads, left, after)
 
 
 @entry

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.calendar import bound, longest_s
-from sim.kernel.cycle import bar, next_cycle_s, overrun, slot
+from sim.kernel.cycle import next_cycle_s, overrun, promised, tried
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import start
-from sim.kernel.pick import lasts_s
 from sim.kernel.quota import hold
-from sim.kernel.quota_limits import ALLOWED, SHUT, open_forms, sink, verdict
+from sim.kernel.quota_limits import ALLOWED, SHUT, follow, open_forms, verdict
 from sim.kernel.quota_line import FRESH, first_of, look_on, take_out
-from sim.kernel.spans import find
 from sim.state.columns import NOW, PLAN, PLAN_DUE, PLANNED
 from sim.state.handle import State
 from sim.state.words import JobState
@@ -48,34 +45,20 @@ def plan_limits(s: State, now_s: float) -> None:
             q.refused[form] = q.change[q.root[q.queue[form]]]
         elif said == ALLOWED:
             seen += 1
-            fastest = s.kinds.order[s.jobs.klass[job], 0]
-            lasts = longest_s(s, job) if bound(s) else lasts_s(s, job, fastest)
-            if n == rule.reserves:
-                bar(s, job, begin, end, held, n, now_s, now_s + lasts)
-                kind, start_s = find(s, job, False), now_s
-            else:
-                kind, start_s = slot(s, job, now_s, lasts, begin, end, held, n)
+            kind, start_s, lasts = tried(s, job, now_s, begin, end, held, n, rule.reserves)
             if kind >= 0 and start_s <= now_s:
                 take_out(s, form, front)
                 q.n[0] -= 1
                 hold(s, job, 0, now_s)
                 start(s, job, kind, now_s)
             elif kind >= 0 and n < rule.reserves and start_s <= now_s + rule.window_s:
-                begin[n], end[n] = start_s, start_s + lasts
-                for k in range(s.pick.n[0]):
-                    held[n, s.pick.node[k]] = True
-                n += 1
+                n = promised(s, begin, end, held, n, start_s, lasts)
         if said != ALLOWED and s.caps.stops:
             break
         if said != SHUT and s.jobs.state[job] == WAITING:
             look_on(s, form, front)
         after = -1 if said == SHUT else first_of(s, form, front)
-        if after < 0:
-            left -= 1
-            forms[0], heads[0] = forms[left], heads[left]
-        else:
-            heads[0] = after
-        sink(s, forms, heads, 0, left)
+        left = follow(s, forms, heads, left, after)
     s.nodes.barred[:] = False
 
 
