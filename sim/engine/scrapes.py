@@ -10,19 +10,18 @@ from sim.state.arrays import F8, I8
 from sim.state.scaling import Demand, Scrapes
 from sim.state.serving import (
     ENDS,
-    FIRST_TICKS,
+    FIRST_NS,
     FIRSTS,
     KV_CAP,
-    LATER_TICKS,
+    LATER_NS,
     LATER_TOKENS,
     SHED,
-    TICKS_PER_S,
 )
 
 MORE = ("shed", "asked", "starting", "draining", "leaving")
 """Columns beside those of Scrapes: requests shed, replicas waiting for GPUs, coming up, going; and
 the requests on these."""
-SUMS = np.array([ENDS, FIRSTS, FIRST_TICKS, LATER_TICKS, LATER_TOKENS, SHED])
+SUMS = np.array([ENDS, FIRSTS, FIRST_NS, LATER_NS, LATER_TOKENS, SHED])
 COLUMNS = (*Scrapes._fields, *MORE)
 
 
@@ -97,8 +96,8 @@ class Log:
             ends + tokens, ends,
             max(open_s - queue_s - leaves_s, 0.0) / span_s, max(queue_s, 0.0) / span_s,
             float(self.last[2].mean()) if ready else np.nan, len(ready),
-            first / TICKS_PER_S / firsts if firsts else np.nan,
-            later / TICKS_PER_S / tokens if tokens else np.nan, shed, *more,
+            first / 1e9 / firsts if firsts else np.nan,
+            later / 1e9 / tokens if tokens else np.nan, shed, *more,
             max(leaves_s, 0.0) / span_s,
         )  # fmt: skip
         if self.many == self._rows.shape[1]:

@@ -22,7 +22,7 @@ WEIGHED = 1 << LEAST_REQUESTS | 1 << LEAST_TOKENS | 1 << LEAST_WAITING
 """Routes that hold a tournament, as bits."""
 # what the Clock row holds
 (
-    NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES, SINCE, FIRSTS, FIRST_TICKS, ENDS, LATER_TICKS,
+    NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES, SINCE, FIRSTS, FIRST_NS, ENDS, LATER_NS,
     LATER_TOKENS, SHED, BACK, MARK, ADMITS, ADMIT_NS, GONE, GONE_NS, AWAY, AWAY_NS,
 ) = range(21)  # fmt: skip
 TURNED_AWAY = -2
@@ -57,7 +57,7 @@ class Service(Handed):
     and tokens outstanding, whether it accepts, requests that wait.
     clock: the next request to come, turns of round robin, replicas that accept, events, steps,
     where the tournament's leaves begin, the instant up to which all is done; then sums so far:
-    first tokens and ticks to them, ends, ticks and tokens after the first, requests shed; and the
+    first tokens and ns to them, ends, ns and tokens after the first, requests shed; and the
     first of those that lost their replica and wait for another, -1 for none; then, since the
     instant `MARK`, how many left a queue for a batch (less those that came back), how many were
     answered or shed, how many more are on replicas that drain, and the sums of these instants, in

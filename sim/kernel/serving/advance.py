@@ -16,7 +16,7 @@ from sim.state.serving import (
     DECODE,
     ENDS,
     EVENTS,
-    FIRST_TICKS,
+    FIRST_NS,
     FIRSTS,
     GONE,
     GONE_NS,
@@ -25,7 +25,7 @@ from sim.state.serving import (
     H_PROMPT,
     H_REPLICA,
     IDLE,
-    LATER_TICKS,
+    LATER_NS,
     LATER_TOKENS,
     MARK,
     MOST_OPEN,
@@ -96,7 +96,7 @@ def leave(s: Service, r: int, i: int, now: int) -> None:
         s.clock[AWAY] -= 1
         s.clock[AWAY_NS] -= (now - s.clock[MARK]) // 1000
     s.clock[ENDS] += 1
-    s.clock[LATER_TICKS] += now - s.q[i, Q_FIRST]
+    s.clock[LATER_NS] += (now - s.q[i, Q_FIRST]) // 1000
     s.clock[LATER_TOKENS] += s.h[i, H_OUTPUT] - 1
     s.t[r, R_OPEN] -= 1
     s.t[r, R_TOKENS] -= size
@@ -164,7 +164,7 @@ def finish(s: Service, r: int, now: int) -> None:
             if s.q[i, Q_FIRST] < 0:
                 s.q[i, Q_FIRST] = now
                 s.clock[FIRSTS] += 1
-                s.clock[FIRST_TICKS] += now - s.q[i, Q_ARRIVAL]
+                s.clock[FIRST_NS] += (now - s.q[i, Q_ARRIVAL]) // 1000
             if s.h[i, H_OUTPUT] == 1:
                 leave(s, r, i, now)
             else:
