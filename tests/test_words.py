@@ -37,6 +37,7 @@ PURE = {  # knobs and columns without a dimension
         "cpus",
         "cpus_per_gpu",
         "daily",
+        "starve_limit",
         "damping",
         "factor",
         "keep",

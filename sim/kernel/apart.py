@@ -18,9 +18,10 @@ from sim.kernel.job import start
 from sim.kernel.limits import next_pass_s
 from sim.kernel.order import drop, remove, rows
 from sim.kernel.plan import plan_counts
-from sim.kernel.preempt import make_way, next_turn, rebuild
+from sim.kernel.preempt import make_way, rebuild
 from sim.kernel.reserve import forget
 from sim.kernel.spans import find
+from sim.kernel.turns import next_turn
 from sim.kernel.victims import wake
 from sim.state.columns import ASKED, CHANGE, DIRTY, LAST, NOW, PLAN
 from sim.state.handle import State

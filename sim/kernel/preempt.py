@@ -13,7 +13,7 @@ from sim.kernel.order import remove
 from sim.kernel.pick import chosen
 from sim.kernel.spans import find
 from sim.kernel.victims import evict, first_to_go
-from sim.state.columns import DOWN, TURN
+from sim.state.columns import DOWN
 from sim.state.handle import State
 from sim.state.words import Way
 
@@ -273,16 +273,3 @@ def rebuild(s: State, now_s: float) -> None:
     for k in range(v):
         if victims[k] >= 0:
             evict(s, victims[k], now_s, False)
-
-
-@jit
-def next_turn(s: State, now_s: float) -> None:
-    """Note when a running job's place in the order changes by itself next."""
-    turn_s = np.inf
-    for place in range(s.ranked.n[0]):
-        block = s.ranked.line[place]
-        for i in range(s.ranked.size[block]):
-            at_s = s.jobs.turn_s[s.ranked.job[block, i]]
-            if at_s > now_s:
-                turn_s = min(turn_s, at_s)
-    s.face.t[TURN] = turn_s

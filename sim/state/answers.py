@@ -123,7 +123,7 @@ class Answers(NamedTuple):
     score: Score
     half_life_s: float | None = None  # of what tenants have used; None where nobody asks
     slows: bool = False  # something may slow or speed jobs besides their kind of node
-    notes: int = 0  # numbers a job that a policy which deals kinds remembers
+    notes: int = 0  # numbers a job that the queue policy remembers
     quota: tuple[Quota, Caps, FairShare, Sizes] | None = None
     share: Share = ALONE
     limits: Limits = Limits()

@@ -242,7 +242,7 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
         ledger, events_of(jobs, waits), whole(rule), whole(gives), taste, devices, score,
         cache_of(jobs, nodes, score, devices), usage_of(jobs, half_life_s),
         Paces(np.ones((len(Cause) if slows else 0, n))), elastic,
-        notes_of(n, len(kinds.size), notes),
+        notes_of(n, len(kinds.size), notes, gives.deals),
         *(quota or (no_quota(), no_caps(), no_shares(), no_sizes())),
         slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),
         asks.topology or no_topology(), asks.qos or no_qos(),

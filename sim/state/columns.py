@@ -198,10 +198,11 @@ class Elastic(NamedTuple):
 
 
 class Notes(NamedTuple):
-    """What a queue policy that deals kinds of node remembers; no rows where none does."""
+    """What a queue policy remembers of jobs; no rows where it remembers nothing."""
 
     stride: int  # rows of `kinds.speed` a class: any kind, each kind alone, none; 1 without dealing
     value: F8  # (jobs, numbers) the policy's own, nan at first
+    rise_s: F8  # (jobs,) when, if it waits on, its place in the order changes; none where dealt
 
 
 class Scratch(NamedTuple):

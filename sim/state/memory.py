@@ -14,8 +14,11 @@ def usage_of(jobs: Jobs, half_life_s: float | None) -> Usage:
     return Usage(half, np.zeros(many), np.zeros(many), np.zeros(many))
 
 
-def notes_of(jobs: int, kinds: int, numbers: int) -> Notes:
+def notes_of(jobs: int, kinds: int, numbers: int, deals: bool) -> Notes:
     """Return that the queue policy knows nothing yet; no rows where it remembers nothing."""
     if numbers == 0:
-        return Notes(1, np.empty((0, 0)))
-    return Notes(kinds + 2, np.full((jobs, numbers), np.nan))
+        return Notes(1, np.empty((0, 0)), np.empty(0))
+    value = np.full((jobs, numbers), np.nan)
+    if deals:
+        return Notes(kinds + 2, value, np.empty(0))
+    return Notes(1, value, np.full(jobs, np.inf))

@@ -75,7 +75,7 @@ def beside_quota(scenario: Scenario) -> list[str]:
             f"preemption: is {type(scenario.preemption).__name__} beside a quota ({why}); "
             "must be none or reclaim"
         )
-    if scenario.queue.remembers(1) > 0:
+    if scenario.queue.deals:
         found.append(
             f"queue: is {type(scenario.queue).__name__}, which deals kinds of node itself beside a "
             "quota, which gives a flavor; must be one that only orders jobs, or quota=none"
@@ -112,7 +112,7 @@ def beside_services(scenario: Scenario) -> list[str]:
             if name not in valid
         ]
         gives, tree = scenario.preemption.rule(), scenario.quota.tree()
-        deals = scenario.queue.remembers(1) > 0
+        deals = scenario.queue.deals
     except (ScenarioError, AttributeError):
         return []  # told elsewhere
     if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:

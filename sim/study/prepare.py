@@ -50,8 +50,9 @@ class Shares(NamedTuple):
     elastic: Elastic | None = None  # the least GPUs of each job, where it may have fewer
 
 
-def giving(gives: Yield, queue: AbstractQueuePolicy, deals: bool, sized: bool) -> Yield:
+def giving(gives: Yield, queue: AbstractQueuePolicy, sized: bool) -> Yield:
     """Return preemption's rule with what the other policies say about when they are asked."""
+    deals = queue.deals
     if deals and gives.round_s == 0.0:
         gives = gives._replace(rebuild=True, round_s=queue.round_s, hold=False)
     own = type(queue).turn_s is not AbstractQueuePolicy.turn_s
@@ -207,7 +208,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     taste = build.taste_of(liking.level, liking.scatter, liking.runs, liking.first_alone)
     spans = narrowed(jobs, columns, kinds, nodes, inventory, taste.scatter, classes, name)
     notes = scenario.queue.remembers(many)
-    if notes > 0:
+    if scenario.queue.deals:
         if classes.slices.on:
             raise ScenarioError(
                 ["queue: deals kinds of node, and jobs ask for mig_profile: choose another queue"]
@@ -217,7 +218,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     asked = Asked(columns, classes.texts, streams.stream("placement", 1))
     score = scored(scenario.placement, asked, nodes, inventory, shares.elastic is not None)
     sized = scenario.elastic.refresh_s < np.inf  # then a pass is due even if nobody waits
-    gives = giving(scenario.preemption.rule(), scenario.queue, notes > 0, sized)
+    gives = giving(scenario.preemption.rule(), scenario.queue, sized)
     quota = allotted(shares, columns, kinds, nodes, taste.scatter)
     answers = Answers(
         scenario.backfill.rule(), taste, gives, score, scenario.queue.half_life_s,

@@ -87,7 +87,7 @@ class Scenario:
             found = self.queue.issues(list(dict.fromkeys(pool.gpu for pool in pools)))
         except (ScenarioError, AttributeError):
             found = []  # told elsewhere
-        if self.queue.remembers(1) == 0:
+        if not self.queue.deals:
             return found
         if not self.queue.round_s > 0.0:
             return [*found, f"queue.round_s: is {self.queue.round_s!r}; must be a time above 0"]

@@ -19,6 +19,7 @@ from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
 from sim.state import State
+from sim.state.arrays import F8
 from sim.state.beyond import told
 from sim.state.columns import LEFT, NOW
 from sim.state.fleet import Fled
@@ -64,6 +65,19 @@ class Progress:
     requests: int = 0
 
 
+def keys_of(
+    queue: AbstractQueuePolicy, state: State, view: JobView, rows: np.ndarray, now_s: float
+) -> F8:
+    """Return a number a job in view; what the policy deals and remembers is written down."""
+    if state.gives.deals:
+        key, kind, notes = queue.deal(view, now_s)
+        kernel.deal(state, rows, np.asarray(kind, np.int64), np.asarray(notes, np.float64))
+        return key
+    if state.notes.rise_s.size:
+        state.notes.value[rows] = queue.remember(view, now_s)
+    return queue.key(view, now_s)
+
+
 def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State, float], None]:
     """Return what asks the queue policy about the waiting jobs and sorts them anew.
 
@@ -78,12 +92,7 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
             if not rows.size:
                 return
         view = JobView(state, rows, now_s)
-        if state.gives.deals:
-            key, kind, notes = queue.deal(view, now_s)
-            kernel.deal(state, rows, np.asarray(kind, np.int64), np.asarray(notes, np.float64))
-        else:
-            key = queue.key(view, now_s)
-        keys = np.asarray(key, np.float64)
+        keys = np.asarray(keys_of(queue, state, view, rows, now_s), np.float64)
         known = keys.shape == rows.shape
         if known and first < LAST_ROW:
             keys = np.where(rows >= first, BEFORE_ALL, keys)
@@ -98,6 +107,8 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
         turns = queue.turn_s(view, now_s)
         if turns is not None:
             state.jobs.turn_s[rows] = turns
+        if state.notes.rise_s.size:
+            state.notes.rise_s[rows] = queue.rise_s(view, now_s)
 
     return ask
 

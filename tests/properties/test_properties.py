@@ -126,7 +126,8 @@ GIVES = [
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.integers(0, 10**6),
-    st.sampled_from([*QUEUES, Srtf(), Srtf(by_gpus=True), Las(refresh_s=20.0), Tiresias((99.0,))]),
+    st.sampled_from([*QUEUES, Srtf(), Srtf(by_gpus=True), Las(refresh_s=20.0), Tiresias((99.0,)),
+                     Tiresias((99.0,), starve_limit=1.5)]),
     st.sampled_from(STARTS), st.sampled_from(GIVES), st.floats(0.3, 1.5), st.booleans(),
 )  # fmt: skip
 def test_interrupted_work_is_conserved(seed, queue, backfill, gives, load, fails):

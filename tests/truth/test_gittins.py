@@ -14,7 +14,7 @@ from sim.policies.preemption import Rebuild
 from sim.policies.queue import Gittins
 from sim.policies.queue.gittins import indices
 from tests.conftest import DATA, run
-from tests.truth.test_peers import GPUS, jobs_of, table
+from tests.truth.test_peers import GPUS, agree_where_starved_rise, jobs_of, table
 
 
 def history():
@@ -32,6 +32,16 @@ def test_equal_for_every_job(trace):
     ours = {r["job_id"]: (r["start_s"], r["end_s"]) for r in found}
     theirs = {r["job_id"]: (float(r["start_s"]), float(r["finish_s"])) for r in rows}
     assert ours == theirs
+
+
+@pytest.mark.parametrize("trace", ["synth480", "philly_103959", "ef06"])
+def test_who_starved_begins_anew(trace):
+    """Of the original with its check of the schedule's name mended.
+
+    dlas-gpu-gittins-N sorts by no index: it compares its name with that of the one without N.
+    """
+    queue = Gittins(history(), late_timer=True, from_zero=True, starve_limit=2.0)
+    assert agree_where_starved_rise(trace, "dlas-gpu-gittins-2", queue) > 0
 
 
 def plain_index(history, step, had):
@@ -60,7 +70,8 @@ def test_who_is_likely_to_end_goes_first():
 
 
 @pytest.mark.parametrize(
-    "knobs", [{"history_gpu_s": ()}, {"step_gpu_s": 0.0}, {"limits_s": (2, 1)}]
+    "knobs",
+    [{"history_gpu_s": ()}, {"step_gpu_s": 0.0}, {"limits_s": (2, 1)}, {"starve_limit": 0.0}],
 )
 def test_wrong_knobs_are_named(knobs):
     with pytest.raises(ScenarioError, match=f"queue.{next(iter(knobs))}"):

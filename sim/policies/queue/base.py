@@ -32,6 +32,8 @@ class AbstractQueuePolicy(abc.ABC):
     """
 
     refresh_s: float = np.inf
+    deals: ClassVar[bool] = False
+    """Whether it deals each job a kind of node a round (`deal`)."""
     foresees: ClassVar[bool] = False
     """Whether those who enter before it is asked again are in view too: at what is known now."""
     half_life_s: float | None = None
@@ -59,12 +61,20 @@ class AbstractQueuePolicy(abc.ABC):
         return None
 
     def remembers(self, kinds: int) -> int:
-        """Return how many numbers a job it remembers, if it deals kinds of node; else 0."""
+        """Return how many numbers a job it wants to see again as `jobs.notes`; 0 is nothing."""
         return 0
 
+    def remember(self, jobs: JobView, now_s: float) -> F8:
+        """Return these numbers, (k, numbers); asked before `key`, if it remembers and deals not."""
+        return jobs.notes
+
+    def rise_s(self, jobs: JobView, now_s: float) -> F8:
+        """Return when each job's key changes by itself if it waits on, (k,); asked after `key`."""
+        return np.full(len(jobs.gpus), np.inf)
+
     def deal(self, jobs: JobView, now_s: float) -> Deal:
-        """Return what this round brings each job; asked only if it `remembers`."""
-        raise AssertionError("a policy that remembers must deal")
+        """Return what this round brings each job, in place of `key`; asked only if it `deals`."""
+        raise AssertionError("a policy that deals must say what")
 
     @abc.abstractmethod
     def key(self, jobs: JobView, now_s: float | F8) -> F8:

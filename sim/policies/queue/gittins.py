@@ -9,15 +9,16 @@ from typing import final
 import numpy as np
 
 from sim.errors import ScenarioError
-from sim.policies.queue.base import F8, AbstractQueuePolicy, JobView
-from sim.policies.queue.tiresias import FRESH, Tiresias, places
+from sim.policies.queue.base import F8, JobView
+from sim.policies.queue.by_level import AbstractLevels
+from sim.policies.queue.levels import FRESH, Levels, places
 
 GUESS = (100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5)
 
 
 @final
 @dataclass(frozen=True)
-class Gittins(AbstractQueuePolicy):
+class Gittins(AbstractLevels):
     """Tiresias' queues; in each the greatest Gittins index first, then first come.
 
     A job that has had the service a is likely to end within `step_gpu_s` more, at some cost: the
@@ -26,8 +27,9 @@ class Gittins(AbstractQueuePolicy):
     would end is theirs from the beginning, and the longest of the history never ends in time.
     Other knobs as in `Tiresias`.
 
-    Source: Gu et al., NSDI 2019, 3.3 and the authors' simulator (dlas-gpu-gittins).
-    Neglects: the promotion of starved jobs; an index changes at the next pass, not by itself.
+    Source: Gu et al., NSDI 2019, 3.3 and the authors' simulator
+    (dlas-gpu-gittins, dlas-gpu-gittins-N).
+    Neglects: an index changes at the next pass, not by itself.
     """
 
     history_gpu_s: tuple[float, ...] = GUESS
@@ -35,6 +37,7 @@ class Gittins(AbstractQueuePolicy):
     limits_s: tuple[float, ...] = (3250.0, 7200.0)
     late_timer: bool = False
     from_zero: bool = False
+    starve_limit: float = np.inf
     refresh_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -44,30 +47,27 @@ class Gittins(AbstractQueuePolicy):
             found.append(f"queue.history_gpu_s: is {history[:3]!r}; must be GPU-seconds > 0")
         if not self.step_gpu_s > 0.0:
             found.append(f"queue.step_gpu_s: is {self.step_gpu_s!r}; must be GPU-seconds > 0")
-        if found:
+        if found := [*found, *self.levels.issues()]:
             raise ScenarioError(found)
         object.__setattr__(self, "history_gpu_s", history)
-        object.__setattr__(self, "limits_s", self._queues.limits_s)
+        object.__setattr__(self, "limits_s", tuple(self.limits_s))
 
     @property
-    def _queues(self) -> Tiresias:
-        return Tiresias(self.limits_s, late_timer=self.late_timer)
+    def levels(self) -> Levels:
+        """Return its queues."""
+        return Levels(self.limits_s, True, self.late_timer, self.starve_limit)
 
     def key(self, jobs: JobView, now_s: float | F8) -> F8:
         """Return queue + place in it, a number in [0, 1), (k,)."""
         if isinstance(now_s, np.ndarray):
             return np.full(now_s.shape, FRESH)
-        queue, down = self._queues.standing(jobs)
+        queue, moved = self.levels.standing(jobs)
         history, index = indices(self.history_gpu_s, self.step_gpu_s, self.from_zero)
-        served_s = self._queues.served_s(jobs)
+        served_s = self.levels.served_s(jobs)
         rank = -index[np.searchsorted(history, np.floor(served_s + 0.5), side="right")]
-        come = np.where(down, np.inf, jobs.key)
-        order = np.lexsort((jobs.row, come, ~jobs.running, down, jobs.enter_s, rank, queue))
+        come = np.where(moved, np.inf, jobs.key)
+        order = np.lexsort((jobs.row, come, ~jobs.running, moved, jobs.enter_s, rank, queue))
         return places(queue[order], order)
-
-    def turn_s(self, jobs: JobView, now_s: float) -> F8:
-        """Return when each passes its queue's limit if it runs on, (k,)."""
-        return self._queues.turn_s(jobs, now_s)
 
 
 @lru_cache(maxsize=8)

@@ -30,6 +30,7 @@ class AbstractTimeShares(AbstractQueuePolicy):
     by_speed: bool = True
     reset_s: float = 1920.0
     round_s: float = 360.0
+    deals = True
     refresh_s = 0.0  # asked in each round
     window_s = np.inf  # targets last so long, whoever comes and goes
 
