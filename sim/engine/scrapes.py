@@ -6,7 +6,7 @@ import numpy as np
 
 from sim.engine.pools import Decodes
 from sim.engine.serving import Run
-from sim.state.arrays import F8, I8
+from sim.state.arrays import F8, I8, Ints
 from sim.state.scaling import Demand, Scrapes
 from sim.state.serving import (
     ENDS,
@@ -28,7 +28,7 @@ COLUMNS = (*Scrapes._fields, *MORE)
 class Log:
     """The rows so far, and the sums from which the next one follows."""
 
-    def __init__(self, run: Run, arrival_s: F8, prompt: I8, output: I8) -> None:
+    def __init__(self, run: Run, arrival_s: F8, prompt: Ints, output: Ints) -> None:
         self.run, self.arrival_s, self._prompt, self._output = run, arrival_s, prompt, output
         self._sums: tuple[I8, I8] | None = None
         self._rows, self.many = np.zeros((len(COLUMNS), 256)), 0
@@ -110,7 +110,7 @@ class Log:
 class SentLog(Log):
     """The rows of a pool to which requests come from another; `ahead` is what people will ask."""
 
-    def __init__(self, run: Decodes, arrival_s: F8, prompt: I8, output: I8) -> None:
+    def __init__(self, run: Decodes, arrival_s: F8, prompt: Ints, output: Ints) -> None:
         super().__init__(run, arrival_s, prompt, output)
         self.sent = run
 

@@ -133,10 +133,11 @@ def request_faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) 
             found.append("requests: a token count is below 1; must be at least 1")
         if (np.diff(arrival_s) < 0).any() or arrival_s[0] < 0 or arrival_s[-1] > 4e6:
             found.append("requests.arrival_s: must rise from 0 to at most 4e6 s")
-        if int((prompt + output).max()) > spec.kv_tokens:
+        longest = int(np.add(prompt, output, dtype=np.int64).max())
+        if longest > spec.kv_tokens:
             found.append(
-                f"service.kv_tokens: is {spec.kv_tokens}; must be at least "
-                f"{int((prompt + output).max())}, the largest request"
+                f"service.kv_tokens: is {spec.kv_tokens}; must be at least {longest}, "
+                "the largest request"
             )
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,3 +14,5 @@ I4 = NDArray[np.int32]
 I2 = NDArray[np.int16]
 I1 = NDArray[np.int8]
 B1 = NDArray[np.bool_]
+Ints = NDArray[np.integer[Any]]
+"""As wide as they must be: columns of 10^8 requests."""

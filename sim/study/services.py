@@ -123,7 +123,7 @@ def too_long(asked: Sequence[Asked]) -> list[str]:
     """Return which services are asked what no replica can hold."""
     found = []
     for of, requests, _ in asked:
-        longest = int((requests.prompt + requests.output).max())
+        longest = requests.longest()
         if longest > of.kv_tokens:
             found.append(f"services.{of.dotted}replica.kv_tokens: is {of.kv_tokens}; must be at "
                          f"least {longest}, the longest request of {of.name}: raise it, or cut the "

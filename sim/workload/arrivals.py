@@ -40,13 +40,17 @@ def _renewal(gaps: Callable[[int], F8], rate_per_s: float, jobs: int | None, unt
     Drawn in blocks of one length, so that the sequence is the same however many are asked for.
     The first job comes one gap after instant 0.
     """
-    blocks, total, last_s = [], 0, 0.0
+    likely = rate_per_s * until_s if jobs is None else min(jobs, rate_per_s * until_s)
+    times, total, last_s = np.empty(int(1.01 * likely) + 4 * _BLOCK), 0, 0.0
     while (jobs is None or total < jobs) and last_s < until_s:
-        block = last_s + np.cumsum(gaps(_BLOCK) / rate_per_s)
-        blocks.append(block)
-        total, last_s = total + len(block), float(block[-1])
-    times = np.concatenate(blocks) if blocks else np.zeros(0)
-    return times[:jobs][times[:jobs] < until_s]
+        if total + _BLOCK > times.size:
+            times = np.concatenate([times[:total], np.empty(times.size // 4 + _BLOCK)])
+        block = times[total : total + _BLOCK]
+        np.cumsum(gaps(_BLOCK) / rate_per_s, out=block)
+        block += last_s
+        total, last_s = total + _BLOCK, float(block[-1])
+    times = times[:total][:jobs]
+    return times[: np.searchsorted(times, until_s)]
 
 
 @final
@@ -115,8 +119,14 @@ class Profile(AbstractArrivals):
         end = math.inf
         if until_s < math.inf:  # a little further, for rounding; then cut exactly
             end = (self._faster(self.begin_s + until_s) - begin) * (1 + 1e-9)
-        found = self._plain(self.base.times(rng, rate_per_s, jobs, end) + begin) - self.begin_s
-        return np.maximum(found[found < until_s], 0.0)
+        drawn = self.base.times(rng, rate_per_s, jobs, end)
+        found, n = np.empty(len(drawn)), 0
+        for first in range(0, len(drawn), _BLOCK):  # what a block needs stays in the cache
+            at_s = self._plain(drawn[first : first + _BLOCK] + begin) - self.begin_s
+            at_s = np.maximum(at_s[at_s < until_s], 0.0)
+            found[n : n + len(at_s)] = at_s
+            n += len(at_s)
+        return found[:n]
 
     def rate(self, t_s: F8) -> F8:
         """Return the rate at each instant, (n,), as a multiple of the mean rate."""
@@ -138,6 +148,9 @@ class Profile(AbstractArrivals):
 
     def _plain(self, u_s: F8) -> F8:
         edges, passed = self._week()
+        first, last = (float(u_s[k]) // WEEK_S for k in (0, -1))
+        if first == last:  # they rise: a division each would be half the work
+            return first * WEEK_S + np.interp(u_s - first * WEEK_S, passed, edges)
         weeks, rest = np.divmod(u_s, WEEK_S)
         return weeks * WEEK_S + np.interp(rest, passed, edges)
 

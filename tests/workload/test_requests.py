@@ -1,6 +1,7 @@
 """Requests from files and laws: what is read, what is refused and how it is named."""
 
 import gzip
+import math
 
 import numpy as np
 import pyarrow as pa
@@ -9,14 +10,17 @@ import pytest
 
 from sim.errors import ScenarioError, TraceError
 from sim.rng import Streams
+from sim.units import DAY_S, WEEK_S
 from sim.workload import Gamma, Poisson, Profile, Switched
 from sim.workload.requests import (
     DrawnRequests,
     FixedTokens,
     LogNormalTokens,
+    Requests,
     RequestTrace,
     TokensOf,
 )
+from sim.workload.requests.base import BLOCK
 from sim.workload.requests.formats import COLUMNS, read
 from tests.conftest import shared
 
@@ -186,3 +190,41 @@ def test_switched_arrivals_are_the_same_however_many_are_asked_for():
     assert len(many) == 50_000
     assert few == pytest.approx(many[:500])
     assert part == pytest.approx(many[:500])
+
+
+def test_what_is_drawn_in_blocks_is_what_is_drawn_at_once():
+    """Byte for byte, beyond two blocks, over the end of a week and of the last block."""
+    n = 2 * BLOCK + 77
+    prompt, output = LogNormalTokens(900, 1.3, 150, 0.7, 3000).draw(np.random.default_rng(5), n)
+    rng = np.random.default_rng(5)
+    for made, mean, cv in ((prompt, 900, 1.3), (output, 150, 0.7)):
+        square = math.log(1.0 + cv * cv)
+        plain = rng.lognormal(math.log(mean) - square / 2.0, math.sqrt(square), n)
+        assert made.tolist() == np.clip(np.rint(plain), 1, 3000).tolist()
+
+    law = Profile(Gamma(2.0), (1.0, 3.0, 2.0), (1, 1, 1, 1, 1, 0.5, 0.2), begin_s=3.0 * DAY_S)
+    until_s, rate = 6.5 * DAY_S, n / (6.5 * DAY_S)
+    weight = np.outer(law.weekly, law.daily).ravel()
+    edges, faster = np.linspace(0.0, WEEK_S, 22), np.concatenate([[0.0], np.cumsum(weight)])
+    faster *= WEEK_S / faster[-1]
+    begin = float(np.interp(law.begin_s, edges, faster))
+    rng, drawn = np.random.default_rng(6), [np.zeros(1)]
+    while drawn[-1][-1] < 2 * until_s:
+        gaps = rng.standard_gamma(0.25, 2**15) / 0.25
+        drawn.append(drawn[-1][-1] + np.cumsum(gaps / rate))
+    weeks, rest = np.divmod(np.concatenate(drawn[1:]) + begin, WEEK_S)
+    plain = weeks * WEEK_S + np.interp(rest, faster, edges) - law.begin_s
+    made = law.times(np.random.default_rng(6), rate, None, until_s)
+    assert made.tolist() == np.maximum(plain[plain < until_s], 0.0).tolist()
+    assert made[-1] > WEEK_S - law.begin_s
+
+
+def test_packed_requests_are_the_same_and_as_narrow_as_can_be():
+    law = DrawnRequests(5.0, 1000.0, tokens=LogNormalTokens(most_tokens=60_000), classes={"a": 1.0})
+    made = law.requests(Streams(1), "llm")
+    packed = made.packed()
+    assert packed.prompt.dtype == np.uint16
+    for name in ("arrival_s", "prompt", "output", "klass"):
+        assert getattr(packed, name).tolist() == getattr(made, name).tolist(), name
+    wide = Requests(np.zeros(2), *(np.array([60_000, 9], np.uint16),) * 2, np.zeros(2, np.uint8))
+    assert wide.longest() == 120_000  # more than the two bytes of each hold

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from sim.errors import TraceError
 from sim.files import open_bytes, open_text
+from sim.state.arrays import F8
 from sim.workload.check import OnError, as_float, as_text, null_mask
 from sim.workload.raw import Fault, Raw, error, from_one
-from sim.workload.requests.base import F8, LATEST_S, MOST_TOKENS, Requests
+from sim.workload.requests.base import LATEST_S, MOST_TOKENS, Requests
 from sim.workload.traces.table import read_csv, read_parquet
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {

@@ -10,9 +10,16 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.rng import Streams
+from sim.state.arrays import Ints
 from sim.workload import rules
 from sim.workload.arrivals import AbstractArrivals, Profile
-from sim.workload.requests.base import I8, LATEST_S, MOST_REQUESTS, AbstractRequests, Requests
+from sim.workload.requests.base import (
+    LATEST_S,
+    MOST_REQUESTS,
+    AbstractRequests,
+    Requests,
+    parts,
+)
 from sim.workload.requests.tokens import AbstractTokens, LogNormalTokens
 
 
@@ -61,12 +68,14 @@ class DrawnRequests(AbstractRequests):
             told = f"is {self.rate_per_s:g}; no request came in {self.duration_s:g} s"
             raise ScenarioError([f"services.requests.rate_per_s: {told}"])
         prompt, output = self.tokens.draw(streams.stream("tokens", service), n)
-        klass: I8 = np.zeros(n, np.int64)
+        klass: Ints = np.broadcast_to(np.uint8(0), n)
         names: tuple[str, ...] = ("",)
         if self.classes is not None:
             names = tuple(sorted(map(str, self.classes)))
             weights = np.array([self.classes[name] for name in names], np.float64)
-            drawn = streams.stream("classes", service).random(n) * weights.sum()
-            klass = np.searchsorted(np.cumsum(weights), drawn, "right").astype(np.int64)
+            draw, klass = streams.stream("classes", service), np.empty(n, np.uint16)
+            for part in parts(n):
+                drawn = draw.random(part.stop - part.start) * weights.sum()
+                klass[part] = np.searchsorted(np.cumsum(weights), drawn, "right")
         note = f"{service}: {n:,} requests drawn at {self.rate_per_s:g} a second"
         return Requests(at_s, prompt, output, klass, names, (note,), self.tokens.inputs())

@@ -12,8 +12,9 @@ import numpy as np
 
 from sim.errors import RackplanError
 from sim.files import find, sha256
+from sim.state.arrays import Ints
 from sim.workload import rules
-from sim.workload.requests.base import I8, MOST_TOKENS
+from sim.workload.requests.base import MOST_TOKENS, parts
 from sim.workload.requests.formats import read
 
 Rng = np.random.Generator
@@ -23,7 +24,7 @@ class AbstractTokens(abc.ABC):
     """A law of prompt and output tokens."""
 
     @abc.abstractmethod
-    def draw(self, rng: Rng, n: int) -> tuple[I8, I8]:
+    def draw(self, rng: Rng, n: int) -> tuple[Ints, Ints]:
         """Return the tokens of prompt and output, (n,) each, at least 1."""
 
     @abc.abstractmethod
@@ -43,10 +44,10 @@ class FixedTokens(AbstractTokens):
     prompt: int = 1024
     output: int = 128
 
-    def draw(self, rng: Rng, n: int) -> tuple[I8, I8]:
+    def draw(self, rng: Rng, n: int) -> tuple[Ints, Ints]:
         """Return the tokens, (n,) each."""
         del rng
-        return np.full(n, self.prompt, np.int64), np.full(n, self.output, np.int64)
+        return np.full(n, self.prompt, np.int32), np.full(n, self.output, np.int32)
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
@@ -73,13 +74,18 @@ class LogNormalTokens(AbstractTokens):
     output_cv: float = 1.05
     most_tokens: int = 8192
 
-    def draw(self, rng: Rng, n: int) -> tuple[I8, I8]:
+    def draw(self, rng: Rng, n: int) -> tuple[Ints, Ints]:
         """Return the tokens, (n,) each."""
 
-        def one(mean: float, cv: float) -> I8:
+        def one(mean: float, cv: float) -> Ints:
             square = math.log(1.0 + cv * cv)
-            drawn = rng.lognormal(math.log(mean) - square / 2.0, math.sqrt(square), n)
-            return np.clip(np.rint(drawn), 1, self.most_tokens).astype(np.int64)
+            mu, sigma = math.log(mean) - square / 2.0, math.sqrt(square)
+            made = np.empty(n, np.int32)
+            for part in parts(n):
+                drawn = rng.lognormal(mu, sigma, part.stop - part.start)
+                np.rint(drawn, out=drawn)
+                made[part] = np.clip(drawn, 1, self.most_tokens, out=drawn)
+            return made
 
         return one(self.prompt_mean, self.prompt_cv), one(self.output_mean, self.output_cv)
 
@@ -106,11 +112,11 @@ class TokensOf(AbstractTokens):
     path: str
     format: str = "auto"
 
-    def draw(self, rng: Rng, n: int) -> tuple[I8, I8]:
+    def draw(self, rng: Rng, n: int) -> tuple[Ints, Ints]:
         """Return the tokens, (n,) each."""
         rows = read(find(self.path), self.format, "skip").requests
         at = rng.integers(0, len(rows.prompt), n)
-        return rows.prompt[at], rows.output[at]
+        return rows.prompt.astype(np.int32)[at], rows.output.astype(np.int32)[at]
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from sim.errors import RackplanError, TraceError
 from sim.files import find, open_bytes, sha256
+from sim.state.arrays import F8
 from sim.workload.check import as_float
-from sim.workload.requests.base import F8
 from sim.workload.services.base import AbstractReplica
 from sim.workload.services.llm import LlmReplica
 from sim.workload.traces.table import read_csv, read_parquet
