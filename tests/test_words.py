@@ -38,6 +38,7 @@ PURE = {  # knobs and columns without a dimension
         "cpus_per_gpu",
         "daily",
         "starve_limit",
+        "yearly_frac",
         "damping",
         "factor",
         "keep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.units import WEEK_S
-from sim.workload import rules
+from sim.workload import rules, trend
 
 F8 = NDArray[np.float64]
 Rng = np.random.Generator
@@ -93,28 +93,37 @@ class Gamma(AbstractArrivals):
 @final
 @dataclass(frozen=True)
 class Profile(AbstractArrivals):
-    """A law whose rate follows the hour of the day and the day of the week.
+    """A law whose rate follows the hour of the day, the day of the week, growth and campaigns.
 
-    rate(t) = mean rate x daily(t) x weekly(t), both constant by pieces and scaled so that a week
-    has the mean rate. `base` runs on a clock that goes faster when the rate is higher: its instants
-    u become t with integral of rate over [0, t] = rate u. Poisson stays Poisson (non-homogeneous).
+    rate(t) = mean rate x daily(t) x weekly(t) x (1 + yearly_frac)^(t / 365 d) x campaigns(t); the
+    first two are constant by pieces and scaled so that a week has the mean rate, which is that of
+    instant 0. `base` runs on a clock that goes faster when the rate is higher: its instants u
+    become t with integral of rate over [0, t] = rate u. Poisson stays Poisson (non-homogeneous).
 
     Parameters
     ----------
     daily : weights of equal parts of the day, such as 24; the first begins at midnight.
     weekly : weights of the seven days.
     begin_s : where in the week instant 0 lies, from its first midnight.
+    yearly_frac : how much more comes a year later, 0.5 is half more; below 0 less and less.
+    campaigns : {begin_s, duration_s, factor} each, from instant 0; factors of two at once multiply.
 
     Source: E. Cinlar, Introduction to Stochastic Processes, 1975, ch. 4.7 (time change).
+    Neglects: that a campaign fades, and growth in steps; what comes ever less may end before as
+    many have come as were asked for.
     """
 
     base: AbstractArrivals = field(default_factory=Poisson)
     daily: Sequence[float] = (1.0,)
     weekly: Sequence[float] = (1.0,) * 7
     begin_s: float = 0.0
+    yearly_frac: float = 0.0
+    campaigns: Sequence[Mapping[str, float]] = ()
 
     def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
         """Return the instants, (n,)."""
+        if self.yearly_frac != 0.0 or len(self.campaigns) > 0:
+            return self._changing(rng, rate_per_s, jobs, until_s)
         begin = self._faster(self.begin_s)
         end = math.inf
         if until_s < math.inf:  # a little further, for rounding; then cut exactly
@@ -132,7 +141,33 @@ class Profile(AbstractArrivals):
         """Return the rate at each instant, (n,), as a multiple of the mean rate."""
         edges, passed = self._week()
         part = np.searchsorted(edges, np.mod(t_s + self.begin_s, WEEK_S), "right") - 1
-        return (np.diff(passed) / np.diff(edges))[part]
+        grown = np.exp(trend.growth_of(self.yearly_frac) * t_s)
+        return (np.diff(passed) / np.diff(edges))[part] * grown * trend.lifted(t_s, self.campaigns)
+
+    def _changing(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
+        """Return the instants where no week is as the one before, (n,)."""
+        if until_s < math.inf:  # a little further, for rounding; then cut exactly
+            found = self._course(until_s)
+            end = found.passed_at(until_s) * (1 + 1e-9)
+            at_s = found.at(self.base.times(rng, rate_per_s, jobs, end))
+            return at_s[at_s < until_s]
+        drawn, ends_s = self.base.times(rng, rate_per_s, jobs, math.inf), WEEK_S
+        found = self._course(ends_s)
+        while len(drawn) and found.passed[-1] <= drawn[-1] and ends_s < trend.MOST_S:
+            ends_s *= 2.0
+            found = self._course(ends_s)
+        at_s = found.at(drawn)
+        return at_s[~np.isnan(at_s)]
+
+    def _course(self, ends_s: float) -> trend.Course:
+        """Return the faster clock from instant 0 to one beyond `ends_s`."""
+        edges, passed = self._week()
+        weeks = np.arange(int((self.begin_s + ends_s) // WEEK_S) + 1)
+        first = (weeks[:, None] * WEEK_S + edges[:-1]).ravel() - self.begin_s
+        pace = np.tile(np.diff(passed) / np.diff(edges), len(weeks))
+        here = np.append(first[1:], first[-1] + edges[1]) > 0.0
+        edges = np.append(np.maximum(first[here], 0.0), first[-1] + edges[1])
+        return trend.course(edges, pace[here], self.yearly_frac, self.campaigns)
 
     def _week(self) -> tuple[F8, F8]:
         """Return the edges of a week's parts, and the faster clock at each, both (parts + 1,)."""
@@ -159,6 +194,7 @@ class Profile(AbstractArrivals):
         found = rules.weights(f"{path}.daily", self.daily)
         found += rules.weights(f"{path}.weekly", self.weekly, 7)
         found += rules.at_least(f"{path}.begin_s", self.begin_s, 0)
+        found += trend.issues(path, self.yearly_frac, self.campaigns)
         return found + self.base.issues(f"{path}.base")
 
 

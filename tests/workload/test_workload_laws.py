@@ -29,6 +29,7 @@ from sim.workload import (
 )
 
 N = 400_000
+LAUNCH = {"begin_s": 1.25 * DAY_S, "duration_s": 5 * DAY_S, "factor": 3.0}
 
 
 def rng(seed=1):
@@ -113,7 +114,8 @@ def test_gamma_of_no_variation_is_a_beat():
 
 
 def test_the_first_jobs_are_the_same_however_many_are_asked_for():
-    for law in (Poisson(), Gamma(2.0), Profile(daily=[1, 3, 2])):
+    grown = Profile(daily=[1, 3, 2], begin_s=DAY_S / 5, yearly_frac=2.0, campaigns=[LAUNCH])
+    for law in (Poisson(), Gamma(2.0), Profile(daily=[1, 3, 2]), grown):
         few = law.times(rng(), 0.01, 100, math.inf)
         many = law.times(rng(), 0.01, 5000, math.inf)
         span = law.times(rng(), 0.01, None, float(many[200]))
@@ -134,6 +136,35 @@ def test_a_profile_has_its_share_in_every_part_of_the_week(begin_s):
     assert (np.abs(counts - expect) <= 5 * np.sqrt(expect)).all()
     middles = (np.arange(28) + 0.5) * DAY_S / 4 - begin_s
     assert law.rate(middles) == pytest.approx(28 * weight / weight.sum())
+
+
+@pytest.mark.parametrize("yearly", [-0.6, 0.0, 30.0])
+@pytest.mark.parametrize("begin_s", [0.0, 2.3 * DAY_S])
+def test_each_arrival_of_a_beat_comes_when_the_rate_has_gone_so_far(yearly, begin_s):
+    """The integral of the rate, summed over small steps, is a whole number at each of them."""
+    daily, weekly, rate, days, dt = [1, 0, 3, 2], [1, 1, 1, 1, 1, 0.5, 0.25], 0.003, 16, 1.0
+    campaigns = [LAUNCH, {"begin_s": 3.5 * DAY_S, "duration_s": 3 * DAY_S, "factor": 0.5}]
+    law = Profile(Gamma(0.0), daily, weekly, begin_s, yearly, campaigns)
+    found = law.times(rng(), rate, None, days * DAY_S)
+    t = np.arange(0.0, days * DAY_S, dt) + dt / 2
+    there = t + begin_s
+    weight = np.array(daily)[(there % DAY_S // (DAY_S / 4)).astype(int)]
+    weight = weight * np.array(weekly)[(there % WEEK_S // DAY_S).astype(int)]
+    scale = 28 / np.outer(weekly, daily).sum()
+    lift = np.prod([np.where((t >= c["begin_s"]) & (t < c["begin_s"] + c["duration_s"]),
+                             c["factor"], 1.0) for c in campaigns], axis=0)  # fmt: skip
+    gone = np.cumsum(rate * scale * weight * lift * (1 + yearly) ** (t / 365 / DAY_S) * dt)
+    assert np.interp(found, t + dt / 2, gone) == pytest.approx(
+        np.arange(1, len(found) + 1), abs=0.01
+    )
+    assert len(found) == int(gone[-1])
+
+
+def test_demand_that_shrinks_comes_to_an_end():
+    """The integral of (1 - q)^(t / year) over all time is year / -ln(1 - q)."""
+    law = Profile(Gamma(0.0), yearly_frac=-0.9)
+    many = 1e-4 * 365 * DAY_S / -math.log(0.1)
+    assert len(law.times(rng(), 1e-4, 10_000, math.inf)) == int(many) < 10_000
 
 
 def test_within_a_part_of_a_profile_arrivals_stay_poisson():
@@ -178,6 +209,10 @@ def test_factors_lie_where_they_say():
         (Gamma(-1.0), "x.cv"),
         (Profile(daily=[0, 0]), "x.daily"),
         (Profile(weekly=[1, 2]), "x.weekly"),
+        (Profile(yearly_frac=-1.0), "x.yearly_frac"),
+        (Profile(campaigns=[{"begin_s": 0.0}]), "x.campaigns[0]"),
+        (Profile(campaigns=[{**LAUNCH, "factor": -1.0}]), "x.campaigns[0].factor"),
+        (Profile(campaigns=3), "x.campaigns"),
         (Profile(base=Gamma(-1.0)), "x.base.cv"),
         (Mix([1, 2], [1]), "x.weights"),
         (Mix([1.5], [1]), "x.gpus[0]"),
