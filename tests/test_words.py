@@ -61,7 +61,7 @@ PURE = {  # knobs and columns without a dimension
     ),  # weights of factors
     *("carries", "comm_fraction", "comm_fractions", "comm_overlap", "others"),
     *("models",),  # mappings of counts and widths
-    *("slo_by_class",),  # its keys say theirs
+    *("slo_by_class", "campaigns"),  # their keys say theirs
     *("fairness", "gamma", "held_factor", "noise", "parallel_share", "speeds"),
     *(
         "activation",
