@@ -55,11 +55,12 @@ GROUPS: dict[str, type] = {
     "failures": AbstractProcess,
     "link_failures": AbstractProcess,
     "reservations": AbstractProcess,
+    "steps": AbstractProcess,
 }
 LEFT_OUT = (
     "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
     "services", "autoscaler", "fabric", "comm", "link_failures",
-    "node_scaler", "supply", "growth",
+    "node_scaler", "supply", "growth", "steps",
 )  # fmt: skip
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {
@@ -209,7 +210,7 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made
-    lives = [parts.pop(name, None) for name in ("failures", "link_failures", "reservations")]
+    lives = [parts.pop(group, None) for group, kind in GROUPS.items() if kind is AbstractProcess]
     whole = Scenario(
         **parts,
         processes=tuple(one for one in lives if one is not None),

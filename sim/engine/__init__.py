@@ -12,6 +12,7 @@ from sim.engine.failures import Failures
 from sim.engine.interrupt import Stop, interruptible
 from sim.engine.link_failures import LinkFailures
 from sim.engine.patience import relent
+from sim.engine.phases import Phases
 from sim.engine.reservations import Reservations
 from sim.engine.switch_failures import SwitchFailures
 
@@ -21,6 +22,7 @@ __all__ = [
     "Cluster",
     "Failures",
     "LinkFailures",
+    "Phases",
     "Reservations",
     "Stop",
     "SwitchFailures",

@@ -6,11 +6,12 @@ Compiled apart, for runs with a fabric.
 from __future__ import annotations
 
 from sim.kernel.carried import carry
-from sim.kernel.duty import sending, slowness
 from sim.kernel.jit import forked, jit
 from sim.kernel.links import account, ask, bind
 from sim.kernel.rate import slow
-from sim.state.fabric import ASKS, HEAD, SEARCH, SOILED
+from sim.kernel.steps import COMPUTES, MEAN, go_on, part_sent, speed
+from sim.state.columns import AWAITED
+from sim.state.fabric import ASKS, HEAD, PLAYED, SEARCH, SOILED
 from sim.state.handle import State
 from sim.state.words import Cause
 
@@ -116,6 +117,8 @@ def level_of(s: State, own: int, most: float) -> float:
 def look(s: State, job: int) -> None:
     """Let a job take what its links give it now; if that has moved, its neighbours look too."""
     f, share, e, binds = s.fabric, s.fabric.top[job], s.fabric.binds[job], -1
+    if f.stage[job] == COMPUTES:
+        return  # it wants nothing of its links now
     if e >= 0 and f.tight[f.link[e]]:  # who bound it last leaves the others little to say
         share, binds = level_of(s, e, share), e
     e = f.first[job]
@@ -128,7 +131,7 @@ def look(s: State, job: int) -> None:
     bind(s, job, binds if share < f.top[job] else -1)
     if abs(share - f.share[job]) <= STILL * share:
         return
-    before, part = f.part[job] * f.share[job], sending(f.duty[job], share, f.overlap[job])
+    before, part = f.part[job] * f.share[job], part_sent(s, job, share)
     f.share[job], f.part[job] = share, part
     e = f.first[job]
     while e >= 0:
@@ -170,7 +173,7 @@ def share_links(s: State, now_s: float) -> None:
     """Give those their rates whom what happened at this instant reaches over links.
 
     Max-min fair shares where all send all the time; else what each gets while it sends, the others
-    counted for the part of time in which they do.
+    counted for the part of time in which they do; where steps are played, for what they do now.
 
     Source: Bertsekas and Gallager, Data Networks (1992), 6.5.2; a mean field over duty cycles.
     Neglects: jobs in step with each other; what more than one sends at a time, beyond its mean.
@@ -188,11 +191,14 @@ def share_links(s: State, now_s: float) -> None:
         while e >= 0:
             carry(s, f.link[e], now_s)
             e = f.next[e]
-        factor = 1.0 / slowness(f.duty[job], f.share[job], f.overlap[job])
-        old = s.paces.factor[FABRIC, job]
+        if f.stage[job] != MEAN:
+            go_on(s, job, now_s)
+        factor, old = speed(s, job), s.paces.factor[FABRIC, job]
         if abs(factor - old) > SAME * old:
             account(s, job, now_s)
             slow(s, job, FABRIC, factor, now_s)
+    if f.n[PLAYED] == 1:
+        s.face.n[AWAITED] = 1  # who plays the steps hears of it
 
 
 @jit

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.duty import sending
 from sim.kernel.jit import entry, forked, jit
 from sim.kernel.rate import pace, settle
+from sim.kernel.steps import new_step, part_sent
 from sim.state.columns import SEEKING, WHOLE
 from sim.state.fabric import ASKS, FIRST, HEAD, SEARCH, SEEKS, SOILED, SPARE
 from sim.state.handle import State
@@ -116,8 +116,11 @@ def arrive(s: State, job: int, now_s: float) -> None:
                 crossing = m * (total - m) / (total - least) if f.all_to_all[job] else float(least)
                 use(s, job, v, nic_Bps * crossing)
     f.spans[job], f.since_s[job] = True, now_s
+    if f.begins[job] >= 0.0:
+        new_step(s, job, f.begins[job])
+        f.played_s[job], f.going[:, job] = now_s, 0.0
     f.share[job] = f.top[job]
-    f.part[job] = sending(f.duty[job], f.top[job], f.overlap[job])
+    f.part[job] = part_sent(s, job, f.top[job])
     ask(s, job)
     if f.n[FIRST] >= 0:
         seek(s, job)

@@ -84,6 +84,7 @@ class Talk(NamedTuple):
     duty: F8  # part of its time, alone, in which it does; 0 … 1
     overlap: F8  # part of that which may run beside compute
     all_to_all: B1  # each of its GPUs with each other; else in a ring
+    step_s: F8 | None = None  # of a step alone; nan, or no column: it does not say
 
 
 class Fabric(NamedTuple):
@@ -143,12 +144,19 @@ class Fabric(NamedTuple):
     # where jobs cross links by ways of their own, which Python finds
     seeks: I8  # (jobs,) those that have started and are to be told their links
     seeking: B1  # (jobs,)
-    n: I8  # [search, asks, dirty, spare entries, first ask, seeking, first link of ways]
+    # where steps are played phase by phase: see kernel.steps; times are of work, at rate 1
+    step_s: F8  # (jobs,) of a step alone; nan: the job does not say
+    begins: F8  # (jobs,) where in a step it begins, 0 … 1; -1: its steps are not played
+    stage: I8  # (jobs,) what it does now: a Stage
+    todo_s: F8  # (3, jobs) what is left of its step: to compute, to send beside that, to send alone
+    going: F8  # (3, jobs) how fast each of them goes since `played_s`
+    played_s: F8  # (jobs,)
+    n: I8  # [search, asks, dirty, spare entries, first ask, seeking, first link of ways, played]
 
 
 BINS, FIRST_BIN_S, ROOM = 64, 60.0, 4_000_000
 """Of what links have carried: bins of time, how long each is at first, and numbers at most."""
-SEARCH, ASKS, SOILED, SPARE, HEAD, SEEKS, FIRST = 0, 1, 2, 3, 4, 5, 6
+SEARCH, ASKS, SOILED, SPARE, HEAD, SEEKS, FIRST, PLAYED = 0, 1, 2, 3, 4, 5, 6, 7
 
 
 def _levels(parent: I8, nodes: int) -> I8:
@@ -209,7 +217,9 @@ def fabric_of(
         asking=np.zeros(n, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_), held=zero(v),
         seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(n),
         members=zero(min(n, most)), seeks=zero(n), seeking=np.zeros(n, np.bool_),
-        n=np.array([0, 0, 0, entries, 0, 0, first], np.int64),
+        step_s=np.full(n, np.nan) if talk.step_s is None else talk.step_s.copy(),
+        begins=np.full(n, -1.0), stage=zero(n), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
+        played_s=np.zeros(n), n=np.array([0, 0, 0, entries, 0, 0, first, 0], np.int64),
     )  # fmt: skip
 
 

@@ -70,6 +70,21 @@ class Cause(IntEnum):
     """Its slowest node."""
 
 
+class Stage(IntEnum):
+    """What a job on a fabric does now."""
+
+    MEAN = 0
+    """All of its step at once, each for its part of the time."""
+    COMPUTES = 1
+    """Nothing of its step goes over links."""
+    BOTH = 2
+    """It computes and sends what may be sent beside."""
+    WAITS = 3
+    """It has computed; what could be sent beside that is not sent yet."""
+    SENDS = 4
+    """It sends what could not be sent before."""
+
+
 class After(IntEnum):
     """What a job may wait for of another."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.engine import LinkFailures, SwitchFailures
+from sim.engine import LinkFailures, Phases, SwitchFailures
 from sim.errors import ScenarioError
 from sim.policies.placement import AbstractPlacement
 from sim.state import AbstractCluster, AbstractFabric, Inventory, NoFabric
@@ -134,16 +134,23 @@ def unfelt(scenario: Scenario, routed: bool) -> list[str]:
 
     `routed` : jobs find their ways over the fabric link by link.
     """
-    broken = any(isinstance(p, LinkFailures | SwitchFailures) for p in scenario.processes)
-    if broken and isinstance(scenario.fabric, NoFabric):
-        return ["link_failures: there is no fabric, so no link can fail; set one, as leaf_spine"]
-    switches = any(isinstance(process, SwitchFailures) for process in scenario.processes)
-    if switches and not routed:
-        return [
+    bare, found = isinstance(scenario.fabric, NoFabric), []
+
+    def has(*kinds: type) -> bool:
+        return any(isinstance(process, kinds) for process in scenario.processes)
+
+    if bare and has(Phases):
+        found.append("steps: there is no fabric, so no phase is felt; set one, as leaf_spine")
+    if bare and has(LinkFailures, SwitchFailures):
+        found.append(
+            "link_failures: there is no fabric, so no link can fail; set one, as leaf_spine"
+        )
+    elif has(SwitchFailures) and not routed:
+        found.append(
             "link_failures: switches fail only where jobs find their ways link by link, so none "
             "did; set fabric.routing=ecmp, or link_failures=exponential"
-        ]
-    return []
+        )
+    return found
 
 
 def of_cluster(scenario: Scenario) -> list[str]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from sim import table
 from sim.errors import ScenarioError
-from sim.physics.parallelism import duty
+from sim.physics.parallelism import duty, step_s
 from sim.physics.training import Split, Transformer, profile
 from sim.state.arrays import F8, I8
 from sim.state.fabric import Talk
@@ -58,7 +58,7 @@ class ByModel(AbstractComm):
     """An assumption: jobs of one `job_class` train one transformer, cut in one way.
 
     A job of n GPUs is cut by tensor, context and pipeline, each as far as it divides the job; data
-    parallelism has the rest. Its share of time comes of `physics.training.profile`.
+    parallelism has the rest. Its share of time and its step come of `physics.training.profile`.
 
     Parameters
     ----------
@@ -94,17 +94,21 @@ class ByModel(AbstractComm):
         code, names = table.codes(jobs, "job_class")
         n = jobs.num_rows
         share, overlap, all_to_all = np.zeros(n), np.zeros(n), np.zeros(n, np.bool_)
+        step = np.full(n, np.nan)
         for i, name in enumerate(names):
             model = self.models.get(name, self.models.get(self.others, {}))
             mine = np.flatnonzero((code == i) & (gpus > 0))
             if model and mine.size:
-                share[mine] = self.share(model, gpus[mine])
+                share[mine], step[mine] = self.share(model, gpus[mine])
                 overlap[mine] = model.get("overlap", 0.0)
                 all_to_all[mine] = model.get("experts_a_token", 0.0) > 0.0
-        return Talk(share, overlap, all_to_all)
+        return Talk(share, overlap, all_to_all, step)
 
-    def share(self, has: Mapping[str, float], gpus: I8) -> F8:
-        """Return the part of its step in which each job of a model uses the fabric, alone, (n,)."""
+    def share(self, has: Mapping[str, float], gpus: I8) -> tuple[F8, F8]:
+        """Return in what part of its step each job of a model uses the fabric, alone, and the step.
+
+        (n,) each, the step in seconds.
+        """
         kinds, which = np.unique(gpus, return_inverse=True)
         tensor = largest(kinds, has.get("tensor", 1))
         context = largest(kinds // tensor, has.get("context", 1))
@@ -120,4 +124,4 @@ class ByModel(AbstractComm):
         )  # fmt: skip
         made = profile(model, split, self.flops_per_s, self.gpus_per_node, self.nvlink_Bps,
                        overlap=has.get("overlap", 0.0))  # fmt: skip
-        return duty(made, self.nic_Bps)[which]
+        return duty(made, self.nic_Bps)[which], step_s(made, self.nic_Bps)[which]

@@ -98,9 +98,9 @@ class ByClass(AbstractComm):
         return Talk(one[code], np.full(n, float(self.comm_overlap)), np.full(n, all_to_all))
 
 
-def _told(jobs: pa.Table, gpu_Bps: float) -> F8:
+def _told(jobs: pa.Table, gpu_Bps: float, step_s: F8) -> F8:
     """Return the share of time in which each job says it sends, (n,); nan where it does not."""
-    sent, step_s = (table.to_numpy(jobs, name) for name in ("comm_bytes", "step_s"))
+    sent = table.to_numpy(jobs, "comm_bytes")
     with np.errstate(divide="ignore", invalid="ignore"):
         duty = np.where(sent > 0.0, sent / gpu_Bps / step_s, 0.0 * sent * step_s)
     late = np.flatnonzero(duty > 1.0)
@@ -122,7 +122,8 @@ def talk_of(jobs: pa.Table, comm: AbstractComm, gpu_Bps: float) -> Talk:
     A job says it by `comm_fraction`, or by `comm_bytes` in `step_s` with NICs of `gpu_Bps` a GPU:
     duty = comm_bytes / (gpu_Bps step_s). More than that has time for raises ScenarioError.
     """
-    assumed, told = comm.assumed(jobs), _told(jobs, gpu_Bps)
+    assumed, step_s = comm.assumed(jobs), table.to_numpy(jobs, "step_s")
+    told = _told(jobs, gpu_Bps, step_s)
     overlap = table.to_numpy(jobs, "comm_overlap")
     code, words = table.codes(jobs, "comm_pattern")
     pattern = np.array(words)[code]
@@ -130,4 +131,5 @@ def talk_of(jobs: pa.Table, comm: AbstractComm, gpu_Bps: float) -> Talk:
         np.where(np.isnan(told), assumed.duty, told),
         np.where(np.isnan(overlap), assumed.overlap, overlap),
         np.where(pattern == "", assumed.all_to_all, pattern == PATTERNS[1]),
+        step_s if assumed.step_s is None else np.where(np.isnan(step_s), assumed.step_s, step_s),
     )

@@ -1,0 +1,121 @@
+"""A job's step, phase by phase: what is left of it, how fast that goes, what comes next.
+
+Of a step of 1 alone it sends for `duty` d, of which a part `overlap` o may go beside compute:
+first it computes for 1 - (1 - o) d while o d is sent, then it sends (1 - o) d. All in work: a node
+twice as fast computes and sends in half the time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.kernel.duty import sending, slowness
+from sim.kernel.jit import jit
+from sim.state.handle import State
+from sim.state.words import Cause, Stage
+
+FABRIC = int(Cause.FABRIC)
+MEAN, COMPUTES, BOTH, WAITS, SENDS = (int(stage) for stage in Stage)
+COMPUTE, BESIDE, AFTER = 0, 1, 2
+"""Rows of what is left: to compute, to send beside that, to send after it."""
+NOTHING = 1e-12
+"""Of a step, what counts as nothing left: what ends together is one event."""
+
+
+@jit
+def part_sent(s: State, job: int, share: float) -> float:
+    """Return in what part of its time a job sends now, at a share of its full speed."""
+    f = s.fabric
+    if f.stage[job] == MEAN:
+        return sending(f.duty[job], share, f.overlap[job])
+    return 0.0 if f.stage[job] == COMPUTES else 1.0
+
+
+@jit
+def speed(s: State, job: int) -> float:
+    """Return how fast a job's work goes on, of what it would alone, at the share it has."""
+    f = s.fabric
+    if f.stage[job] == MEAN:
+        return 1.0 / slowness(f.duty[job], f.share[job], f.overlap[job])
+    if f.stage[job] == SENDS:
+        return float(f.share[job])
+    return 0.0 if f.stage[job] == WAITS else 1.0
+
+
+@jit
+def step_on(s: State, job: int, now_s: float) -> None:
+    """Bring what is left of a job's step up to now."""
+    f = s.fabric
+    for k in range(3):
+        f.todo_s[k, job] -= (now_s - f.played_s[job]) * f.going[k, job]
+    f.played_s[job] = now_s
+
+
+@jit
+def go_on(s: State, job: int, now_s: float) -> None:
+    """Let what a job does now go on at the speed and share that it has."""
+    f, own = s.fabric, s.kinds.speed[s.jobs.klass[job], s.jobs.kind[job]]
+    for cause in range(s.paces.factor.shape[0]):
+        if cause != FABRIC:
+            own *= s.paces.factor[cause, job]
+    step_on(s, job, now_s)
+    stage, sends = f.stage[job], f.share[job] * own
+    f.going[COMPUTE, job] = own if stage in (COMPUTES, BOTH) else 0.0
+    f.going[BESIDE, job] = sends if stage in (BOTH, WAITS) else 0.0
+    f.going[AFTER, job] = sends if stage == SENDS else 0.0
+
+
+@jit
+def name_stage(s: State, job: int) -> None:
+    """Say what a job does now, by what is left of its step."""
+    f = s.fabric
+    if f.todo_s[COMPUTE, job] > 0.0:
+        f.stage[job] = BOTH if f.todo_s[BESIDE, job] > 0.0 else COMPUTES
+    else:
+        f.stage[job] = WAITS if f.todo_s[BESIDE, job] > 0.0 else SENDS
+
+
+@jit
+def new_step(s: State, job: int, begin: float) -> None:
+    """Let a job begin a step at such a part of it, 0 … 1: there as it would be alone."""
+    f, step = s.fabric, s.fabric.step_s[job]
+    sent, at = f.duty[job] * step, begin * step if 1.0 - begin > NOTHING else 0.0
+    beside = f.overlap[job] * sent
+    after = (1.0 - f.overlap[job]) * sent
+    f.todo_s[COMPUTE, job] = max(step - after - at, 0.0)
+    f.todo_s[BESIDE, job] = max(beside - at, 0.0)
+    f.todo_s[AFTER, job] = min(after, step - at)
+    for k in range(3):
+        if f.todo_s[k, job] <= NOTHING * step:
+            f.todo_s[k, job] = 0.0
+    name_stage(s, job)
+
+
+@jit
+def over_s(s: State, job: int) -> float:
+    """Return when something of a job's step is over, as it goes now; inf if nothing goes."""
+    f, wait_s = s.fabric, np.inf
+    for k in range(3):
+        if f.going[k, job] > 0.0 and f.todo_s[k, job] > 0.0:
+            wait_s = min(wait_s, f.todo_s[k, job] / f.going[k, job])
+    return float(f.played_s[job] + wait_s)
+
+
+@jit
+def next_stage(s: State, job: int, now_s: float) -> bool:
+    """Let a job go over to what comes next, if something of its step is over; return whether."""
+    f = s.fabric
+    if not over_s(s, job) <= now_s:
+        return False
+    step_on(s, job, now_s)
+    for k in range(3):
+        if f.going[k, job] > 0.0 and f.todo_s[k, job] > 0.0:
+            near = f.todo_s[k, job] <= NOTHING * f.step_s[job]
+            if near or now_s + f.todo_s[k, job] / f.going[k, job] <= now_s:
+                f.todo_s[k, job] = 0.0
+    if f.todo_s[COMPUTE, job] + f.todo_s[BESIDE, job] + f.todo_s[AFTER, job] <= 0.0:
+        new_step(s, job, 0.0)
+    else:
+        name_stage(s, job)
+    f.going[:, job] = 0.0  # until the instant is settled: see `go_on`
+    return True
