@@ -10,6 +10,7 @@ import numpy as np
 from topologies.fabric import Fabric, Ints
 from topologies.routes.chance import mixed
 from topologies.routes.shortest import Shortest
+from topologies.routes.walk import Walk
 
 
 @final
@@ -24,6 +25,12 @@ class Cabled:
     def lanes(self) -> int:
         """Return the lanes of the fabric below."""
         return int(getattr(self.below.router, "lanes", 1))
+
+    def walk(self) -> Walk | None:
+        """Return the numbers of the arithmetic below, and the cables; None where there is none."""
+        way = getattr(self.below.router, "walk", None)
+        found: Walk | None = None if way is None else way()
+        return None if found is None else found._replace(first=self.first)
 
     def links(self, fabric: Fabric, src: Ints, dst: Ints, lane: Ints, salt: int) -> Ints:
         """Return the directed links of each flow, (flows, hops), -1 where none."""

@@ -89,6 +89,10 @@ class Fabric:
         n = len(self.kind)
         return Lookup(np.column_stack([self.a * n + self.b, self.b * n + self.a]).ravel())
 
+    def looked_up(self) -> tuple[Ints, Ints, int]:
+        """Return the table of directed links by their ends a n + b, as `Lookup.columns`."""
+        return self._ends.columns
+
     @cached_property
     def _working(self) -> nx.Graph:
         graph = nx.Graph()

@@ -31,6 +31,11 @@ class Lookup:
             left = left[self._key[slot[left]] != keys[left]]
             slot[left] = (slot[left] + 1) & self._mask
 
+    @property
+    def columns(self) -> tuple[Ints, Ints, int]:
+        """Return (keys, positions, shift): the table itself, -1 where it is free."""
+        return self._key, self._at, int(self._shift)
+
     def _slot(self, keys: Ints) -> Ints:
         return ((keys.astype(np.uint64) * SPREAD) >> self._shift).astype(np.int64)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from topologies.fabric import Fabric, Floats, Ints, Router, compiled
 from topologies.routes.shortest import Shortest
+from topologies.routes.walk import Walk
 from topologies.wiring import positive
 
 
@@ -27,6 +28,12 @@ class Domains:
     def lanes(self) -> int:
         """Return the lanes of the fabric below."""
         return int(getattr(self.below, "lanes", 1))
+
+    def walk(self) -> Walk | None:
+        """Return the numbers of the arithmetic below, and of domains; None where there is none."""
+        way = getattr(self.below, "walk", None)
+        found: Walk | None = None if way is None else way()
+        return None if found is None else found._replace(together=self.nodes_per_domain)
 
     def links(self, fabric: Fabric, src: Ints, dst: Ints, lane: Ints, salt: int) -> Ints:
         """Return the directed links of each flow, (flows, hops), -1 where none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from topologies.routes.direct import AbstractDirect
 from topologies.routes.policy import AbstractRouting, Adaptive, Ecmp, Spraying
 from topologies.routes.torus import Torus
 from topologies.routes.updown import Tiers
+from topologies.routes.walk import Walk
 from topologies.tree import Tree, tree
 
 ROUTINGS = ("spraying", "ecmp", "adaptive", "valiant")
@@ -77,6 +79,18 @@ class Ways:
         return replace(self, fabric=replace(
             self.fabric, capacity_Bps=Bps[0::2].copy(), back_Bps=Bps[1::2].copy()
         ))  # fmt: skip
+
+    def plan(self) -> dict[str, Any] | None:
+        """Return what `routes` reckons with, as numbers; None where all is not hashes and sums.
+
+        Links that have failed are gone round flow by flow: there is no plan then.
+        """
+        pairs, way = self.routing.hashed, getattr(self.fabric.router, "walk", None)
+        found: Walk | None = way() if way is not None and pairs > 0 and self.fabric.works else None
+        if found is None:
+            return None
+        below = getattr(self.fabric.router, "below", self.fabric)
+        return found.plan(below if isinstance(below, Fabric) else self.fabric, pairs)
 
     def routes(self, src: Ints, dst: Ints, salt: int) -> tuple[Ints, Ints, Floats]:
         """Return (flow, link, part), (entries,) each: the part of a flow that crosses a link.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BUDGET = 200_000
 """Most events the lane may run before it lets Python show progress or be interrupted."""
-DECIDE = int(Why.DECIDE)
+DECIDE, ROUTE = int(Why.DECIDE), int(Why.ROUTE)
 LANES = {KUEUE: kernel.advance_quota, LIMITS: kernel.advance_limits}
 """Quotas whose passes are made in the lane."""
 LONG_S, SHORT_S = 0.2, 0.05
@@ -80,8 +80,6 @@ class Clock(simpy.Environment):
                 self.let_in(self.state, self._now)
         elif why == Why.FULL:
             self.grow(self._room)
-        elif why == Why.ROUTE and self.finder is not None:
-            self.finder(self)
         elif why == Why.WAKE:
             self._wake()
         else:
@@ -99,6 +97,10 @@ class Clock(simpy.Environment):
             now_s, budget = float(self._now), self._due - int(self.state.face.n[EVENTS])
             ask = self._decide is not None
             why = self._advance(self.state, now_s, horizon_s, ask, self._room, budget)
+            if why == ROUTE and self.finder is not None:
+                self._now = float(self.state.face.t[NOW])
+                self.finder(self)
+                continue
             if why != DECIDE or self._decide is None:
                 return int(why)
             self._now = float(self.state.face.t[NOW])

@@ -8,10 +8,8 @@ from sim import kernel
 from sim.engine.clock import Clock
 from sim.state.arrays import F8, I8
 from sim.state.fabric import FIRST, SEEKS, SPARE, AbstractWays, roomier
-from sim.state.handle import State
-
-PAIRS = 4096
-"""Of more pairs of nodes than this an all-to-all's flows are some, evenly chosen, each heavier."""
+from sim.state.handle import COMPILED, State
+from sim.state.paths import PAIRS, paths_of
 
 
 def ring(gpus: I8) -> tuple[I8, I8, F8]:
@@ -48,6 +46,9 @@ class Finder:
 
     Neglects: of an all-to-all over many nodes all but `PAIRS` pairs; in a ring another order than
     that of the nodes' numbers.
+
+    Where all works and paths are arithmetic (`AbstractWays.plan`), a kernel finds the same links;
+    without a compiler numpy's arrays are quicker.
     """
 
     def __init__(self, ways: AbstractWays, salt: int) -> None:
@@ -56,6 +57,8 @@ class Finder:
         self._dead: set[int] = set()
         self._detoured: set[int] = set()
         self._broken = np.zeros(len(ways.own), np.int64)  # ends of each edge that do not work
+        plan = ways.plan() if COMPILED else None
+        self._paths = None if plan is None else paths_of(plan, len(ways.capacity_Bps))
 
     @property
     def switches(self) -> int:
@@ -70,6 +73,10 @@ class Finder:
     def __call__(self, clock: Clock) -> None:
         """Tell the links of those who have started at this instant."""
         fabric = clock.state.fabric
+        if self._paths is not None and not self._dead:
+            while lack := kernel.route(clock.state, self._paths, self._salt):
+                clock.state = clock.state.replaced(fabric=roomier(clock.state.fabric, lack))
+            return
         jobs = fabric.seeks[: fabric.n[SEEKS]].tolist()
         fabric.n[SEEKS] = 0
         for job in jobs:

@@ -16,6 +16,7 @@ from sim.kernel.fair_pass import pass_shares
 from sim.kernel.job import give_up, requeue, set_rate
 from sim.kernel.links import lay, set_link
 from sim.kernel.node import come, fail, go, offer, on_node, repair, withdraw
+from sim.kernel.paths import route
 from sim.kernel.phases import play_steps, turn_steps
 from sim.kernel.quota_lane import advance_apart, advance_limits, advance_quota
 from sim.kernel.quota_plan import cycle_limits
@@ -69,6 +70,7 @@ __all__ = [
     "repace",
     "repair",
     "requeue",
+    "route",
     "set_aside",
     "set_link",
     "set_rate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
@@ -57,6 +57,12 @@ class AbstractWays(Protocol):
         """Return (flow, link, part), (entries,) each, of flows between nodes.
 
         ValueError where no path is left.
+        """
+
+    def plan(self) -> Mapping[str, Any] | None:
+        """Return the numbers by which `kernel.paths` finds what `routes` does; see `state.paths`.
+
+        None where it cannot: then `routes` is asked for each job.
         """
 
     def without(self, dead: I8) -> AbstractWays:

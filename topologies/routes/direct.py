@@ -10,6 +10,7 @@ import numpy as np
 
 from topologies.fabric import Fabric, Ints
 from topologies.routes.chance import mixed
+from topologies.routes.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class AbstractDirect(ABC):
     @abstractmethod
     def between(self, drawn: Ints) -> Ints:
         """Return a switch drawn for each flow, for Valiant's detour."""
+
+    @abstractmethod
+    def walk(self) -> Walk:
+        """Return the numbers of its arithmetic."""
 
     @abstractmethod
     def sides(self) -> list[Ints]:
@@ -97,6 +102,15 @@ class HyperX(AbstractDirect):
     def _first(self) -> int:
         return int(np.prod(self.dims)) * self.nodes_per_switch
 
+    def walk(self) -> Walk:
+        """Return the numbers of its arithmetic: each dimension's size and stride."""
+        size = np.array(self.dims)
+        strides = [int(np.prod(size[d + 1 :])) for d in range(len(size))]
+        number = [self._first, self.nodes_per_switch, np.prod(size), len(size)]
+        number += np.column_stack([size, strides]).ravel().tolist()
+        longest = (1 + self.valiant) * len(size)
+        return Walk("hyperx", np.array(number), longest, valiant=self.valiant, looks=True)
+
     def between(self, drawn: Ints) -> Ints:
         """Return any switch."""
         return self._first + drawn % int(np.prod(self.dims))
@@ -137,6 +151,12 @@ class DragonflyPlus(AbstractDirect):
     @property
     def _spines(self) -> int:
         return self.groups * self.half**2 + self.groups * self.half
+
+    def walk(self) -> Walk:
+        """Return the numbers of its arithmetic."""
+        number = np.array([self.groups * self.half**2, self.half, self.groups, self.parallel])
+        longest = 3 * (1 + self.valiant)
+        return Walk("dragonfly", number, longest, valiant=self.valiant, looks=True)
 
     def between(self, drawn: Ints) -> Ints:
         """Return any leaf."""

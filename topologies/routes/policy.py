@@ -17,6 +17,11 @@ from topologies.routes.table import Routes, merged, packed, routed, spread
 class AbstractRouting(ABC):
     """Draws the links of flows."""
 
+    @property
+    def hashed(self) -> int:
+        """Return how many paths of a flow a hash draws, each by itself; 0 where it is not so."""
+        return 0
+
     @abstractmethod
     def routes(
         self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
@@ -42,6 +47,11 @@ class Ecmp(AbstractRouting):
     """
 
     queue_pairs: int = 1
+
+    @property
+    def hashed(self) -> int:
+        """Return one path a queue pair."""
+        return self.queue_pairs
 
     def routes(
         self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0

@@ -11,6 +11,7 @@ import numpy as np
 from topologies.fabric import Fabric, Ints
 from topologies.routes.chance import mixed
 from topologies.routes.direct import grid_halves, least_cut
+from topologies.routes.walk import Walk
 
 
 @lru_cache(maxsize=16)
@@ -56,6 +57,14 @@ class Torus:
     def detouring(self) -> Self:
         """Return the same network, each flow over a node drawn at random."""
         return replace(self, valiant=True)
+
+    def walk(self) -> Walk:
+        """Return the numbers of its arithmetic: each dimension's size and place in the table."""
+        table, where = rings(self.dims)
+        each = np.column_stack([self.dims, where]).ravel()
+        number = np.concatenate([[np.prod(self.dims), len(self.dims)], each])
+        longest = (1 + self.valiant) * sum(k // 2 for k in self.dims)
+        return Walk("torus", number, longest, table=table, valiant=self.valiant)
 
     def sides(self) -> list[Ints]:
         """Return the halves of each dimension."""

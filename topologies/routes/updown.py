@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from topologies.fabric import Fabric, Floats, Ints
 from topologies.routes.chance import mixed
 from topologies.routes.spread import sprayed
+from topologies.routes.walk import Walk
 
 
 class Ports(Protocol):
@@ -94,6 +95,12 @@ class Tiers:
     def group(self, unit: Ints, lane: Ints) -> Ints:
         """Return the group of spines of each leaf."""
         return unit // self.units * self.parts + self.part(lane)
+
+    def walk(self) -> Walk:
+        """Return the numbers of its arithmetic."""
+        number = [self.nodes, self.nodes_per_leaf, self.units, self.spines, self.cores,
+                  self.leaf_up, self.spine_up, self.leaves, self.parts]  # fmt: skip
+        return Walk("tiers", np.array(number), 4, table=self.part(np.arange(self.lanes)))
 
     def links(self, fabric: Fabric, src: Ints, dst: Ints, lane: Ints, salt: int) -> Ints:
         """Return the directed links of each flow, (flows, 6), -1 where none.
