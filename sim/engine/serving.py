@@ -83,7 +83,7 @@ class ServiceSpec:
     joined, else all is reserved at the start. `changes` are (time_s, replica, accepts): a cold
     start ends or a drain begins. Without changes all accept from the start. A request is shed if
     the replica it would go to has `most_open` outstanding. With `joins` prompts were computed
-    elsewhere, and a request joins the batch between two steps.
+    elsewhere, and a request joins the batch between two steps. The last four are of engine.ranked.
     """
 
     step: StepTime
@@ -99,6 +99,10 @@ class ServiceSpec:
     changes: Sequence[tuple[float, int, bool]] = ()
     most_open: int | None = None
     joins: bool = False
+    door: int | None = None
+    door_seats: int | None = None
+    door_kv_tokens: int | None = None
+    displaces: bool = True
 
 
 def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:
@@ -156,7 +160,13 @@ class Run:
     """A service under way."""
 
     def __init__(
-        self, spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: Any
+        self,
+        spec: ServiceSpec,
+        arrival_s: Any,
+        prompt: Any,
+        output: Any,
+        draw: Any,
+        rank: NDArray[np.int8] | None = None,
     ) -> None:
         """Take the requests in order of arrival; `draw` in 0 to 2^62 routes them, if not empty."""
         prompt, output = np.asarray(prompt), np.asarray(output)
@@ -177,10 +187,12 @@ class Run:
                 ticks(spec.step.decode_s + spec.step.mixed_s),
                 [spec.batch, spec.chunk_tokens, spec.prompt_tokens, spec.kv_tokens],
                 [spec.chunked, spec.grow, ROUTES.index(spec.route), spec.most_open or NEVER],
-                [spec.joins],
+                [spec.joins, -1 if spec.door is None else spec.door],
+                [spec.door_seats or spec.batch, spec.door_kv_tokens or spec.kv_tokens],
+                [spec.displaces],
             ]
         ).astype(np.int64)
-        self.service = service_of(q, spec.replicas, spec.batch, rules)
+        self.service = service_of(q, spec.replicas, spec.batch, rules, rank)
         self.accepts = self.service.t[:, R_ACCEPTS]
 
     def advance(self, until_s: float | None = None) -> None:

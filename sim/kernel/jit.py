@@ -70,18 +70,41 @@ def forked(without: F, having: F, table: str = "devices") -> F:
     It is decided when a caller is compiled, by the State's type, so that those who do not need the
     second need not wait for what they never run to be compiled.
     """
+    return _either(
+        without, having, lambda s: bool(getattr(s, table).on), lambda kind: table in kind.on
+    )
+
+
+def parted(without: F, having: F, column: str) -> F:
+    """Return a function that is the second where the Handed table has that column, else the first.
+
+    As `forked`, decided when a caller is compiled; it is compiled into its callers.
+    """
+    return _either(
+        without, having, lambda s: column in s.columns, lambda kind: column in kind.where, True
+    )
+
+
+def _either(
+    without: F,
+    having: F,
+    now: Callable[[Any], bool],
+    compiled: Callable[[Any], bool],
+    inside: bool = False,
+) -> F:
+    """Return the second where the first argument is such a one, else the first."""
 
     def either(s: Any, *args: Any) -> Any:
         """Decide anew each time, where nothing is compiled."""
-        return (having if getattr(s, table).on else without)(s, *args)
+        return (having if now(s) else without)(s, *args)
 
     if numba is not None and not config.DISABLE_JIT:
 
-        @overload(either)  # type: ignore[untyped-decorator]
+        @overload(either, jit_options={"forceinline": inside})  # type: ignore[untyped-decorator]
         def _chosen(s, *args):  # type: ignore[no-untyped-def]
-            """Return the body for a State of this type; numba wants it without annotations."""
+            """Return the body for tables of this type; numba wants it without annotations."""
             del args
-            chosen = having if table in s.on else without
+            chosen = having if compiled(s) else without
 
             def body(s, *args):  # type: ignore[no-untyped-def]
                 return chosen(s, *args)

@@ -6,6 +6,8 @@ step. An int64 of them lasts 106 days.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,7 @@ IDLE, DECODE, PREFILL = 0, 1, 2
 # what a Rules row holds
 DECODE_0, DECODE_D, DECODE_C, MIXED_0, MIXED_P, MIXED_S, MIXED_D, MIXED_C = range(8)
 BATCH, CHUNK, PROMPT_CAP, KV_CAP, CHUNKED, GROW, ROUTE, MOST_OPEN, JOINS = range(8, 17)
+DOOR, DOOR_SEATS, DOOR_KV, DISPLACES = range(17, 21)
 ROUND_ROBIN, LEAST_REQUESTS, LEAST_TOKENS, TWO_CHOICES, AFFINITY, LEAST_WAITING = range(6)
 WEIGHED = 1 << LEAST_REQUESTS | 1 << LEAST_TOKENS | 1 << LEAST_WAITING
 """Routes that hold a tournament, as bits."""
@@ -24,7 +27,8 @@ WEIGHED = 1 << LEAST_REQUESTS | 1 << LEAST_TOKENS | 1 << LEAST_WAITING
 (
     NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES, SINCE, FIRSTS, FIRST_NS, ENDS, LATER_NS,
     LATER_TOKENS, SHED, BACK, MARK, ADMITS, ADMIT_NS, GONE, GONE_NS, AWAY, AWAY_NS,
-) = range(21)  # fmt: skip
+    DOOR_HEAD, DOOR_TAIL, DOOR_ENDS,
+) = range(24)  # fmt: skip
 TURNED_AWAY = -2
 """Replica of a request that was shed."""
 
@@ -39,6 +43,9 @@ Q_COLUMNS = 5
     R_HEAD, R_TAIL, R_SEATS, R_VIRTUAL, R_KIND, R_STEPS, R_START, R_DUE, R_CONTEXT, R_KV, R_PARTLY,
     R_FILLED, R_OPEN, R_TOKENS, R_ACCEPTS, R_WAITS,
 ) = range(16)  # fmt: skip
+# columns of a line, the requests of one rank that wait on a replica
+L_HEAD, L_TAIL, L_PARTLY, L_MANY = range(4)
+MOST_RANKS = 32
 
 
 class Service(Handed):
@@ -62,6 +69,13 @@ class Service(Handed):
     instant `MARK`, how many left a queue for a batch (less those that came back), how many were
     answered or shed, how many more are on replicas that drain, and the sums of these instants, in
     ns. What waits on a replica that drains has left the queue.
+
+    Where requests have ranks, 0 before 1, there are two columns more. rank: that of each. lines: of
+    each replica and rank its list's head and tail, computed tokens of the head's prompt, and how
+    many are let in: seated, or their prompt under way; the replica's own list stands empty then.
+    The rank `rules[DOOR]`, if it is one, waits at the door, in a list whose head and tail the clock
+    has, -1 for none; these count in none of its sums, nor in what a replica has outstanding or
+    waiting, but as `DOOR_ENDS`, how many were answered.
     """
 
     q: NDArray[np.int64]  # (requests, Q_COLUMNS or one more)
@@ -75,6 +89,8 @@ class Service(Handed):
     tree: NDArray[np.int64]  # tournament of those for the least loaded
     rules: NDArray[np.int64]
     clock: NDArray[np.int64]
+    rank: NDArray[np.int8]  # (requests,), where there are ranks
+    lines: NDArray[np.int64]  # (replicas, ranks, 4), where there are ranks
 
 
 def with_rows(s: Service, requests: NDArray[np.int64]) -> Service:
@@ -83,9 +99,13 @@ def with_rows(s: Service, requests: NDArray[np.int64]) -> Service:
 
 
 def service_of(
-    requests: NDArray[np.int64], count: int, batch: int, rules: NDArray[np.int64]
+    requests: NDArray[np.int64],
+    count: int,
+    batch: int,
+    rules: NDArray[np.int64],
+    rank: NDArray[np.int8] | None = None,
 ) -> Service:
-    """Return a service of idle replicas, none of which accepts yet."""
+    """Return a service of idle replicas, none of which accepts yet; `rank` of each request."""
     t = np.zeros((count, 16), np.int64)
     t[:, [R_HEAD, R_TAIL]] = -1
     t[:, R_DUE] = NEVER
@@ -93,11 +113,16 @@ def service_of(
     while leaves < count:
         leaves *= 2
     clock = np.zeros(24, np.int64)
-    clock[LEAVES], clock[BACK] = leaves, -1
+    clock[LEAVES], clock[[BACK, DOOR_HEAD, DOOR_TAIL]] = leaves, -1
     seats, ready = np.zeros((count, batch, 2), np.int64), np.zeros((count, batch), np.int64)
     queue = np.stack([np.full(count, NEVER), np.arange(count)], axis=1)
+    ranked: dict[str, NDArray[Any]] = {}
+    if rank is not None:
+        lines = np.zeros((count, int(rank.max(initial=0)) + 1, 4), np.int64)
+        lines[..., [L_HEAD, L_TAIL]] = -1
+        ranked = {"rank": rank, "lines": lines}
     return Service(
         q=requests, h=requests.view(np.int32), t=t, seats=seats, ready=ready, queue=queue,
         place=np.arange(count), active=np.zeros(count, np.int64),
-        tree=np.full(2 * leaves, -1, np.int64), rules=rules, clock=clock,
+        tree=np.full(2 * leaves, -1, np.int64), rules=rules, clock=clock, **ranked,
     )  # fmt: skip

@@ -2,6 +2,6 @@
 
 Enters: a Service (sim/state/serving.py) and an instant.   Leaves: the same Service, taken there.
 May import: jit, state.   Must not know: the other kernels, policies, engine, SimPy.
-To add a routing rule: a number in sim/state/serving.py, a branch in advance.route, its plain twin.
-Begin with: advance.py; then batch.py, what a replica does next.
+To add a routing rule: a number in sim/state/serving.py, a branch in life.route, its plain twin.
+Begin with: advance.py; then batch.py, what a replica does next; ranked.py, the same by priority.
 """

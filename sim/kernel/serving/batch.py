@@ -258,6 +258,20 @@ def join(s: Service, r: int, now: int) -> None:
 
 
 @inlined
+def decode(s: Service, r: int, now: int) -> None:
+    """Start the decode steps until the first is done or memory is full; with nobody, be idle."""
+    if s.t[r, R_SEATS] == 0:
+        s.t[r, R_KIND] = IDLE
+        s.t[r, R_DUE] = NEVER
+        return
+    j = s.seats[r, 0, 0] - s.t[r, R_VIRTUAL]
+    if s.rules[GROW]:
+        j = min(j, (s.rules[KV_CAP] - s.t[r, R_KV]) // s.t[r, R_SEATS])
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = DECODE, j, now
+    s.t[r, R_DUE] = now + span(s, r, j)
+
+
+@inlined
 def begin(s: Service, r: int, now: int) -> None:
     """Start what replica r does next, or leave it idle."""
     s.t[r, R_FILLED] = 0
@@ -271,12 +285,4 @@ def begin(s: Service, r: int, now: int) -> None:
             return
     elif whole(s, r, now):
         return
-    if s.t[r, R_SEATS] == 0:
-        s.t[r, R_KIND] = IDLE
-        s.t[r, R_DUE] = NEVER
-        return
-    j = s.seats[r, 0, 0] - s.t[r, R_VIRTUAL]
-    if s.rules[GROW]:
-        j = min(j, (s.rules[KV_CAP] - s.t[r, R_KV]) // s.t[r, R_SEATS])
-    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = DECODE, j, now
-    s.t[r, R_DUE] = now + span(s, r, j)
+    decode(s, r, now)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.jit import entry
+from sim.kernel.jit import entry, jit
 from sim.kernel.serving.batch import admit, span
-from sim.kernel.serving.heaps import after, link, requeue
+from sim.kernel.serving.heaps import after, link, requeue, rise
+from sim.kernel.serving.lines import to_door
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -14,10 +15,15 @@ from sim.state.serving import (
     AWAY_NS,
     BACK,
     DECODE,
+    DOOR,
     H_OUTPUT,
     H_PREEMPTED,
     H_PROMPT,
     IDLE,
+    L_HEAD,
+    L_MANY,
+    L_PARTLY,
+    L_TAIL,
     LATER_TOKENS,
     MARK,
     NEVER,
@@ -117,3 +123,66 @@ def lose(s: Service, r: int, now: int) -> int:
     s.t[r, R_KIND], s.t[r, R_DUE], s.t[r, R_ACCEPTS] = IDLE, NEVER, 0
     requeue(s, r)
     return n
+
+
+@jit
+def returned(s: Service, r: int, i: int, now: int) -> int:
+    """Put request i back to the door, from a replica that is lost; return 1."""
+    s.h[i, H_PREEMPTED] += 1
+    to_door(s, i, -1, now)
+    return 1
+
+
+@jit
+def unlined(s: Service, r: int, k: int, now: int) -> int:
+    """Put a line of replica r to the end of its own list; return how many went to the door."""
+    line, gone = s.lines[r, k], 0
+    if line[L_PARTLY] > 0 and k != s.rules[DOOR]:
+        admit(s, r, now, -1)
+    i = line[L_HEAD]
+    if i >= 0 and k == s.rules[DOOR]:
+        gone = returned(s, r, i, now)
+    elif i >= 0:
+        if s.t[r, R_HEAD] < 0:
+            s.t[r, R_HEAD] = i
+        else:
+            link(s, s.t[r, R_TAIL], i)
+        s.t[r, R_TAIL] = line[L_TAIL]
+    line[L_HEAD], line[L_TAIL], line[L_PARTLY], line[L_MANY] = -1, -1, 0, 0
+    return gone
+
+
+@entry
+def lose_by_rank(s: Service, r: int, now: int) -> int:
+    """As `lose`, where requests have ranks; those from the door wait there again, and count too."""
+    if s.t[r, R_KIND] == DECODE:
+        j = 0
+        while j + 1 < s.t[r, R_STEPS] and span(s, r, j + 1) <= now - s.t[r, R_START]:
+            j += 1
+        s.t[r, R_VIRTUAL] += j
+        s.t[r, R_STEPS] = 1
+    door, outside = s.rules[DOOR], 0
+    x = 0
+    while x < s.t[r, R_SEATS]:
+        i = s.seats[r, x, 1]
+        if s.rank[i] != door:
+            x += 1
+            continue
+        left = s.seats[r, x, 0] - s.t[r, R_VIRTUAL]
+        s.h[i, H_PROMPT] += s.h[i, H_OUTPUT] - left
+        s.h[i, H_OUTPUT] = left
+        rise(s, r, x)
+        outside += returned(s, r, i, now)
+        x = 0
+    kept = 0
+    for x in range(s.t[r, R_FILLED] if s.t[r, R_KIND] == PREFILL else 0):
+        i = s.ready[r, x]
+        if s.rank[i] == door:
+            outside += returned(s, r, i, now)
+        else:
+            s.ready[r, kept] = i
+            kept += 1
+    s.t[r, R_FILLED] = kept
+    for k in range(s.lines.shape[1]):
+        outside += unlined(s, r, k, now)
+    return outside + lose(s, r, now)

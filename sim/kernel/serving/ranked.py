@@ -1,0 +1,144 @@
+"""What a replica does next where requests have ranks: the lower first, in the room that is left."""
+
+from __future__ import annotations
+
+from sim.kernel.jit import inlined, jit
+from sim.kernel.serving.batch import decode
+from sim.kernel.serving.heaps import after
+from sim.kernel.serving.lines import evict, first_of, let_in
+from sim.state.serving import (
+    CHUNK,
+    CHUNKED,
+    GROW,
+    H_PROMPT,
+    KV_CAP,
+    L_HEAD,
+    L_PARTLY,
+    L_TAIL,
+    MIXED_0,
+    MIXED_C,
+    MIXED_D,
+    MIXED_P,
+    MIXED_S,
+    PREFILL,
+    PROMPT_CAP,
+    R_CONTEXT,
+    R_DUE,
+    R_FILLED,
+    R_KIND,
+    R_KV,
+    R_SEATS,
+    R_START,
+    R_STEPS,
+    R_VIRTUAL,
+    Service,
+)  # fmt: skip
+
+
+@inlined
+def shift(s: Service, r: int, k: int) -> None:
+    """Take the first of a line, whose prompt ends with this step."""
+    line = s.lines[r, k]
+    i = line[L_HEAD]
+    s.ready[r, s.t[r, R_FILLED]] = i
+    s.t[r, R_FILLED] += 1
+    line[L_PARTLY] = 0
+    line[L_HEAD] = after(s, i)
+    if line[L_HEAD] < 0:
+        line[L_TAIL] = -1
+
+
+@jit
+def whole(s: Service, r: int, now: int) -> bool:
+    """Start a step of whole prompts, rank by rank, decoders waiting; return if there is one.
+
+    Source: vLLM V0, prefill first.
+    """
+    total, square, k = 0, 0, 0
+    while k < s.lines.shape[1]:
+        i = first_of(s, r, k)
+        if i < 0:
+            k += 1
+            continue
+        p = int(s.h[i, H_PROMPT])
+        if s.t[r, R_FILLED] > 0 and total + p > s.rules[PROMPT_CAP]:
+            break
+        if not let_in(s, r, i, now):
+            break
+        total += p
+        square += p * p
+        shift(s, r, k)
+    if s.t[r, R_FILLED] == 0:
+        return False
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, 1, now
+    s.t[r, R_DUE] = now + s.rules[MIXED_0] + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
+    return True
+
+
+@jit
+def equal(s: Service, r: int, left: int, room: int) -> int:
+    """Return how many steps give the first rank's first prompt all there is room for."""
+    k, d = left // room, s.t[r, R_SEATS]
+    if d > 0:
+        k = min(k, s.seats[r, 0, 0] - s.t[r, R_VIRTUAL])
+        if s.rules[GROW]:
+            k = min(k, (s.rules[KV_CAP] - s.t[r, R_KV]) // d)
+    return k
+
+
+@jit
+def chunks(s: Service, r: int, now: int) -> bool:
+    """Start a step that packs prompts rank by rank, or equal chunks of one; return if there is one.
+
+    A prompt half computed gives way to earlier ranks and keeps its KV memory. Behind one for whom
+    there is no room only such prompts go on.
+
+    Source: Sarathi-Serve (OSDI 2024): decoders first, the rest of the budget to prompts; HyGen
+    (arXiv 2501.14808): of that, requests nobody waits for have what others leave.
+    """
+    total, square, steps, open_still = 0, 0, 1, True
+    for k in range(s.lines.shape[1]):
+        while s.rules[CHUNK] - s.t[r, R_SEATS] > total:
+            i = first_of(s, r, k)
+            if i < 0:
+                break
+            done = s.lines[r, k, L_PARTLY]
+            if done == 0:
+                open_still = open_still and let_in(s, r, i, now)
+                if not open_still:
+                    break
+            room = s.rules[CHUNK] - s.t[r, R_SEATS] - total
+            part = min(room, s.h[i, H_PROMPT] - done)
+            if k == 0 and total == 0 and part == room:
+                steps = equal(s, r, s.h[i, H_PROMPT] - done, room)
+                part = steps * room
+            square += (done + part) ** 2 - done**2
+            total += part
+            s.lines[r, k, L_PARTLY] = done + part
+            if done + part == s.h[i, H_PROMPT]:
+                shift(s, r, k)
+    if total == 0:
+        return False
+    d = s.t[r, R_SEATS]
+    s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, steps, now
+    each = s.rules[MIXED_0] + s.rules[MIXED_D] * d + s.rules[MIXED_C] * s.t[r, R_CONTEXT]
+    grown = s.rules[MIXED_C] * d * (steps * (steps - 1) // 2)
+    s.t[r, R_DUE] = (
+        now + steps * each + grown + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
+    )
+    return True
+
+
+@inlined
+def begin(s: Service, r: int, now: int) -> None:
+    """Start what replica r does next, or leave it idle."""
+    s.t[r, R_FILLED] = 0
+    if s.rules[GROW]:
+        while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > s.rules[KV_CAP]:
+            evict(s, r, -1, now)
+    if s.rules[CHUNKED]:
+        if chunks(s, r, now):
+            return
+    elif whole(s, r, now):
+        return
+    decode(s, r, now)
