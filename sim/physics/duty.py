@@ -1,7 +1,8 @@
 """Jobs that communicate part of the time: what sharing links costs their steps.
 
-`mean_field` asks how many others happen to communicate, `phases` plays every step: the first is the
-default, the second its reference, a thousand times slower.
+`mean_field` asks how many others happen to communicate, `phases` plays every step: formula and
+reference, without a run. A run has a plainer mean field (`kernel.fabric`), or the same phases
+(`engine.phases`): docs/duty_cycle.md has all of them side by side.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def mean_field(
     weight_Bps : (entries,) what job j puts on the link at full speed.
     bandwidth_Bps : (jobs,) or one number, a GPU's way out at full speed.
 
-    Source: mean field of alternating fluid sources; held against `phases` in docs/duty_cycle.svg.
+    Source: mean field of alternating fluid sources; held against every phase in docs/duty_cycle.md.
     Neglects: jobs that fall into step with each other; several links that are full by turns; a
         fair share above a hungrier neighbour's. With few jobs the normal's tails are too long.
     """
