@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from sim.engine.apart import Link
 from sim.engine.serving import Run, ServiceSpec, tick, ticks
+from sim.engine.window import NONE, told
 from sim.kernel.serving.between import begun_elsewhere, come_again, hand_over, let_come
+from sim.state.fates import Fates, fates_of
 from sim.state.serving import (
     ENDS,
     H_OUTPUT,
@@ -32,7 +34,6 @@ from sim.state.serving import (
 )
 
 I8 = NDArray[np.int64]
-NONE: I8 = np.zeros(0, np.int64)
 
 
 class Prompts(Run):
@@ -76,7 +77,7 @@ class Prompts(Run):
     def far(self) -> tuple[int, int]:
         """Return how many requests were answered or shed in this pool, and how many there are."""
         alone = int(self.service.clock[ENDS]) - self.rest.sent
-        return alone + int(self.service.clock[SHED]), len(self.service.q)
+        return alone + int(self.service.clock[SHED]), self.window.n
 
     def over(self) -> bool:
         """Return whether all requests have come and been answered, or shed."""
@@ -87,6 +88,12 @@ class Prompts(Run):
         come_again(self.service, request, held - int(self.context[request]), now)
         self.context[request], self.left[request] = held, left
         self._open = np.append(self._open, request)
+
+    def fates(self, end_s: float) -> Fates:
+        """Return what became of the requests that came before the end, as if of one pool."""
+        room = fates_of(self.window.n, max(len(self.service.t), len(self.rest.service.t)))
+        came = self.window.came(min(tick(end_s), int(NEVER)))
+        return told(self.outcome(), NONE, True, room).part(slice(came))
 
     def outcome(self) -> I8:
         """Return the rows of the requests, (n, …), as if one pool had answered them."""
@@ -160,9 +167,10 @@ class Decodes(Run):
         """Return how many requests were answered here; the first pool has them all."""
         return int(self.service.clock[ENDS]), 0
 
-    def outcome(self) -> I8:
-        """Return no rows; the first pool has them all."""
-        return self.service.q[:0]
+    def fates(self, end_s: float) -> Fates:
+        """Return nothing; the first pool has them all."""
+        del end_s
+        return fates_of(0, 0)
 
     def idle(self) -> bool:
         """Return whether all that came was answered."""

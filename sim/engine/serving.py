@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.window import Window, request_faults
 from sim.errors import ScenarioError
 from sim.kernel.serving.advance import advance
 from sim.kernel.serving.lost import drain, lose
-from sim.kernel.serving.rows import fill, outcome
+from sim.kernel.serving.rows import outcome
+from sim.state.fates import Fates
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -32,7 +34,6 @@ from sim.state.serving import (
     NEVER,
     NEXT,
     PREFILL,
-    Q_COLUMNS,
     Q_END,
     R_ACCEPTS,
     R_DUE,
@@ -45,6 +46,7 @@ from sim.state.serving import (
     R_START,
     R_VIRTUAL,
     SHED,
+    SINCE,
     TICKS_PER_S,
     service_of,
 )
@@ -124,26 +126,7 @@ def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[
     for at, replica, _ in spec.changes:
         if not 0 <= replica < spec.replicas or not 0 <= at <= 4e6:
             found.append(f"service.changes: is ({at}, {replica}); must be a time and a replica")
-    return found + request_faults(spec, arrival_s, prompt, output)
-
-
-def request_faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:
-    """Return what is wrong with the requests."""
-    found = []
-    if not len(arrival_s) == len(prompt) == len(output):
-        found.append("requests: columns differ in length; must be one value a request")
-    elif len(prompt):
-        if min(prompt.min(), output.min()) < 1:
-            found.append("requests: a token count is below 1; must be at least 1")
-        if (np.diff(arrival_s) < 0).any() or arrival_s[0] < 0 or arrival_s[-1] > 4e6:
-            found.append("requests.arrival_s: must rise from 0 to at most 4e6 s")
-        longest = int(np.add(prompt, output, dtype=np.int64).max())
-        if longest > spec.kv_tokens:
-            found.append(
-                f"service.kv_tokens: is {spec.kv_tokens}; must be at least {longest}, "
-                "the largest request"
-            )
-    return found
+    return found + request_faults(spec.kv_tokens, arrival_s, prompt, output)
 
 
 def ticks(value_s: Any) -> NDArray[np.int64]:
@@ -167,8 +150,13 @@ class Run:
         output: Any,
         draw: Any,
         rank: NDArray[np.int8] | None = None,
+        rows: int | None = None,
     ) -> None:
-        """Take the requests in order of arrival; `draw` in 0 to 2^62 routes them, if not empty."""
+        """Take the requests in order of arrival; `draw` in 0 to 2^62 routes them, if not empty.
+
+        So many `rows` at a time: `service.q` has those under way and to come, without `rows` all;
+        with a `rank` of each, whose lists are not moved, all too.
+        """
         prompt, output = np.asarray(prompt), np.asarray(output)
         found = faults(spec, np.asarray(arrival_s), prompt, output)
         if found:
@@ -178,10 +166,8 @@ class Run:
             draw = draw[:0]
         elif not draw.size:
             draw = np.zeros(len(prompt), np.int64)
-        prompt, output = np.asarray(prompt, np.int32), np.asarray(output, np.int32)
-        q = np.empty((len(prompt), Q_COLUMNS + bool(draw.size)), np.int64)
-        at_s, hit = np.asarray(arrival_s, np.float64), float(spec.prefix_hit_rate)
-        fill(q, at_s, prompt, output, draw, 1.0 - hit)
+        at_s, hit = np.ascontiguousarray(arrival_s, np.float64), float(spec.prefix_hit_rate)
+        self.window = Window(at_s, prompt, output, draw, hit, rows if rank is None else None)
         rules = np.concatenate(
             [
                 ticks(spec.step.decode_s + spec.step.mixed_s),
@@ -192,12 +178,21 @@ class Run:
                 [spec.displaces],
             ]
         ).astype(np.int64)
-        self.service = service_of(q, spec.replicas, spec.batch, rules, rank)
+        first = self.window.begin()
+        self.service = service_of(first, spec.replicas, spec.batch, rules, rank)
         self.accepts = self.service.t[:, R_ACCEPTS]
 
     def advance(self, until_s: float | None = None) -> None:
         """Take all replicas up to that instant, or to the end."""
-        advance(self.service, int(NEVER) if until_s is None else min(tick(until_s), int(NEVER)))
+        until, window = (
+            int(NEVER) if until_s is None else min(tick(until_s), int(NEVER)),
+            self.window,
+        )
+        while window.due < until and self.accepts.any():
+            if window.due > self.service.clock[SINCE]:
+                advance(self.service, window.due)
+            self.service = window.on(self.service)
+        advance(self.service, until)
 
     def outstanding(self, replica: int) -> int:
         """Return the requests that a replica has not answered yet."""
@@ -213,16 +208,17 @@ class Run:
 
     def far(self) -> tuple[int, int]:
         """Return how many requests were answered or shed so far, and of how many."""
-        return int(self.service.clock[[ENDS, SHED]].sum()), len(self.service.q)
+        return int(self.service.clock[[ENDS, SHED]].sum()), self.window.n
 
     def over(self) -> bool:
         """Return whether all requests have come and been answered, or shed."""
         s = self.service
-        return bool(s.clock[NEXT] == len(s.q) and s.clock[BACK] < 0) and not self.open_anywhere()
+        come = s.clock[NEXT] == len(s.q) and self.window.due >= NEVER
+        return bool(come and s.clock[BACK] < 0) and not self.open_anywhere()
 
-    def outcome(self) -> NDArray[np.int64]:
-        """Return the rows of the requests, (n, …)."""
-        return self.service.q
+    def fates(self, end_s: float) -> Fates:
+        """Return what became of the requests that came before the end, up to which all is done."""
+        return self.window.fates(self.service, min(tick(end_s), int(NEVER)))
 
     def open_anywhere(self) -> bool:
         """Return whether some replica has not answered all it has."""

@@ -184,9 +184,9 @@ def over_time(result: Result, about: Mapping[str, Any], width: float = figures.W
     from sim.results.metrics.services import of
 
     assert result.services is not None
-    assert result.requests is not None
+    assert result.answers is not None
     pools = [one["name"] for one in about.get("pools") or [about]]
-    rows, asked = [of(result.services, name) for name in pools], of(result.requests, about["name"])
+    rows, asked = [of(result.services, name) for name in pools], result.answers
     time_s = table.to_numpy(rows[0], "time_s")
     if not len(time_s):
         return ""
@@ -194,7 +194,7 @@ def over_time(result: Result, about: Mapping[str, Any], width: float = figures.W
     size, _ = figures.unit_of(span_s)
     edges_s = np.linspace(0.0, span_s, min(BINS, len(time_s)) + 1)
     edges = edges_s / size
-    arrival_s = table.to_numpy(asked, "arrival_s")
+    arrival_s = asked.column(about["name"], "arrival_s")
     rate = np.histogram(arrival_s, edges_s)[0] / np.diff(edges_s)
     apart = len(pools) > 1
     many = 2 + len(pools) + apart
@@ -211,7 +211,7 @@ def over_time(result: Result, about: Mapping[str, Any], width: float = figures.W
     times = [("ttft_s", "Time to first token", about["slo_ttft_s"])]
     times += [("tpot_s", "Time a token after it", about["slo_tpot_s"])] * apart
     for axis, (name, what, slo_s) in zip(axes[1 + len(pools) :], times, strict=True):
-        two = percentiles(arrival_s, table.to_numpy(asked, name), edges_s)
+        two = percentiles(arrival_s, asked.column(about["name"], name), edges_s)
         waited(axis, two, edges, what, float(slo_s))
     figures.clock(axes[-1], span_s, round(1.3 * width))
     return figures.svg(figure, f"Requests a second, replicas and time to first token of "

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from sim import table
-from sim.results.services import words
+from sim.results.answers import words
 from sim.state.arrays import F8
 from sim.state.fabric import FIRST
 from sim.state.handle import State

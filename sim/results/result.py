@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from sim.results import store
+from sim.results.answers import Answers, OfTable
 from sim.results.metrics import fleet, services, summary
 from sim.units import human_s
 
@@ -41,7 +42,9 @@ class Result:
     jobs, ledger, nodes, timeline : tables whose columns, units and meanings `sim.table` declares;
         `result.jobs.to_pandas()` gives a data frame.
     rejected : rows of the trace that were set aside, and why; None if there were none.
-    requests, replicas, services : of services, declared in `sim.table_served`; None without one.
+    answers : what became of the requests of services, block by block; None without one.
+        `result.requests` is the table of them, declared in `sim.table_served`, made when asked for.
+    replicas, services : tables of services, declared there too; None without one.
     node_states : how each node stood, where some came or went, declared there too; else None.
     links : what the fullest links of the fabric carried, by bins of time, there too; else None.
     manifest : what made the run: configuration, seed, inputs, status, end_s, warmup_s.
@@ -53,11 +56,16 @@ class Result:
     timeline: pa.Table
     rejected: pa.Table | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    requests: pa.Table | None = None
+    answers: Answers | None = None
     replicas: pa.Table | None = None
     services: pa.Table | None = None
     node_states: pa.Table | None = None
     links: pa.Table | None = None
+
+    @cached_property
+    def requests(self) -> pa.Table | None:
+        """The table of requests; None without a service."""
+        return None if self.answers is None else self.answers.table()
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -74,7 +82,9 @@ class Result:
     @classmethod
     def read(cls, folder: str | Path) -> Result:
         """Return a run that was written."""
-        return cls(**store.read(Path(folder)))
+        parts = store.read(Path(folder))
+        asked = parts.pop("requests", None)
+        return cls(**parts, answers=None if asked is None else OfTable(asked))
 
     def to_csv(self, folder: str | Path, overwrite: bool = False) -> Path:
         """Write the tables as CSV, safe to open in a spreadsheet, and return the folder.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from sim import files, table, table_served
 from sim.errors import RackplanError
+from sim.results.answers import PIECE
 
 if TYPE_CHECKING:
     from sim.results.result import Result
@@ -90,6 +91,25 @@ def encoding(schema: pa.Schema) -> dict[str, list[str]]:
     return {"use_dictionary": repeat, "use_byte_stream_split": floats}
 
 
+def pieces_of(result: Result, name: str) -> Iterator[pa.Table] | None:
+    """Return a table in pieces, one after the other; None if the run has none of this name."""
+    if name == "requests":
+        return None if result.answers is None else result.answers.pieces()
+    made = getattr(result, name)
+    return None if made is None else iter((made,))
+
+
+def write_table(pieces: Iterator[pa.Table], columns: table.Columns, path: Path) -> None:
+    """Write a table whose pieces come one by one, so that never more than one is in memory."""
+    said = table.described(next(pieces), columns)
+    with pq.ParquetWriter(path, said.schema, compression="zstd", compression_level=1,
+                          **encoding(said.schema)) as file:  # fmt: skip
+        file.write_table(said, row_group_size=PIECE)
+        del said
+        for piece in pieces:
+            file.write_table(table.described(piece, columns), row_group_size=PIECE)
+
+
 def write(result: Result, folder: Path, overwrite: bool) -> Path:
     """Write a run; the manifest comes last, so a folder that has one is whole."""
     done = folder / "manifest.json"
@@ -97,14 +117,13 @@ def write(result: Result, folder: Path, overwrite: bool) -> Path:
         free(folder, outputs(), "(hydra.run.dir=…) or say overwrite=true")
     done.unlink(missing_ok=True)
     for name, columns in TABLES.items():
-        made, path = getattr(result, name), folder / f"{name}.parquet"
-        if made is None:
+        path = folder / f"{name}.parquet"
+        pieces = pieces_of(result, name)
+        if pieces is None:
             path.unlink(missing_ok=True)
             continue
-        said = table.described(made, columns)
         with files.atomic(path) as part:
-            pq.write_table(said, part, compression="zstd", compression_level=1,
-                           row_group_size=1 << 20, **encoding(said.schema))  # fmt: skip
+            write_table(pieces, columns, part)
     files.write(folder / "metrics.json", as_json(result.metrics))
     files.write(done, as_json({**result.manifest, "versions": versions()}))
     return folder

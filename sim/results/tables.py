@@ -213,7 +213,7 @@ def result(
         timeline=timeline(state, end_s, first),
         rejected=rejected,
         manifest=said,
-        **tables_of(served, end_s),
+        **tables_of(served),
         node_states=None if fled is None else node_states(fled, state, names),
         links=links_table(state, end_s),
     )

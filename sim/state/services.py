@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from sim.state.arrays import F8, Ints
+from sim.state.fates import Fates
+
 STAGES = ("node", "image", "weights", "warm_up")
 """The stages of a cold start, in order."""
 
@@ -62,12 +65,12 @@ class Served(NamedTuple):
     """What became of one service: columns, and rows of numbers."""
 
     of: Serving
-    arrival_s: Any  # (n,) of its requests
-    prompt: Any
-    output: Any
-    klass: Any
+    arrival_s: F8  # (n,) of its requests
+    prompt: Ints
+    output: Ints
+    klass: Ints
     classes: tuple[str, ...]
-    q: Any  # (n, …) columns of `state.serving`
+    fates: Fates  # of those that came before the end
     log: Any  # (columns, k): one row an interval, as `table_served.SERVICES` from time_s on
     replicas: Any  # a row a replica: place, asked_s, start_s, ready_s, told_s, end_s, why
     notes: tuple[str, ...] = ()  # what a reader should know of how it went

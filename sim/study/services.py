@@ -16,6 +16,7 @@ from sim.engine.pools import Prompts
 from sim.engine.scrapes import Log, SentLog
 from sim.engine.services import Life, control, replica_of
 from sim.engine.serving import DRAWN, Run, ServiceSpec, StepTime
+from sim.engine.window import ROWS
 from sim.errors import ScenarioError
 from sim.physics.batching import Batching, most_per_s, requests_of
 from sim.policies.autoscaler import AbstractAutoscaler
@@ -179,7 +180,7 @@ def logs_of(asked: Sequence[Asked], streams: Streams) -> list[Log]:
         spec, draw = spec_of(of, len(places)), draws_of(asked[i], streams)
         to = asked[i + 1] if of.pool else None
         if to is None or to.of.link is None:
-            logs.append(Log(Run(spec, *given, draw), *given))
+            logs.append(Log(Run(spec, *given, draw, rows=ROWS), *given))
             continue
         both = draw, draws_of(to, streams)
         run = Prompts(spec, spec_of(to.of, len(to.jobs)), Link(*to.of.link), *given, both)
@@ -225,14 +226,14 @@ def served(asked: Sequence[Asked], lives: Sequence[Life], end_s: float) -> list[
     made = []
     for (of, requests, _), life in zip(asked, lives, strict=True):
         life.run.advance(end_s)
-        rows_of = life.run.outcome()
+        fates = life.run.fates(end_s)
         if of.link:  # they are the first pool's
             requests = none_of(requests)
         rows = [(o.slot, o.asked_s, o.start_s, o.ready_s, o.told_s, o.end_s, o.why)
                 for o in life.all]  # fmt: skip
         made.append(Served(
             of, requests.arrival_s, requests.prompt, requests.output, requests.klass,
-            requests.classes, rows_of, life.log.table(), rows, life.notes_of_start,
+            requests.classes, fates, life.log.table(), rows, life.notes_of_start,
         ))  # fmt: skip
     return made
 

@@ -10,11 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim import table
+from sim.results.answers import NOBODY, Answers, Block
 from sim.results.metrics.jobs import Number, spread
 from sim.units import human_s
 
 if TYPE_CHECKING:
     from sim.results.result import Result
+
+TIMES = ("ttft_s", "tpot_s", "e2e_s")
 
 
 def ratio(part: float, whole: float) -> Number:
@@ -83,8 +86,56 @@ def replicas(rows: pa.Table, gpus: int, warm_s: float, end_s: float) -> dict[str
     }
 
 
+class Counted:
+    """Numbers of requests that came from the warm-up on, added up block by block."""
+
+    def __init__(self, about: Mapping[str, Any], names: Sequence[str], warm_s: float) -> None:
+        """Begin with none; `names` are the classes that occur."""
+        slo = about["slo_ttft_s"], about["slo_tpot_s"]
+        own = about.get("slo_by_class") or {}
+        self.each = np.array([own.get(name, slo) for name in names or [NOBODY]], np.float64)
+        self.warm_s, self.last_s = warm_s, -np.inf
+        self.requests, self.good = np.zeros((2, len(self.each)), np.int64)  # by class
+        self.ended = self.shed = self.prompt = self.output = self.preempted = 0
+
+    def add(self, block: Block) -> None:
+        """Add the requests of a block."""
+        late, code, e2e = block["arrival_s"] >= self.warm_s, block["class"], block["e2e_s"]
+        good = late & (block["ttft_s"] <= self.each[code, 0])
+        good &= block["tpot_s"] <= self.each[code, 1]
+        self.requests += np.bincount(code[late], minlength=len(self.each))
+        self.good += np.bincount(code[good], minlength=len(self.each))
+        known = ~np.isnan(e2e)
+        self.last_s = max(self.last_s, (block["arrival_s"] + e2e)[known].max(initial=-np.inf))
+        ended = late & known
+        self.ended += int(ended.sum())
+        self.shed += int((late & block["shed"]).sum())
+        self.prompt += int(block["prompt_tokens"][ended].sum())
+        self.output += int(block["output_tokens"][ended].sum())
+        self.preempted += int(block["preemptions"][late].sum())
+
+
+def spreads(
+    asked: Answers, service: str, name: str, warm_s: float, requests: np.ndarray
+) -> list[dict[str, Number]]:
+    """Return the spread of a column by class, over the requests from the warm-up on.
+
+    `requests` says how many each class has at most, (classes,); of one all count as alike.
+    """
+    begin, apart = np.cumsum(requests) - requests, len(requests) > 1
+    every, n = np.empty(int(requests.sum())), begin.copy()
+    for block in asked.blocks(service):
+        counts = (block["arrival_s"] >= warm_s) & ~np.isnan(block[name])
+        values, code = block[name][counts], block["class"][counts]
+        for k in np.unique(code) if apart else (0,):
+            own = values[code == k] if apart else values
+            every[n[k] : n[k] + len(own)] = own
+            n[k] += len(own)
+    return [spread(every[b:e], True) for b, e in zip(begin.tolist(), n.tolist(), strict=True)]
+
+
 def answered(
-    rows: pa.Table, about: Mapping[str, Any], warm_s: float, end_s: float
+    asked: Answers, about: Mapping[str, Any], warm_s: float, end_s: float
 ) -> dict[str, Any]:
     """Return how the requests of a service fared that came from the warm-up on.
 
@@ -93,48 +144,35 @@ def answered(
     stopped, and not yet beyond its target, counts as missed; it is left out of the percentiles of
     what it has not had.
     """
-    arrival, ttft, tpot, e2e, prompt, output, preempted = (
-        table.to_numpy(rows, name)
-        for name in ("arrival_s", "ttft_s", "tpot_s", "e2e_s", "prompt_tokens", "output_tokens",
-                     "preemptions")
-    )  # fmt: skip
-    late = arrival >= warm_s
-    slo = about["slo_ttft_s"], about["slo_tpot_s"]
-    own = about.get("slo_by_class") or {}
-    classed = rows.column("class").null_count < rows.num_rows
-    code, names = table.codes(rows, "class", "(none)") if classed else (0, ["(none)"])
-    each = np.array([own.get(name, slo) for name in names], np.float64)
-    good = late & (ttft <= each[code, 0]) & (tpot <= each[code, 1])
-    ended = late & ~np.isnan(e2e)
-    last = np.nanmax(arrival + e2e) if ended.any() else end_s
-    span_s = min(end_s, float(last)) - warm_s if ended.any() else end_s - warm_s
-    fate, words = table.codes(rows, "fate")
-    shed = words.index("shed") if "shed" in words else -1
-    many = int(late.sum())
-    found = {
+    service, names = about["name"], asked.classes(about["name"])
+    made = Counted(about, names, warm_s)
+    for block in asked.blocks(service):
+        made.add(block)
+    many, good = int(made.requests.sum()), int(made.good.sum())
+    span_s = (min(end_s, made.last_s) if made.ended else end_s) - warm_s
+    whole = np.array([many])
+    found: dict[str, Any] = {
         "requests": many,
-        "answered": int(ended.sum()),
-        "shed": int((late & (fate == shed)).sum()),
-        "ttft_s": spread(ttft[late]),
-        "tpot_s": spread(tpot[late]),
-        "e2e_s": spread(e2e[late]),
-        "slo_attainment": ratio(good.sum(), many),
-        "goodput_per_s": ratio(good.sum(), span_s),
-        "requests_per_s": ratio(ended.sum(), span_s),
-        "prompt_tokens": int(prompt[ended].sum()),
-        "output_tokens": int(output[ended].sum()),
-        "output_tokens_per_s": ratio(output[ended].sum(), span_s),
-        "preemptions": int(preempted[late].sum()),
+        "answered": made.ended,
+        "shed": made.shed,
+        **{name: spreads(asked, service, name, warm_s, whole)[0] for name in TIMES},
+        "slo_attainment": ratio(good, many),
+        "goodput_per_s": ratio(good, span_s),
+        "requests_per_s": ratio(made.ended, span_s),
+        "prompt_tokens": made.prompt,
+        "output_tokens": made.output,
+        "output_tokens_per_s": ratio(made.output, span_s),
+        "preemptions": made.preempted,
     }
-    if classed:
+    if names:
+        apart = {n: spreads(asked, service, n, warm_s, made.requests) for n in TIMES[:2]}
         found["by_class"] = {
             name: {
-                "requests": int((late & (code == k)).sum()),
-                "slo_ttft_s": float(each[k, 0]),
-                "slo_tpot_s": float(each[k, 1]),
-                "slo_attainment": ratio((good & (code == k)).sum(), (late & (code == k)).sum()),
-                "ttft_s": spread(ttft[late & (code == k)]),
-                "tpot_s": spread(tpot[late & (code == k)]),
+                "requests": int(made.requests[k]),
+                "slo_ttft_s": float(made.each[k, 0]),
+                "slo_tpot_s": float(made.each[k, 1]),
+                "slo_attainment": ratio(int(made.good[k]), int(made.requests[k])),
+                **{n: apart[n][k] for n in TIMES[:2]},
             }
             for k, name in enumerate(names)
         }
@@ -144,13 +182,13 @@ def answered(
 def services(result: Result) -> dict[str, Any]:
     """Return the numbers of each service by name, and of all together; {} where there is none."""
     abouts = result.manifest.get("services") or []
-    if result.requests is None or result.replicas is None or result.services is None:
+    if result.answers is None or result.replicas is None or result.services is None:
         return {}
     end_s, warm_s = (float(result.manifest.get(k) or 0.0) for k in ("end_s", "warmup_s"))
     found: dict[str, Any] = {}
     for about in abouts:
         name = about["name"]
-        one = answered(of(result.requests, name), about, warm_s, end_s)
+        one = answered(result.answers, about, warm_s, end_s)
         parts = {p["name"]: pool(result, p, warm_s, end_s) for p in about.get("pools") or [about]}
         one |= added(list(parts.values()))
         if len(parts) > 1:
