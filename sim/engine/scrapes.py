@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import sub
+
 import numpy as np
 
 from sim.engine.pools import Decodes
@@ -9,19 +11,14 @@ from sim.engine.serving import Run
 from sim.state.arrays import F8, I8, Ints
 from sim.state.scaling import Demand, Scrapes
 from sim.state.serving import (
-    ENDS,
-    FIRST_NS,
     FIRSTS,
     KV_CAP,
-    LATER_NS,
-    LATER_TOKENS,
     SHED,
 )
 
 MORE = ("shed", "asked", "starting", "draining", "leaving")
 """Columns beside those of Scrapes: requests shed, replicas waiting for GPUs, coming up, going; and
 the requests on these."""
-SUMS = np.array([ENDS, FIRSTS, FIRST_NS, LATER_NS, LATER_TOKENS, SHED])
 COLUMNS = (*Scrapes._fields, *MORE)
 
 
@@ -34,7 +31,7 @@ class Log:
         self._rows, self.many = np.zeros((len(COLUMNS), 256)), 0
         self._came, self._last_s = 0, 0.0
         self._open = self._queued = self._away = 0
-        self._before = np.zeros(6, np.int64)
+        self._before = [0] * 6
         self.last: tuple[F8, F8, F8] = (np.zeros(0),) * 3
 
     def table(self) -> F8:
@@ -47,7 +44,7 @@ class Log:
 
     def seen(self, until_s: float) -> Scrapes:
         """Return the intervals that ended by an instant."""
-        k = int(np.searchsorted(self._rows[0, : self.many], until_s + 1e-9, "right"))
+        k = int(self._rows[0, : self.many].searchsorted(until_s + 1e-9, "right"))
         return Scrapes(*self._rows[: len(Scrapes._fields), :k])
 
     def ahead(self, now_s: float, every_s: float) -> Demand:
@@ -69,7 +66,7 @@ class Log:
 
     def came(self, now_s: float) -> tuple[int, float, int]:
         """Return how many came since the last reading, the sum of instants, tokens of prompts."""
-        before, self._came = self._came, int(np.searchsorted(self.arrival_s, now_s, "left"))
+        before, self._came = self._came, int(self.arrival_s.searchsorted(now_s, "left"))
         new = slice(before, self._came)
         tokens = int(self._prompt[new].sum(dtype=np.int64))
         return self._came - before, float(self.arrival_s[new].sum()), tokens
@@ -87,15 +84,16 @@ class Log:
         self._open += new - gone
         self._queued += new - admits
         self._away += away
-        sums = c[SUMS]
-        ends, firsts, first, later, tokens, shed = (sums - self._before).tolist()
+        sums = c[FIRSTS : SHED + 1].tolist()
+        firsts, first, ends, later, tokens, shed = map(sub, sums, self._before)
         batch, queue, kv = self.run.loads(ready)
         self.last = batch, queue, kv / float(self.run.service.rules[KV_CAP])
+        filled = float(np.add.reduce(self.last[2])) / len(ready) if ready else np.nan
         row = (
             now_s, new, prompt,
             ends + tokens, ends,
             max(open_s - queue_s - leaves_s, 0.0) / span_s, max(queue_s, 0.0) / span_s,
-            float(self.last[2].mean()) if ready else np.nan, len(ready),
+            filled, len(ready),
             first / 1e9 / firsts if firsts else np.nan,
             later / 1e9 / tokens if tokens else np.nan, shed, *more,
             max(leaves_s, 0.0) / span_s,

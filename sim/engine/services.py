@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import simpy
 
 from sim.engine.clock import Clock
 from sim.engine.cluster import Cluster
+from sim.engine.held import Held, Stage
 from sim.engine.scrapes import Log
 from sim.engine.serving import Run
 from sim.engine.warm import WarmPool
@@ -22,37 +21,6 @@ from sim.state.words import JobState
 
 PATIENCE_S = 86400.0
 """After the last request has come, how long a service may go without answering any."""
-
-
-class Stage(IntEnum):
-    """How a replica stands."""
-
-    ASKED = 0
-    """Waits for GPUs."""
-    STARTS = 1
-    """Holds them, and comes up."""
-    READY = 2
-    """Takes requests."""
-    DRAINS = 3
-    """Answers what it has, and takes no more."""
-    GONE = 4
-    """Holds nothing."""
-
-
-@dataclass
-class Held:
-    """One replica from asking to going: the place it fills, how it stands, its instants."""
-
-    slot: int
-    asked_s: float
-    warm: bool = False
-    stage: Stage = Stage.ASKED
-    row: int = -1  # first row of the ledger
-    start_s: float = np.nan
-    ready_s: float = np.nan
-    told_s: float = np.nan  # to go
-    end_s: float = np.nan
-    why: str = ""
 
 
 class Life:
@@ -68,6 +36,9 @@ class Life:
         self.here: list[Held] = []
         self.images: set[int] = set()
         self.pool = WarmPool(of)
+        self.replica = replica_of(of)
+        self._many = [0] * len(Stage)  # replicas at each stage
+        self._ready: list[int] | None = None
         self.over = False
         self.notes: F8 = NOTHING
         self.notes_of_start: tuple[str, ...] = ()
@@ -77,11 +48,20 @@ class Life:
         cluster.moves(slots, self.move)
 
     def counts(self) -> list[int]:
-        """Return how many replicas are at each stage."""
-        made = [0] * len(Stage)
-        for one in self.here:
-            made[one.stage] += 1
-        return made
+        """Return how many replicas are at each stage; of those that are gone, none."""
+        return [*self._many[: Stage.GONE], 0]
+
+    def stands(self, one: Held, stage: Stage) -> None:
+        """Let a replica stand so from now on."""
+        self._many[one.stage] -= 1
+        self._many[stage] += 1
+        one.stage, self._ready = stage, None
+
+    def ready(self) -> list[int]:
+        """Return the places of those that take requests, in order of asking."""
+        if self._ready is None:
+            self._ready = [one.slot for one in self.here if one.stage == Stage.READY]
+        return self._ready
 
     def more(self, many: int, warm: bool = False) -> None:
         """Ask for replicas, as many as there are places for."""
@@ -89,6 +69,7 @@ class Life:
             one = Held(heapq.heappop(self.free), self.clock.now, warm)
             self.all.append(one)
             self.here.append(one)
+            self._many[one.stage] += 1
             self.cluster.submit(self.slots[one.slot])
 
     def fewer(self, many: int) -> None:
@@ -107,7 +88,7 @@ class Life:
         """Send a replica no more requests; it goes when it has answered all it has."""
         self.run.advance(self.clock.now)
         self.run.drain(one.slot, self.clock.now)
-        one.stage = Stage.DRAINS
+        self.stands(one, Stage.DRAINS)
         if self.run.outstanding(one.slot) == 0:
             self.go(one, "drained")
         else:
@@ -141,7 +122,8 @@ class Life:
 
     def ended(self, one: Held, why: str) -> None:
         """Note that a replica is no more."""
-        one.stage, one.why, one.end_s = Stage.GONE, why, self.clock.now
+        self.stands(one, Stage.GONE)
+        one.why, one.end_s = why, self.clock.now
         self.here.remove(one)
         heapq.heappush(self.free, one.slot)
 
@@ -158,7 +140,7 @@ class Life:
     def began(self, one: Held) -> None:
         """A replica has its GPUs, and comes up stage by stage."""
         one.row, one.start_s, nodes = self.cluster.held(self.slots[one.slot])
-        one.stage = Stage.STARTS
+        self.stands(one, Stage.STARTS)
         cold_s = 0.0 if one.warm and one.start_s == one.asked_s else self.cold_s(nodes)
         if cold_s == 0.0:
             self.up(one, nodes)
@@ -185,7 +167,8 @@ class Life:
         self.run.advance(self.clock.now)
         self.run.accepts[one.slot] = 1
         self.images.update(int(node) for node in nodes)
-        one.stage, one.ready_s = Stage.READY, self.clock.now
+        self.stands(one, Stage.READY)
+        one.ready_s = self.clock.now
 
     def lost(self, one: Held) -> None:
         """A replica has lost its GPUs: its requests go elsewhere; unless told to go it is back."""
@@ -202,9 +185,8 @@ class Life:
         """Read the numbers of the interval that ends now; the service is over when all is done."""
         now_s = self.clock.now
         self.run.advance(now_s)
-        ready = [one.slot for one in self.here if one.stage == Stage.READY]
         asked, starts, _, drains, _ = self.counts()
-        self.log.read(now_s, ready, (asked, starts, drains))
+        self.log.read(now_s, self.ready(), (asked, starts, drains))
         self._past.append((now_s, self.log.last))
         if self.log.ended() or now_s <= self.log.arrival_s[-1]:
             self._quiet_s = now_s
@@ -231,7 +213,7 @@ class Life:
         return Seen(
             now_s, counts[Stage.READY], counts[Stage.ASKED] + counts[Stage.STARTS],
             counts[Stage.DRAINS], of.least, of.most, of.scrape_s, self.log.seen(old_s), *each,
-            replica_of(of), self.log.ahead(now_s, of.scrape_s) if ahead else None, of.title,
+            self.replica, self.log.ahead(now_s, of.scrape_s) if ahead else None, of.title,
         )  # fmt: skip
 
     def hold_to(self, wish: Wish) -> None:

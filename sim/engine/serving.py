@@ -17,31 +17,22 @@ from sim.engine.window import Window, request_faults
 from sim.errors import ScenarioError
 from sim.kernel.serving.advance import advance
 from sim.kernel.serving.lost import drain, lose
-from sim.kernel.serving.rows import outcome
+from sim.kernel.serving.rows import loads, outcome
 from sim.state.fates import Fates
 from sim.state.serving import (
-    ADMIT_NS,
     ADMITS,
-    AWAY,
     AWAY_NS,
     BACK,
     DECODE_0,
     ENDS,
-    GONE,
-    GONE_NS,
     MARK,
     MIXED_0,
     NEVER,
     NEXT,
-    PREFILL,
     Q_END,
     R_ACCEPTS,
     R_DUE,
-    R_FILLED,
-    R_KIND,
-    R_KV,
     R_OPEN,
-    R_PARTLY,
     R_SEATS,
     R_START,
     R_VIRTUAL,
@@ -234,9 +225,10 @@ class Run:
 
     def loads(self, replicas: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return of these replicas the requests in batches and in queues, and KV tokens held."""
-        t = self.service.t[list(replicas)]
-        batch = t[:, R_SEATS] + (t[:, R_KIND] == PREFILL) * t[:, R_FILLED] + (t[:, R_PARTLY] > 0)
-        return batch.astype(float), (t[:, R_OPEN] - batch).astype(float), t[:, R_KV]
+        made = np.empty((3, len(replicas)))
+        loads(self.service, np.array(replicas, np.int64), made)
+        batch, queue, kv = made
+        return batch, queue, kv
 
     def back(self) -> int:
         """Return how many requests wait for another replica than the one they had."""
@@ -253,9 +245,9 @@ class Run:
         and of those on replicas that drain, how many more they became.
         """
         c = self.service.clock
-        pairs = ((ADMITS, ADMIT_NS), (GONE, GONE_NS), (AWAY, AWAY_NS))
-        told = [(int(c[many]), c[ns] / 1e9) for many, ns in pairs]
-        c[[ADMITS, ADMIT_NS, GONE, GONE_NS, AWAY, AWAY_NS]] = 0
+        sums = c[ADMITS : AWAY_NS + 1].tolist()  # each number of them, then its ns
+        told = [(many, ns / 1e9) for many, ns in zip(sums[::2], sums[1::2], strict=True)]
+        c[ADMITS : AWAY_NS + 1] = 0
         c[MARK] = tick(now_s)
         return told
 

@@ -9,6 +9,8 @@ import pytest
 from sim import Scenario, simulate
 from sim.app.terminal import line
 from sim.engine import AbstractProcess
+from sim.engine.held import Stage
+from sim.engine.services import Life
 from sim.engine.serving import ServiceSpec, StepTime, serve
 from sim.engine.warm import WarmPool
 from sim.errors import ScenarioError
@@ -517,3 +519,20 @@ def test_jobs_that_outlast_the_clock_of_requests_do_not_disturb_them():
     made = run(service(requests=asked(1.0, 30.0)), Plan(((0.0, 1),)), jobs=jobs)
     assert set(made.requests.column("fate").to_pylist()) == {"answered"}
     assert made.manifest["end_s"] == 1.2e7
+
+
+def test_how_many_replicas_stand_how_is_counted_as_they_change(monkeypatch):
+    """At each reading the same as going through all of them."""
+    read, looks = Life.scrape, []
+
+    def scrape(self):
+        plain = [sum(one.stage == stage for one in self.here) for stage in Stage]
+        assert self.counts() == plain
+        assert self.ready() == [one.slot for one in self.here if one.stage == Stage.READY]
+        looks.append(tuple(plain))
+        read(self)
+
+    monkeypatch.setattr(Life, "scrape", scrape)
+    plan = Plan(((0.0, 2), (40.0, 5), (110.0, 1), (130.0, 4)))
+    run(service(max_replicas=6), plan, processes=(Fall(0, 60.0, 90.0), Fall(1, 150.0, 170.0)))
+    assert {sum(n > 0 for n in look) for look in looks} >= {1, 2, 3}  # stages at one instant

@@ -11,11 +11,19 @@ from sim.state.serving import (
     H_PROMPT,
     H_REPLICA,
     NEVER,
+    PREFILL,
     Q_ARRIVAL,
     Q_DRAW,
     Q_END,
     Q_FIRST,
+    R_FILLED,
+    R_KIND,
+    R_KV,
+    R_OPEN,
+    R_PARTLY,
+    R_SEATS,
     TICKS_PER_S,
+    Service,
 )
 
 
@@ -66,3 +74,17 @@ def outcome(
         counts[0, i] = h[i, H_REPLICA]
         counts[1, i] = h[i, H_PREEMPTED]
     return q.shape[0]
+
+
+@entry
+def loads(s: Service, replicas: np.ndarray, out: np.ndarray) -> None:
+    """Write into out, (3, n), of each replica its requests in batch and queue, and KV tokens.
+
+    In the batch are those that decode, whose prompt ends with this step, or is half computed.
+    """
+    for x in range(replicas.size):
+        r = replicas[x]
+        batch = s.t[r, R_SEATS] + (1 if s.t[r, R_PARTLY] > 0 else 0)
+        if s.t[r, R_KIND] == PREFILL:
+            batch += s.t[r, R_FILLED]
+        out[0, x], out[1, x], out[2, x] = batch, s.t[r, R_OPEN] - batch, s.t[r, R_KV]

@@ -51,14 +51,18 @@ class AbstractBehaviour(AbstractAutoscaler):
         now_s, current = seen.now_s, seen.ready + seen.starting
         if len(notes) == 0:  # what was there before the first asking counts as advice
             notes = note(ADVICE, now_s, current)
-        advice, age_s = notes[:, 0] == ADVICE, now_s - notes[:, 1]
-        up = notes[advice & (age_s < self.up_window_s), 2].min(initial=wanted)
-        down = notes[advice & (age_s < self.down_window_s), 2].max(initial=wanted)
+        advice, age_s, numbers = notes[:, 0] == ADVICE, now_s - notes[:, 1], notes[:, 2]
+        up = down = wanted
+        if self.up_window_s > 0.0:
+            up = numbers[advice & (age_s < self.up_window_s)].min(initial=wanted)
+        if self.down_window_s > 0.0:
+            down = numbers[advice & (age_s < self.down_window_s)].max(initial=wanted)
         steady = int(min(max(current, up), down))
         replicas = current if steady == current else self.limited(seen, steady, notes)
-        keep_s = max(self.up_window_s, self.down_window_s)
-        kept = age_s < np.where(advice, keep_s, max(self.up_period_s, self.down_period_s))
-        made = [notes[kept], note(ADVICE, now_s, wanted)]
+        kept = age_s < max(self.up_window_s, self.down_window_s)
+        if not advice.all():
+            kept = np.where(advice, kept, age_s < max(self.up_period_s, self.down_period_s))
+        made = [notes if kept.all() else notes[kept], note(ADVICE, now_s, wanted)]
         if replicas != current:
             kind = ADDED if replicas > current else REMOVED
             made.append(note(kind, now_s, abs(replicas - current)))

@@ -42,7 +42,7 @@ def total(seen: Seen, metric: Metric, window_s: float = 0.0) -> float:
     if len(time_s) == 0:
         return np.nan
     after_s = time_s[-1] - max(window_s, 1e-6) * (1.0 - 1e-9)
-    made = column(seen, metric, int(np.searchsorted(time_s, after_s, side="right")))
+    made = column(seen, metric, int(time_s.searchsorted(after_s, side="right")))
     return float(made.sum()) / len(made)
 
 
