@@ -21,6 +21,7 @@ from sim.files import data_dir
 from sim.physics.calibration import ALIASES, named
 from sim.rng import Streams
 from sim.study.capacity import Found, fitting, search
+from sim.study.ranks import online
 
 USAGE = """rackplan services screen experiment=serving
 rackplan services search experiment=serving share_frac=99% draw=capacity.svg
@@ -131,7 +132,7 @@ def answer(given: Sequence[str], exact: bool) -> None:
         raise ScenarioError(["services: there is none; must be one, as in experiment=serving"])
     keys = fitting(named(own["model"]) if own["model"] else None)
     for of, requests in listed:
-        asks = requests.requests(Streams(seed), of.name)
+        asks = online(of, requests.requests(Streams(seed), of.name))
         rows = search(of, asks, keys, own["share_frac"], own["window_s"], seed, exact)
         found = list(counted(of.name, rows, len(keys), "choices of hardware"))
         slo = f"TTFT {of.slo_ttft_s:g} s and TPOT {1e3 * of.slo_tpot_s:g} ms"

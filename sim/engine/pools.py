@@ -121,6 +121,7 @@ class Decodes(Run):
         self.first, self.draw = first, draw
         n = len(first.left)
         super().__init__(replace(spec, joins=True), np.zeros(n), first.context, first.left, NONE)
+        self.last_s = first.last_s
         self.service.q[:, Q_ARRIVAL] = NEVER
         self.of = np.empty(n, np.int64)  # the request of each row
         self.many = self.sent = 0  # rows so far; requests on their way or here, each time they come

@@ -11,6 +11,7 @@ from sim.engine.serving import Run
 from sim.state.arrays import F8, I8, Ints
 from sim.state.scaling import Demand, Scrapes
 from sim.state.serving import (
+    DOOR_ENDS,
     FIRSTS,
     KV_CAP,
     SHED,
@@ -23,13 +24,16 @@ COLUMNS = (*Scrapes._fields, *MORE)
 
 
 class Log:
-    """The rows so far, and the sums from which the next one follows."""
+    """The rows so far, and the sums from which the next one follows.
+
+    The requests are those for whom somebody waits; the run may have more, at the door.
+    """
 
     def __init__(self, run: Run, arrival_s: F8, prompt: Ints, output: Ints) -> None:
         self.run, self.arrival_s, self._prompt, self._output = run, arrival_s, prompt, output
         self._sums: tuple[I8, I8] | None = None
         self._rows, self.many = np.zeros((len(COLUMNS), 256)), 0
-        self._came, self._last_s = 0, 0.0
+        self._came, self._last_s, self._outside = 0, 0.0, 0
         self._open = self._queued = self._away = 0
         self._before = [0] * 6
         self.last: tuple[F8, F8, F8] = (np.zeros(0),) * 3
@@ -39,8 +43,10 @@ class Log:
         return self._rows[:, : self.many]
 
     def ended(self) -> bool:
-        """Return whether a request was answered in the last interval."""
-        return bool(self._rows[COLUMNS.index("ended"), self.many - 1] > 0)
+        """Return whether a request was answered in the last interval; ask once in each."""
+        before, self._outside = self._outside, int(self.run.service.clock[DOOR_ENDS])
+        inside = self._rows[COLUMNS.index("ended"), self.many - 1]
+        return bool(inside > 0) or self._outside > before
 
     def seen(self, until_s: float) -> Scrapes:
         """Return the intervals that ended by an instant."""

@@ -188,7 +188,7 @@ class Life:
         asked, starts, _, drains, _ = self.counts()
         self.log.read(now_s, self.ready(), (asked, starts, drains))
         self._past.append((now_s, self.log.last))
-        if self.log.ended() or now_s <= self.log.arrival_s[-1]:
+        if self.log.ended() or now_s <= self.run.last_s:
             self._quiet_s = now_s
         if self.run.over() or now_s > self._quiet_s + PATIENCE_S:
             self.close()

@@ -171,6 +171,7 @@ class Run:
         ).astype(np.int64)
         first = self.window.begin()
         self.service = service_of(first, spec.replicas, spec.batch, rules, rank)
+        self.last_s = float(at_s[-1]) if len(at_s) else 0.0  # when the last request comes
         self.accepts = self.service.t[:, R_ACCEPTS]
 
     def advance(self, until_s: float | None = None) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 INK, QUIET, GRID = "#1d2733", "#5d6b7a", "#dfe5ea"
 BLUE, PALE, ORANGE, SAND = "#1f6feb", "#cfe0fb", "#b4500b", "#f6dcc8"
+GREEN, MINT = "#1a7f4b", "#cdeedd"
 SHADES = ("#7b8794", "#4c93d9", "#1f5fd0", "#0b2f6b", "#b4500b")
 YEAR_S = 365.0 * 86400.0
 UNITS = ((2.0 * YEAR_S, YEAR_S, "years"), (259200.0, 86400.0, "days"), (7200.0, 3600.0, "hours"),

@@ -9,8 +9,9 @@ import numpy as np
 
 from sim import table
 from sim.report import figures
-from sim.report.figures import BLUE, GRID, INK, ORANGE, PALE, QUIET, SAND
+from sim.report.figures import BLUE, GREEN, GRID, INK, MINT, ORANGE, PALE, QUIET, SAND
 from sim.report.labels import Named, put
+from sim.report.valleys import parts, stacked
 from sim.units import human_s
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ LABELS = {
     "ttft_p99_s": "TTFT, 99 %",
     "tpot_p99_s": "TPOT, 99 %",
     "goodput": "good requests a second",
+    "offline_tokens_per_s": "offline tokens a second",
+    "deadline_met_frac": "by the deadline",
     "cold_starts": "cold starts",
     "shed": "shed",
 }
 KEPT = 0.99
 """Share of requests within the SLO from which on a design is taken to keep it."""
 BINS = 240
-GREEN, MINT = "#1a7f4b", "#cdeedd"
 
 
 def serves(designs: Sequence[Design]) -> bool:
@@ -186,7 +188,8 @@ def over_time(result: Result, about: Mapping[str, Any], width: float = figures.W
     assert result.services is not None
     assert result.answers is not None
     pools = [one["name"] for one in about.get("pools") or [about]]
-    rows, asked = [of(result.services, name) for name in pools], result.answers
+    rows = [of(result.services, name) for name in pools]
+    asked, outside = parts(result.answers, about)
     time_s = table.to_numpy(rows[0], "time_s")
     if not len(time_s):
         return ""
@@ -197,20 +200,23 @@ def over_time(result: Result, about: Mapping[str, Any], width: float = figures.W
     arrival_s = asked.column(about["name"], "arrival_s")
     rate = np.histogram(arrival_s, edges_s)[0] / np.diff(edges_s)
     apart = len(pools) > 1
-    many = 2 + len(pools) + apart
+    filled = outside is not None
+    many = 2 + len(pools) + apart + filled
     figure, axes = figures.canvas(width, 2.07 * many, many)
     figures.filled(axes[0], rate, edges, BLUE, PALE)
     axes[0].set_title("Requests a second", loc="left", color=BLUE, fontsize=10, fontweight="bold")
     for axis, lines, name in zip(axes[1:], rows, pools, strict=False):
         what = f"Replicas, {name.rpartition('/')[2]}" if apart else "Replicas"
         stood(axis, lines, edges_s, edges, what)
-    for axis in axes[: 1 + len(pools)]:
+    if outside is not None:
+        stacked(axes[1 + len(pools)], (asked, outside), about["name"], edges_s, edges)
+    for axis in axes[: 1 + len(pools) + filled]:
         axis.set_ylim(0, None)
         axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.yaxis.set_major_formatter("{x:,.0f}")
     times = [("ttft_s", "Time to first token", about["slo_ttft_s"])]
     times += [("tpot_s", "Time a token after it", about["slo_tpot_s"])] * apart
-    for axis, (name, what, slo_s) in zip(axes[1 + len(pools) :], times, strict=True):
+    for axis, (name, what, slo_s) in zip(axes[1 + len(pools) + filled :], times, strict=True):
         two = percentiles(arrival_s, asked.column(about["name"], name), edges_s)
         waited(axis, two, edges, what, float(slo_s))
     figures.clock(axes[-1], span_s, round(1.3 * width))

@@ -11,6 +11,17 @@ STAGES = ("node", "image", "weights", "warm_up")
 """The stages of a cold start, in order."""
 
 
+class Precedence(NamedTuple):
+    """Who of a service's requests is let in first, by class."""
+
+    ranks: dict[str, int]  # lower first; a class without one has 0
+    door: tuple[str, ...]  # classes nobody waits for: at the door, behind all others
+    door_seats: int | None  # sequences on a replica below which it takes of these; None: its batch
+    door_kv_frac: float  # of its KV memory, likewise
+    deadline_s: float  # within which these are to be answered
+    displaces: bool  # room is made for one who waits
+
+
 class Serving(NamedTuple):
     """One service, in numbers."""
 
@@ -45,6 +56,7 @@ class Serving(NamedTuple):
     gpu_h_usd: float | None = None  # what an hour of one of its GPUs costs; None: not told
     model: str | None = None  # None: not told
     kv_token_bytes: float | None = None  # KV memory of a token; None: not told
+    order: Precedence | None = None  # None: as they come
     pool: str = ""  # which part of the service, where prompts and decoding are apart
     link: tuple[float, float] | None = None
     """Seconds a token and beside these that KV memory takes from the pool listed before; None: it

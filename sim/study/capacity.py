@@ -137,7 +137,7 @@ def search(
     Source: common random numbers (Law, Simulation Modeling and Analysis); square-root staffing
     (Halfin and Whitt 1981) as a guess.
     Neglects: cold starts, failures, scaling: so many must be ready in the busiest window; the
-    closed form looks at the service's SLO alone, not at that of a class.
+    closed form looks at the service's SLO alone, not at that of a class; priorities.
     """
     at_s, prompt, output = busiest(given, window_s)
     slo = targets(of, given, window(given, window_s)) if of.slo_by_class else None

@@ -15,14 +15,14 @@ from sim.engine.apart import Link
 from sim.engine.pools import Prompts
 from sim.engine.scrapes import Log, SentLog
 from sim.engine.services import Life, control, replica_of
-from sim.engine.serving import DRAWN, Run, ServiceSpec, StepTime
-from sim.engine.window import ROWS
+from sim.engine.serving import DRAWN, ServiceSpec, StepTime
 from sim.errors import ScenarioError
 from sim.physics.batching import Batching, most_per_s, requests_of
 from sim.policies.autoscaler import AbstractAutoscaler
 from sim.rng import Streams
 from sim.state import JobState, State
 from sim.state.services import Served, Serving
+from sim.study.ranks import is_online, misplaced, online, run_of
 from sim.workload.bounds import LONGEST_S
 from sim.workload.requests import Requests
 from sim.workload.services import AbstractServices
@@ -59,7 +59,8 @@ def asked_of(
         came = made[-1].requests if of.link else requests.requests(streams, of.name).packed()
         made.append(Asked(of, came, range(first, first + many)))
         first += many
-    if found := [*too_long(made), *strangers(made)]:
+    orders = [fault for one in made for fault in misplaced(one.of, one.requests)]
+    if found := [*too_long(made), *strangers(made), *orders]:
         raise ScenarioError(found)
     return made
 
@@ -149,7 +150,7 @@ def slow_start(asked: Asked, replicas: int, every_s: float) -> tuple[str, ...]:
     Demand: what comes in a cold start and one asking. Against it stands what they can answer at
     all, by the closed form.
     """
-    of, requests, _ = asked
+    of, requests = asked.of, online(asked.of, asked.requests)
     span_s = sum(of.stages_s) + every_s
     early = slice(int(np.searchsorted(requests.arrival_s, span_s)))
     rows = requests.output[early] > (1 if of.link else 0)
@@ -180,18 +181,27 @@ def logs_of(asked: Sequence[Asked], streams: Streams) -> list[Log]:
         spec, draw = spec_of(of, len(places)), draws_of(asked[i], streams)
         to = asked[i + 1] if of.pool else None
         if to is None or to.of.link is None:
-            logs.append(Log(Run(spec, *given, draw, rows=ROWS), *given))
+            seen = online(of, requests)
+            run = run_of(of, spec, requests, draw)
+            logs.append(Log(run, seen.arrival_s, seen.prompt, seen.output))
             continue
         both = draw, draws_of(to, streams)
-        run = Prompts(spec, spec_of(to.of, len(to.jobs)), Link(*to.of.link), *given, both)
-        logs += [Log(run, *given), SentLog(run.rest, *given)]
+        pools = Prompts(spec, spec_of(to.of, len(to.jobs)), Link(*to.of.link), *given, both)
+        logs += [Log(pools, *given), SentLog(pools.rest, *given)]
     return logs
 
 
 def draws_of(asked: Asked, streams: Streams) -> np.ndarray:
-    """Return what routes each request, (n,), or nothing where no chance does."""
-    n = len(asked.requests.prompt) if asked.of.route in DRAWN else 0
-    return streams.stream("routes", asked.of.title).integers(0, 2**62, n)
+    """Return what routes each request, (n,), or nothing where no chance does.
+
+    Who is at the door draws nothing: the others draw the same with and without him.
+    """
+    if asked.of.route not in DRAWN:
+        return np.zeros(0, np.int64)
+    mine = is_online(asked.of, asked.requests)
+    draw = np.zeros(len(mine), np.int64)
+    draw[mine] = streams.stream("routes", asked.of.title).integers(0, 2**62, int(mine.sum()))
+    return draw
 
 
 def lives_of(
@@ -238,6 +248,13 @@ def served(asked: Sequence[Asked], lives: Sequence[Life], end_s: float) -> list[
     return made
 
 
+def offline(of: Serving) -> dict[str, Any]:
+    """Return which classes wait at the service's door, and the deadline; {} where none does."""
+    if of.order is None or not of.order.door:
+        return {}
+    return {"offline": list(of.order.door), "deadline_s": of.order.deadline_s}
+
+
 def about(services: AbstractServices) -> list[dict[str, Any]]:
     """Return what the manifest keeps of each service: what its metrics need."""
     made: list[dict[str, Any]] = []
@@ -249,6 +266,7 @@ def about(services: AbstractServices) -> list[dict[str, Any]]:
                 "slo_tpot_s": of.slo_tpot_s,
                 "slo_by_class": {name: list(slo) for name, slo in of.slo_by_class.items()},
                 "pools": [],
+                **offline(of),
             })  # fmt: skip
         priced = {} if of.gpu_h_usd is None else {"gpu_h_usd": of.gpu_h_usd}
         made[-1]["pools"].append({"name": of.title, "gpus": of.gpus, **priced})

@@ -7,6 +7,7 @@ Begin with: base.py, then synthetic.py.
 """
 
 from sim.workload.requests.base import AbstractRequests, Requests
+from sim.workload.requests.mix import MixedRequests
 from sim.workload.requests.synthetic import DrawnRequests
 from sim.workload.requests.tokens import AbstractTokens, FixedTokens, LogNormalTokens, TokensOf
 from sim.workload.requests.trace import GivenRequests, RequestTrace
@@ -18,6 +19,7 @@ __all__ = [
     "FixedTokens",
     "GivenRequests",
     "LogNormalTokens",
+    "MixedRequests",
     "RequestTrace",
     "Requests",
     "TokensOf",

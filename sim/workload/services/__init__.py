@@ -8,6 +8,7 @@ Begin with: base.py, then llm.py.
 
 from sim.workload.services.base import (
     AbstractColdStart,
+    AbstractOrder,
     AbstractPool,
     AbstractReplica,
     AbstractServices,
@@ -17,13 +18,17 @@ from sim.workload.services.base import (
 from sim.workload.services.llm import LlmReplica, LlmService, Stages
 from sim.workload.services.measured import MeasuredReplica
 from sim.workload.services.model import ModelReplica
+from sim.workload.services.order import ByPriority, FirstCome
 from sim.workload.services.pools import LlmPools, Pool
 
 __all__ = [
     "AbstractColdStart",
+    "AbstractOrder",
     "AbstractPool",
     "AbstractReplica",
     "AbstractServices",
+    "ByPriority",
+    "FirstCome",
     "LlmPools",
     "LlmReplica",
     "LlmService",

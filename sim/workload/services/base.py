@@ -59,6 +59,18 @@ class AbstractColdStart(abc.ABC):
         """Return every fault of the parameters."""
 
 
+class AbstractOrder(abc.ABC):
+    """Who of a service's requests is let in first."""
+
+    @abc.abstractmethod
+    def fill(self) -> dict[str, Any]:
+        """Return what of a Serving it decides, by name."""
+
+    @abc.abstractmethod
+    def issues(self, path: str) -> list[str]:
+        """Return every fault of the parameters."""
+
+
 @final
 @dataclass(frozen=True)
 class NoServices(AbstractServices):

@@ -11,9 +11,11 @@ from sim.workload import rules
 from sim.workload.requests import AbstractRequests, DrawnRequests
 from sim.workload.services.base import (
     AbstractColdStart,
+    AbstractOrder,
     AbstractReplica,
     AbstractServices,
 )
+from sim.workload.services.order import FirstCome
 
 ROUTES = (
     "round_robin",
@@ -162,6 +164,7 @@ class LlmService(AbstractServices):
         answers' lengths known beforehand as in splitwise-sim), two_choices (the less loaded of two
         drawn), affinity (one drawn: no trace tells prefixes),
         least_waiting (in queues only, the first of equals: below saturation all go to the first).
+    order : who is let in first: FirstCome, or ByPriority of their class.
     most_open : requests outstanding on a replica from which on more are shed; None: none are.
     min_replicas, max_replicas : between which the autoscaler may choose.
     start_replicas : ready at instant 0 without a cold start; None: as the autoscaler says.
@@ -184,6 +187,7 @@ class LlmService(AbstractServices):
     replica: AbstractReplica = field(default_factory=LlmReplica)
     cold_start: AbstractColdStart = field(default_factory=Stages)
     route: str = "least_requests"
+    order: AbstractOrder = field(default_factory=FirstCome)
     most_open: int | None = None
     min_replicas: int = 1
     max_replicas: int = 16
@@ -197,7 +201,7 @@ class LlmService(AbstractServices):
 
     def listed(self) -> tuple[tuple[Serving, AbstractRequests], ...]:
         """Return itself, in numbers, and what is asked."""
-        parts = self.replica.fill() | self.cold_start.fill()
+        parts = self.replica.fill() | self.cold_start.fill() | self.order.fill()
         own = ("name", "route", "most_open", "slo_ttft_s", "slo_tpot_s", "lag_s")
         parts |= {name: getattr(self, name) for name in own}
         parts |= {"scrape_s": self.scrape_s or 0.0, "slo_by_class": self.slo_of_classes()}
@@ -213,6 +217,7 @@ class LlmService(AbstractServices):
     def own_issues(self, path: str) -> list[str]:
         """Return the faults of what is asked and how it is measured."""
         found = [] if self.name else [f"{path}.name: is empty; must be a name"]
+        found += rules.one_of(f"{path}.order", self.order, AbstractOrder, "FirstCome, ByPriority")
         example = "requests, such as DrawnRequests or RequestTrace"
         found += rules.one_of(f"{path}.requests", self.requests, AbstractRequests, example)
         if self.most_open is not None:

@@ -88,7 +88,7 @@ class LlmPools(AbstractServices):
 
     def alone(self, part: str) -> LlmService:
         """Return a pool as if it were a service."""
-        names = set(LlmService.__dataclass_fields__) - set(BY_POOL)
+        names = set(LlmService.__dataclass_fields__) - set(BY_POOL) - {"order"}
         return LlmService(**{n: getattr(self, n) for n in names}, **getattr(self, part).fill())
 
     def listed(self) -> tuple[tuple[Serving, AbstractRequests], ...]:
@@ -105,7 +105,7 @@ class LlmPools(AbstractServices):
 
     def issues(self, path: str = "services") -> list[str]:
         """Return every fault of the parameters."""
-        names = set(LlmService.__dataclass_fields__) - set(BY_POOL)
+        names = set(LlmService.__dataclass_fields__) - set(BY_POOL) - {"order"}
         found = LlmService(**{n: getattr(self, n) for n in names}).own_issues(path)
         for part in PARTS:
             found += rules.one_of(f"{path}.{part}", getattr(self, part), AbstractPool, "a Pool")
