@@ -15,23 +15,29 @@ def widen(s: State) -> None:
     f = s.fabric
     bins, links = f.sent_bytes.shape
     for k in range(bins):
+        row = f.sent_bytes[k]
+        if 2 * k >= bins:
+            row[:] = 0.0
+            continue
+        one, two = f.sent_bytes[2 * k], f.sent_bytes[min(2 * k + 1, bins - 1)]
+        last = 2 * k + 1 == bins  # it has no other
         for link in range(links):
-            both = 0.0
-            if 2 * k < bins:
-                both += f.sent_bytes[2 * k, link]
-            if 2 * k + 1 < bins:
-                both += f.sent_bytes[2 * k + 1, link]
-            f.sent_bytes[k, link] = both
+            row[link] = one[link] + (0.0 if last else two[link])
     f.bin_s[0] *= 2.0
 
 
 @jit
 def carry(s: State, link: int, now_s: float) -> None:
-    """Book what a link has carried up to now, and how much it carries from now on."""
+    """Book what a link has carried up to now, and how much it carries from then on.
+
+    Where that is as much as before, both are left for later.
+    """
     f, at_s, Bps = s.fabric, s.fabric.asof_s[link], s.fabric.carried_Bps[link]
     bins = f.sent_bytes.shape[0]
     while now_s >= bins * f.bin_s[0]:
         widen(s)
+    if Bps == f.load_Bps[link]:
+        return
     while Bps > 0.0 and at_s < now_s:
         k = int(at_s / f.bin_s[0])
         to_s = min(now_s, (k + 1) * f.bin_s[0])

@@ -32,7 +32,8 @@ NEAR = 1.0 + 1e-14
 def crowded(s: State, link: int) -> bool:
     """Return whether a link could not carry all its jobs at the most that their NICs give.
 
-    What they send over it in the mean is summed anew, and what one more of them could send.
+    One that it just carries is not bound, if it is alone: drawn paths have many such links. What
+    they send over it in the mean is summed anew, and what one more of them could send.
     """
     f, need_Bps, load_Bps, more_Bps, e = s.fabric, 0.0, 0.0, 0.0, s.fabric.newest[link]
     while e >= 0:
@@ -42,7 +43,8 @@ def crowded(s: State, link: int) -> bool:
         more_Bps = max(more_Bps, f.use_Bps[e] * f.share[job] * (1.0 - f.part[job]))
         e = f.older[e]
     f.load_Bps[link], f.more_Bps[link] = load_Bps, more_Bps
-    return bool(need_Bps > f.capacity_Bps[link] * ROOM)
+    alone = f.newest[link] >= 0 and f.older[f.newest[link]] < 0
+    return bool(need_Bps > f.capacity_Bps[link] * (NEAR if alone else ROOM))
 
 
 @jit
@@ -114,6 +116,28 @@ def level_of(s: State, own: int, most: float) -> float:
 
 
 @jit
+def meet(s: State, job: int, member: int) -> None:
+    """Note that a job looks at its links at this instant, and which of them could bind somebody.
+
+    Those stand in order in a list of their own, for it may look many times: which they are is
+    settled before. What it sends over all others is brought up to date at the end: see `book`.
+    """
+    f, last, e = s.fabric, -1, s.fabric.first[job]
+    f.met[job], f.members[member] = f.n[SEARCH], job
+    f.sent[job], f.moved[job], f.first_tight[job] = f.part[job] * f.share[job], False, -1
+    while e >= 0:
+        if f.tight[f.link[e]]:
+            if last < 0:
+                f.first_tight[job] = e
+            else:
+                f.next_tight[last] = e
+            last = e
+        e = f.next[e]
+    if last >= 0:
+        f.next_tight[last] = -1
+
+
+@jit
 def look(s: State, job: int) -> None:
     """Let a job take what its links give it now; if that has moved, its neighbours look too."""
     f, share, e, binds = s.fabric, s.fabric.top[job], s.fabric.binds[job], -1
@@ -121,28 +145,28 @@ def look(s: State, job: int) -> None:
         return  # it wants nothing of its links now
     if e >= 0 and f.tight[f.link[e]]:  # who bound it last leaves the others little to say
         share, binds = level_of(s, e, share), e
-    e = f.first[job]
+    e = f.first_tight[job]
     while e >= 0:
-        if e != binds and f.tight[f.link[e]] and may_bind(s, e, share):
+        if e != binds and may_bind(s, e, share):
             level = level_of(s, e, share)
             if level < share:
                 share, binds = level, e
-        e = f.next[e]
+        e = f.next_tight[e]
     bind(s, job, binds if share < f.top[job] else -1)
     if abs(share - f.share[job]) <= STILL * share:
         return
     before, part = f.part[job] * f.share[job], part_sent(s, job, share)
-    f.share[job], f.part[job] = share, part
-    e = f.first[job]
+    f.share[job], f.part[job], f.moved[job] = share, part, True
+    e = f.first_tight[job]
     while e >= 0:
         link = f.link[e]
         f.load_Bps[link] += f.use_Bps[e] * (part * share - before)
         f.more_Bps[link] = max(f.more_Bps[link], f.use_Bps[e] * share * (1.0 - part))
         others = f.bound[link] - (1 if f.binds[job] == e else 0)
         full = f.load_Bps[link] + f.more_Bps[link] > f.capacity_Bps[link] * NEAR
-        if f.tight[link] and (others > 0 or full):
+        if others > 0 or full:
             ask_users(s, link)
-        e = f.next[e]
+        e = f.next_tight[e]
 
 
 @jit
@@ -161,11 +185,24 @@ def settle_shares(s: State) -> int:
         if f.spans[job] and looks <= ROUNDS * (n + 1):
             looks += 1
             if f.met[job] != f.n[SEARCH]:
-                f.met[job], f.members[n] = f.n[SEARCH], job
+                meet(s, job, n)
                 n += 1
             look(s, job)
         f.asking[job] = False  # only now: it need not answer itself
     return n
+
+
+@jit
+def book(s: State, job: int, now_s: float) -> None:
+    """Bring up to date what a job sends over its links that bind nobody, and what all carry."""
+    f, e = s.fabric, s.fabric.first[job]
+    more = f.part[job] * f.share[job] - f.sent[job]
+    while e >= 0:
+        link = f.link[e]
+        if not f.tight[link]:
+            f.load_Bps[link] += f.use_Bps[e] * more
+        carry(s, link, now_s)
+        e = f.next[e]
 
 
 @jit
@@ -183,20 +220,18 @@ def share_links(s: State, now_s: float) -> None:
         return
     ask_changed(s)
     members = settle_shares(s)
-    for i in range(soiled):
-        carry(s, f.dirty[i], now_s)
     for i in range(members):
         job = f.members[i]
-        e = f.first[job]
-        while e >= 0:
-            carry(s, f.link[e], now_s)
-            e = f.next[e]
+        if f.moved[job]:
+            book(s, job, now_s)
         if f.stage[job] != MEAN:
             go_on(s, job, now_s)
         factor, old = speed(s, job), s.paces.factor[FABRIC, job]
         if abs(factor - old) > SAME * old:
             account(s, job, now_s)
             slow(s, job, FABRIC, factor, now_s)
+    for i in range(soiled):
+        carry(s, f.dirty[i], now_s)
     if f.n[PLAYED] == 1:
         s.face.n[AWAITED] = 1  # who plays the steps hears of it
 

@@ -120,6 +120,7 @@ class Fabric(NamedTuple):
     next: I8  # the job's next
     older: I8  # the link's next older
     newer: I8
+    next_tight: I8  # the job's next on a link that could bind somebody; good for an instant
     spare: I8  # a stack of unused ones
     # jobs, (jobs,) each
     duty: F8
@@ -147,6 +148,9 @@ class Fabric(NamedTuple):
     tight: B1  # (vertices,) the link could bind somebody
     met: I8  # (jobs,) the last search that met it
     members: I8  # (jobs at once,) who has looked
+    first_tight: I8  # (jobs,) of those who have looked: see `next_tight`
+    sent: F8  # (jobs,) of them, what part of its full speed each sent in the mean before
+    moved: B1  # (jobs,) of them, whether that has changed
     # where jobs cross links by ways of their own, which Python finds
     seeks: I8  # (jobs,) those that have started and are to be told their links
     seeking: B1  # (jobs,)
@@ -216,13 +220,15 @@ def fabric_of(
         carried_Bps=np.zeros(v), sent_bytes=np.zeros((bins, v)), bin_s=np.array([FIRST_BIN_S]),
         job=zero(entries),
         link=zero(entries), use_Bps=np.zeros(entries), next=no(entries), older=no(entries),
-        newer=no(entries), spare=np.arange(entries, dtype=np.int64), duty=talk.duty.copy(),
-        overlap=talk.overlap.copy(), all_to_all=talk.all_to_all.copy(), first=no(n), binds=no(n),
+        newer=no(entries), next_tight=no(entries), spare=np.arange(entries, dtype=np.int64),
+        duty=talk.duty.copy(), overlap=talk.overlap.copy(),
+        all_to_all=talk.all_to_all.copy(), first=no(n), binds=no(n),
         spans=np.zeros(n, np.bool_), top=np.ones(n), share=np.ones(n), part=np.zeros(n),
         since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n), tier=zero(n), asks=zero(n),
         asking=np.zeros(n, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_), held=zero(v),
         seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(n),
-        members=zero(min(n, most)), seeks=zero(n), seeking=np.zeros(n, np.bool_),
+        members=zero(min(n, most)), first_tight=no(n), sent=np.zeros(n),
+        moved=np.zeros(n, np.bool_), seeks=zero(n), seeking=np.zeros(n, np.bool_),
         step_s=np.full(n, np.nan) if talk.step_s is None else talk.step_s.copy(),
         begins=np.full(n, -1.0), stage=zero(n), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
         played_s=np.zeros(n), n=np.array([0, 0, 0, entries, 0, 0, first, 0], np.int64),
@@ -244,5 +250,6 @@ def roomier(fabric: Fabric, entries: int) -> Fabric:
     return fabric._replace(
         job=longer(fabric.job), link=longer(fabric.link), use_Bps=longer(fabric.use_Bps),
         next=longer(fabric.next, -1), older=longer(fabric.older, -1),
-        newer=longer(fabric.newer, -1), spare=stack, n=n,
+        newer=longer(fabric.newer, -1), next_tight=longer(fabric.next_tight, -1), spare=stack,
+        n=n,
     )  # fmt: skip
