@@ -71,6 +71,7 @@ JOB_REQUEST: Final[Columns] = (
     _f8("step_s", "s", "how long a step takes, alone"),
     _f8("comm_overlap", "", "part of its sending that may run beside compute; null: see comm"),
     _text("comm_pattern", "who sends to whom: ring, all_to_all; null: see comm"),
+    _f8("checkpoint_bytes", "bytes", "of a checkpoint of the whole job; null: see storage"),
     _text("tenant", "who the job is accounted to"),
     _text("user", "who submitted it"),
     _text("qos", "its quality of service, as Slurm has them"),
@@ -148,6 +149,7 @@ JOBS: Final[Columns] = (
     _text("comm_pattern", "who sends to whom: ring, all_to_all"),
     _f8("network_s", "s", "ran on several nodes, all its runs; no column where there is no fabric"),
     _f8("network_lost_s", "s", "of network_s, what others on its links and broken ones cost"),
+    _f8("write_wait_s", "s", "waited for what it wrote to storage; no column where nobody writes"),
     _i4("network_tier", "how far its last run reached: 0 node, 1 leaf, 2 leaves, 3 pods"),
 )
 LEDGER: Final[Columns] = (

@@ -31,7 +31,7 @@ from sim.policies.quota import AbstractQuota
 from sim.policies.sharing import AbstractSharing
 from sim.state import AbstractCluster, AbstractFabric, AbstractGrowth, AbstractSupply
 from sim.study import Scenario
-from sim.workload import AbstractComm, AbstractWorkload
+from sim.workload import AbstractComm, AbstractStorage, AbstractWorkload
 from sim.workload.services import AbstractServices
 
 GROUPS: dict[str, type] = {
@@ -52,6 +52,7 @@ GROUPS: dict[str, type] = {
     "growth": AbstractGrowth,
     "fabric": AbstractFabric,
     "comm": AbstractComm,
+    "storage": AbstractStorage,
     "failures": AbstractProcess,
     "link_failures": AbstractProcess,
     "reservations": AbstractProcess,
@@ -61,6 +62,7 @@ LEFT_OUT = (
     "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
     "services", "autoscaler", "fabric", "comm", "link_failures",
     "node_scaler", "supply", "growth", "steps",
+    "storage",
 )  # fmt: skip
 """Groups that a configuration may leave out: nothing happens then."""
 KNOBS: dict[str, Any] = {

@@ -24,6 +24,17 @@ def slowness(duty: float, share: float, overlap: float) -> float:
 
 
 @jit
+def with_writes(alone: float, write: float, share: float, beside: bool) -> float:
+    """Return how long a job takes for what takes `alone` without its writes to storage.
+
+    These take `write` at its full speed on the links: beside all else, or after it.
+    """
+    if share <= 0.0:
+        return np.inf
+    return max(alone, write / share) if beside else alone + write / share
+
+
+@jit
 def sending(duty: float, share: float, overlap: float) -> float:
     """Return in what part of its time a job sends, at a share of its full speed on the links."""
     if share <= 0.0:

@@ -9,9 +9,9 @@ from sim.kernel.carried import carry
 from sim.kernel.jit import forked, jit
 from sim.kernel.links import account, ask, bind
 from sim.kernel.rate import slow
-from sim.kernel.steps import COMPUTES, MEAN, go_on, part_sent, speed
+from sim.kernel.steps import COMPUTES, MEAN, go_on, mate, part_sent, speed, unwritten
 from sim.state.columns import AWAITED
-from sim.state.fabric import ASKS, HEAD, PLAYED, SEARCH, SOILED
+from sim.state.fabric import ASKS, HEAD, PLAYED, SEARCH, SOILED, STORE
 from sim.state.handle import State
 from sim.state.words import Cause
 
@@ -138,11 +138,9 @@ def meet(s: State, job: int, member: int) -> None:
 
 
 @jit
-def look(s: State, job: int) -> None:
-    """Let a job take what its links give it now; if that has moved, its neighbours look too."""
+def given(s: State, job: int) -> float:
+    """Return what a sender's links give it now, of its full speed; note which of them binds it."""
     f, share, e, binds = s.fabric, s.fabric.top[job], s.fabric.binds[job], -1
-    if f.stage[job] == COMPUTES:
-        return  # it wants nothing of its links now
     if e >= 0 and f.tight[f.link[e]]:  # who bound it last leaves the others little to say
         share, binds = level_of(s, e, share), e
     e = f.first_tight[job]
@@ -153,11 +151,29 @@ def look(s: State, job: int) -> None:
                 share, binds = level, e
         e = f.next_tight[e]
     bind(s, job, binds if share < f.top[job] else -1)
-    if abs(share - f.share[job]) <= STILL * share:
-        return
-    before, part = f.part[job] * f.share[job], part_sent(s, job, share)
-    f.share[job], f.part[job], f.moved[job] = share, part, True
-    e = f.first_tight[job]
+    return float(share)
+
+
+@jit
+def given_apart(s: State, sender: int) -> float:
+    """Return the same where a job's writes are senders too: it waits for them, or sends beside."""
+    f, other = s.fabric, mate(s, sender)
+    if f.overlap[max(sender, other)] > 0.0:
+        return given(s, sender)
+    part, f.part[other] = f.part[other], 0.0
+    share = given(s, sender)
+    f.part[other] = part
+    return share
+
+
+@jit
+def load(s: State, job: int, before: float) -> None:
+    """Let a sender's links carry what it sends in the mean now, instead of `before`.
+
+    Both in parts of its full speed. Its neighbours look again, where that may tell them something.
+    """
+    f, share, part = s.fabric, s.fabric.share[job], part_sent(s, job)
+    f.part[job], f.moved[job], e = part, True, f.first_tight[job]
     while e >= 0:
         link = f.link[e]
         f.load_Bps[link] += f.use_Bps[e] * (part * share - before)
@@ -167,6 +183,23 @@ def look(s: State, job: int) -> None:
         if others > 0 or full:
             ask_users(s, link)
         e = f.next_tight[e]
+
+
+@jit
+def look(s: State, job: int) -> None:
+    """Let a job take what its links give it now; if that has moved, its neighbours look too."""
+    f = s.fabric
+    if f.stage[job] == COMPUTES:
+        return  # it wants nothing of its links now
+    share = given(s, job) if f.n[STORE] < 0 else given_apart(s, job)
+    if abs(share - f.share[job]) <= STILL * share:
+        return
+    before = f.part[job] * f.share[job]
+    f.share[job] = share
+    load(s, job, before)
+    if f.n[STORE] >= 0 and f.spans[mate(s, job)]:  # the one takes its time beside the other
+        other = mate(s, job)
+        load(s, other, f.part[other] * f.share[other])
 
 
 @jit
@@ -187,6 +220,9 @@ def settle_shares(s: State) -> int:
             if f.met[job] != f.n[SEARCH]:
                 meet(s, job, n)
                 n += 1
+                if f.n[STORE] >= 0 and f.spans[mate(s, job)]:
+                    meet(s, mate(s, job), n)
+                    n += 1
             look(s, job)
         f.asking[job] = False  # only now: it need not answer itself
     return n
@@ -224,12 +260,16 @@ def share_links(s: State, now_s: float) -> None:
         job = f.members[i]
         if f.moved[job]:
             book(s, job, now_s)
+        if f.n[STORE] >= 0:
+            job = min(job, mate(s, job))
         if f.stage[job] != MEAN:
             go_on(s, job, now_s)
         factor, old = speed(s, job), s.paces.factor[FABRIC, job]
         if abs(factor - old) > SAME * old:
             account(s, job, now_s)
             slow(s, job, FABRIC, factor, now_s)
+            if f.n[STORE] >= 0 and f.spans[mate(s, job)]:
+                f.waits[job] = 1.0 - factor * unwritten(s, job)
     for i in range(soiled):
         carry(s, f.dirty[i], now_s)
     if f.n[PLAYED] == 1:

@@ -9,9 +9,9 @@ import numpy as np
 
 from sim.kernel.jit import entry, forked, jit
 from sim.kernel.rate import pace, settle
-from sim.kernel.steps import new_step, part_sent
+from sim.kernel.steps import mate, new_step, part_sent
 from sim.state.columns import SEEKING, WHOLE
-from sim.state.fabric import ASKS, FIRST, HEAD, SEARCH, SEEKS, SOILED, SPARE
+from sim.state.fabric import ASKS, FIRST, HEAD, SEARCH, SEEKS, SOILED, SPARE, STORE
 from sim.state.handle import State
 from sim.state.words import Cause
 
@@ -89,7 +89,7 @@ def spread(s: State, job: int) -> int:
 
 
 @jit
-def arrive(s: State, job: int, now_s: float) -> None:
+def join(s: State, job: int, now_s: float) -> None:
     """Enter what a job that has just taken its nodes sends out of each leaf and pod.
 
     Of N GPUs, m of them below a link, g on the node with the fewest, and NICs of B: a ring crosses
@@ -120,10 +120,47 @@ def arrive(s: State, job: int, now_s: float) -> None:
         new_step(s, job, f.begins[job])
         f.played_s[job], f.going[:, job] = now_s, 0.0
     f.share[job] = f.top[job]
-    f.part[job] = part_sent(s, job, f.top[job])
+    f.part[job] = part_sent(s, job)
     ask(s, job)
     if f.n[FIRST] >= 0:
         seek(s, job)
+
+
+@jit
+def store(s: State, job: int, now_s: float) -> None:
+    """Enter what a job that has just taken its nodes writes to storage, above all that it is on.
+
+    At full speed all its NICs send: out of a link as many as it has GPUs below. On what no link
+    leads out of, being all there is, storage hangs itself.
+    """
+    f, total, writes = s.fabric, s.jobs.gpus[job], mate(s, job)
+    if f.mean_Bps[job] <= 0.0 or total == 0 or s.jobs.milli[job] < WHOLE:
+        return
+    k = spread(s, job)
+    f.top[writes], nic_Bps = f.top[job], np.inf
+    for i in range(k):
+        if f.level[f.found[i]] == 0:
+            nic_Bps = min(nic_Bps, f.gpu_Bps[f.found[i]])
+    for i in range(k):
+        v = f.found[i]
+        if f.level[v] > 0 and f.built_Bps[v] > 0.0:
+            use(s, writes, v, nic_Bps * f.held[v])
+    use(s, writes, f.n[STORE], nic_Bps * total)
+    f.duty[writes] = f.mean_Bps[job] / (nic_Bps * total)
+    if not f.spans[job]:
+        f.since_s[job] = now_s
+    f.spans[writes] = True
+    f.share[writes] = f.top[writes]
+    f.part[writes] = part_sent(s, writes)
+    ask(s, writes)
+
+
+@jit
+def arrive(s: State, job: int, now_s: float) -> None:
+    """Enter what a job that has just taken its nodes sends and writes."""
+    join(s, job, now_s)
+    if s.fabric.n[STORE] >= 0:
+        store(s, job, now_s)
 
 
 @jit
@@ -139,23 +176,31 @@ def seek(s: State, job: int) -> None:
 
 @jit
 def account(s: State, job: int, now_s: float) -> None:
-    """Book the time since a job's factor last changed, and what of it the fabric cost."""
+    """Book the time since a job's factor last changed, and what of it the fabric cost.
+
+    Apart what it waited for its writes.
+    """
     f = s.fabric
     spent_s = now_s - f.since_s[job]
-    f.ran_s[job] += spent_s
-    f.lost_s[job] += spent_s * (1.0 - s.paces.factor[FABRIC, job])
+    if f.spans[job]:
+        f.ran_s[job] += spent_s
+        f.lost_s[job] += spent_s * (1.0 - s.paces.factor[FABRIC, job] - f.waits[job])
+    f.waited_s[job] += spent_s * f.waits[job]
     f.since_s[job] = now_s
 
 
 @jit
 def depart(s: State, job: int, now_s: float) -> None:
     """Take out the entries of a job that leaves its nodes."""
-    f = s.fabric
-    if not f.spans[job]:
+    f, writes = s.fabric, -1 if s.fabric.n[STORE] < 0 else mate(s, job)
+    if not f.spans[job] and (writes < 0 or not f.spans[writes]):
         return
     account(s, job, now_s)
     lift(s, job)
     f.spans[job] = False
+    if writes >= 0:
+        lift(s, writes)
+        f.spans[writes], f.waits[job] = False, 0.0
     settle(s, job, now_s)
     s.paces.factor[FABRIC, job] = 1.0
     s.jobs.rate[job] = pace(s, job)  # meant where it goes on, on other nodes
@@ -198,6 +243,17 @@ def lay(s: State, job: int, links: np.ndarray, use_Bps: np.ndarray) -> None:
     ask(s, job)
 
 
+@jit
+def again(s: State, sender: int) -> None:
+    """Have a sender and all its links looked at anew: it may need more of them now, or less."""
+    f = s.fabric
+    ask(s, sender)
+    e = f.first[sender]
+    while e >= 0:
+        soil(s, f.link[e])
+        e = f.next[e]
+
+
 @entry
 def set_link(s: State, vertex: int, part: float) -> None:
     """Let what leads out of a vertex carry so much of what it was built for; 0 is cut.
@@ -212,11 +268,11 @@ def set_link(s: State, vertex: int, part: float) -> None:
         job = int(s.ledger.job[row])
         if job >= 0 and f.spans[job]:
             spread(s, job)
-            ask(s, job)
-            e = f.first[job]
-            while e >= 0:
-                soil(s, f.link[e])  # it may need more of them now, or less
-                e = f.next[e]
+            again(s, job)
+        if job >= 0 and f.n[STORE] >= 0 and f.spans[mate(s, job)]:
+            spread(s, job)
+            f.top[mate(s, job)] = f.top[job]
+            again(s, mate(s, job))
         row = s.ledger.older[row]
 
 

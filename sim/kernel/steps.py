@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.duty import sending, slowness
+from sim.kernel.duty import sending, slowness, with_writes
 from sim.kernel.jit import jit
+from sim.state.fabric import STORE
 from sim.state.handle import State
 from sim.state.words import Cause, Stage
 
@@ -23,12 +24,41 @@ NOTHING = 1e-12
 
 
 @jit
-def part_sent(s: State, job: int, share: float) -> float:
-    """Return in what part of its time a job sends now, at a share of its full speed."""
+def mate(s: State, sender: int) -> int:
+    """Return the sender that is a job's writes, of a job; of its writes the job."""
+    jobs = s.fabric.ran_s.size
+    return sender + jobs if sender < jobs else sender - jobs
+
+
+@jit
+def unwritten(s: State, job: int) -> float:
+    """Return how long a job takes at its share for what takes 1 alone, its writes left out."""
     f = s.fabric
-    if f.stage[job] == MEAN:
-        return sending(f.duty[job], share, f.overlap[job])
-    return 0.0 if f.stage[job] == COMPUTES else 1.0
+    return slowness(f.duty[job], f.share[job], f.overlap[job]) if f.spans[job] else 1.0
+
+
+@jit
+def whole(s: State, job: int) -> float:
+    """Return the same with what it writes to storage meanwhile."""
+    f, alone = s.fabric, unwritten(s, job)
+    if f.n[STORE] < 0 or not f.spans[mate(s, job)]:
+        return alone
+    writes = mate(s, job)
+    return with_writes(alone, f.duty[writes], f.share[writes], f.overlap[writes] > 0.0)
+
+
+@jit
+def part_sent(s: State, sender: int) -> float:
+    """Return in what part of its time a sender sends now, at the share it has."""
+    f = s.fabric
+    if f.stage[sender] != MEAN:
+        return 0.0 if f.stage[sender] == COMPUTES else 1.0
+    if f.n[STORE] < 0:
+        return sending(f.duty[sender], f.share[sender], f.overlap[sender])
+    if f.share[sender] <= 0.0:
+        return 1.0
+    sent = f.duty[sender] / f.share[sender]
+    return min(sent / whole(s, min(sender, mate(s, sender))), 1.0)
 
 
 @jit
@@ -36,7 +66,7 @@ def speed(s: State, job: int) -> float:
     """Return how fast a job's work goes on, of what it would alone, at the share it has."""
     f = s.fabric
     if f.stage[job] == MEAN:
-        return 1.0 / slowness(f.duty[job], f.share[job], f.overlap[job])
+        return 1.0 / whole(s, job)
     if f.stage[job] == SENDS:
         return float(f.share[job])
     return 0.0 if f.stage[job] == WAITS else 1.0

@@ -8,7 +8,7 @@ import pyarrow as pa
 from sim import table
 from sim.results.answers import words
 from sim.state.arrays import F8
-from sim.state.fabric import FIRST
+from sim.state.fabric import FIRST, STORE
 from sim.state.handle import State
 from sim.table_served import LINKS
 
@@ -37,6 +37,8 @@ def name_of(state: State, link: int) -> str:
     f, first = state.fabric, int(state.fabric.n[FIRST])
     if state.ways is not None and link >= first:
         return state.ways.name(link - first)
+    if link == int(f.n[STORE]):
+        return "storage"
     level = int(f.level[link])
     kind = ("node", "leaf", "pod")[min(level, 2)]
     return f"{kind} {link - int(np.argmax(f.level == level))} up"

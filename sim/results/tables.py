@@ -18,6 +18,7 @@ from sim.results.services import tables_of
 from sim.results.timeline import timeline
 from sim.state import Ended, Inventory, JobState, State
 from sim.state.columns import PEAK, PLENTY, WHOLE
+from sim.state.fabric import STORE
 from sim.state.fleet import Fled
 from sim.state.mig import MEDIA
 from sim.state.services import Served
@@ -52,16 +53,22 @@ def network_columns(state: State, end_s: float) -> dict[str, Any]:
     f = state.fabric
     if not f.on:
         return {}
-    more_s = np.where(f.spans, end_s - f.since_s, 0.0)  # of jobs that still run
-    words_of = ["ring", "all_to_all"]
+    n, words_of = len(f.ran_s), ["ring", "all_to_all"]
+    since_s = end_s - f.since_s
+    more_s = np.where(f.spans[:n], since_s, 0.0)  # of jobs that still run
+    factor, waits = state.paces.factor[Cause.FABRIC], f.waits
     return {
-        "comm_fraction": f.duty,
-        "comm_overlap": f.overlap,
+        "comm_fraction": f.duty[:n],
+        "comm_overlap": f.overlap[:n],
         "comm_pattern": words(f.all_to_all, [*words_of]),
         "network_s": f.ran_s + more_s,
-        "network_lost_s": f.lost_s + more_s * (1.0 - state.paces.factor[Cause.FABRIC]),
+        "network_lost_s": f.lost_s + more_s * (1.0 - factor - waits),
         "network_tier": f.tier,
-    }
+    } | (
+        {"write_wait_s": f.waited_s + np.where(f.spans[n:], since_s, 0.0) * waits}
+        if f.n[STORE] >= 0
+        else {}
+    )
 
 
 def jobs_table(state: State, request: pa.Table, inventory: Inventory, end_s: float) -> pa.Table:

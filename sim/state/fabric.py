@@ -93,10 +93,19 @@ class Talk(NamedTuple):
     step_s: F8 | None = None  # of a step alone; nan, or no column: it does not say
 
 
+class Writes(NamedTuple):
+    """What jobs write to storage, which hangs above all that the fabric joins."""
+
+    mean_Bps: F8  # (jobs,) of all nodes of a job, in the mean over its work; 0: it does not
+    waits: bool  # a job does nothing else while it writes; else it goes on beside
+    storage_Bps: float  # what storage takes, of all together
+
+
 class Fabric(NamedTuple):
     """The tree, what crosses each link now, and how each job fares by it.
 
-    Link v leads out of vertex v. Empty, and `on` false, where there is no fabric.
+    Link v leads out of vertex v. Who sends is a job; where storage is, the last vertex, the writes
+    of job j are a sender of their own, number jobs + j. Empty, and `on` false, without a fabric.
     """
 
     on: bool
@@ -114,31 +123,34 @@ class Fabric(NamedTuple):
     sent_bytes: F8  # (bins, vertices) what it has carried, by bins of time from 0 on
     bin_s: F8  # (1,) how long a bin is: twice as long each time that they are full
     # entries: a job uses a link, (entries,) each
-    job: I8
+    job: I8  # the sender
     link: I8
-    use_Bps: F8  # at the job's full speed
-    next: I8  # the job's next
+    use_Bps: F8  # at the sender's full speed
+    next: I8  # the sender's next
     older: I8  # the link's next older
     newer: I8
     next_tight: I8  # the job's next on a link that could bind somebody; good for an instant
     spare: I8  # a stack of unused ones
-    # jobs, (jobs,) each
+    # senders, (senders,) each, and jobs, (jobs,)
     duty: F8
     overlap: F8
-    all_to_all: B1
+    all_to_all: B1  # (jobs,)
     first: I8  # its first entry; -1 is none
     binds: I8  # the entry of the link that gives it least; -1 is none
     spans: B1  # it runs on several nodes and sends between them
     top: F8  # no greater share of its full speed, for its own NICs
     share: F8  # of its full speed, while it sends
     part: F8  # of its time in which it sends
-    since_s: F8  # its factor holds since
-    ran_s: F8  # on several nodes, in all
-    lost_s: F8  # of that, for links that others use too
-    tier: I8  # how high it last reached: 1 a leaf, 2 several, 3 several pods; 0 one node
+    since_s: F8  # (jobs,) its factor holds since
+    ran_s: F8  # (jobs,) on several nodes, in all
+    lost_s: F8  # (jobs,) of that, for links that others use too
+    tier: I8  # (jobs,) how high it last reached: 1 a leaf, 2 several, 3 several pods; 0 one node
+    mean_Bps: F8  # (jobs,) what it writes to storage, in the mean over its work
+    waits: F8  # (jobs,) in what part of its time it waits for that now
+    waited_s: F8  # (jobs,) it has, in all
     # what is to be settled at the end of the instant
-    asks: I8  # (jobs,) a ring of those that are to look at their links
-    asking: B1  # (jobs,)
+    asks: I8  # (senders,) a ring of those that are to look at their links
+    asking: B1  # (senders,)
     dirty: I8  # (vertices,) links that were joined or left
     is_dirty: B1  # (vertices,)
     # room to search
@@ -146,27 +158,27 @@ class Fabric(NamedTuple):
     seen: I8  # (vertices,) the last search that met it
     found: I8  # (vertices,)
     tight: B1  # (vertices,) the link could bind somebody
-    met: I8  # (jobs,) the last search that met it
-    members: I8  # (jobs at once,) who has looked
-    first_tight: I8  # (jobs,) of those who have looked: see `next_tight`
-    sent: F8  # (jobs,) of them, what part of its full speed each sent in the mean before
-    moved: B1  # (jobs,) of them, whether that has changed
+    met: I8  # (senders,) the last search that met it
+    members: I8  # (senders at once,) who has looked
+    first_tight: I8  # (senders,) of those who have looked: see `next_tight`
+    sent: F8  # (senders,) of them, what part of its full speed each sent in the mean before
+    moved: B1  # (senders,) of them, whether that has changed
     # where jobs cross links by ways of their own, which Python finds
     seeks: I8  # (jobs,) those that have started and are to be told their links
     seeking: B1  # (jobs,)
     # where steps are played phase by phase: see kernel.steps; times are of work, at rate 1
     step_s: F8  # (jobs,) of a step alone; nan: the job does not say
     begins: F8  # (jobs,) where in a step it begins, 0 … 1; -1: its steps are not played
-    stage: I8  # (jobs,) what it does now: a Stage
+    stage: I8  # (senders,) what it does now: a Stage
     todo_s: F8  # (3, jobs) what is left of its step: to compute, to send beside that, to send alone
     going: F8  # (3, jobs) how fast each of them goes since `played_s`
     played_s: F8  # (jobs,)
-    n: I8  # [search, asks, dirty, spare entries, first ask, seeking, first link of ways, played]
+    n: I8  # [search, asks, dirty, spare, first ask, seeking, first link of ways, played, storage]
 
 
 BINS, FIRST_BIN_S, ROOM = 64, 60.0, 4_000_000
 """Of what links have carried: bins of time, how long each is at first, and numbers at most."""
-SEARCH, ASKS, SOILED, SPARE, HEAD, SEEKS, FIRST, PLAYED = 0, 1, 2, 3, 4, 5, 6, 7
+SEARCH, ASKS, SOILED, SPARE, HEAD, SEEKS, FIRST, PLAYED, STORE = 0, 1, 2, 3, 4, 5, 6, 7, 8
 
 
 def _levels(parent: I8, nodes: int) -> I8:
@@ -192,20 +204,28 @@ def _name(hint: Any) -> str:
 
 
 def fabric_of(
-    tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None, ways: AbstractWays | None = None
-) -> Fabric:
+    tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None, ways: AbstractWays | None = None,
+    writes: Writes | None = None,
+) -> Fabric:  # fmt: skip
     """Return a fabric that nobody uses yet; `gpus` (nodes,) are those of each node.
 
     Room for entries: each GPU that is held makes at most one a level; under ways see `roomier`.
+    What jobs write makes as many again, and one on the link of storage.
     """
     if tree is None or talk is None:
         return no_fabric()
     parent, built = np.array(tree[0], np.int64), np.array(tree[1], np.float64)
+    if writes is not None:
+        parent, built = np.append(parent, -1), np.append(built, writes.storage_Bps)
     bins = max(1, min(BINS, ROOM // max(len(parent), 1)))
     level = _levels(parent, len(gpus))
     first = -1 if ways is None else len(parent) - len(ways.capacity_Bps)
     n, m, v, most = len(talk.duty), len(gpus), len(parent), int(gpus.sum()) + 1
-    entries = most * max(int(level.max()), 1)
+    entries, many = most * max(int(level.max()), 1), n
+    if writes is not None:
+        entries, many, most = 2 * entries + most, 2 * n, 2 * most
+
+    beside, store = (0.0, -1) if writes is None else (float(not writes.waits), v - 1)
 
     def no(many: int) -> I8:
         return np.full(many, -1, np.int64)
@@ -221,17 +241,20 @@ def fabric_of(
         job=zero(entries),
         link=zero(entries), use_Bps=np.zeros(entries), next=no(entries), older=no(entries),
         newer=no(entries), next_tight=no(entries), spare=np.arange(entries, dtype=np.int64),
-        duty=talk.duty.copy(), overlap=talk.overlap.copy(),
-        all_to_all=talk.all_to_all.copy(), first=no(n), binds=no(n),
-        spans=np.zeros(n, np.bool_), top=np.ones(n), share=np.ones(n), part=np.zeros(n),
-        since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n), tier=zero(n), asks=zero(n),
-        asking=np.zeros(n, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_), held=zero(v),
-        seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(n),
-        members=zero(min(n, most)), first_tight=no(n), sent=np.zeros(n),
-        moved=np.zeros(n, np.bool_), seeks=zero(n), seeking=np.zeros(n, np.bool_),
+        duty=np.append(talk.duty, np.zeros(many - n)),
+        overlap=np.append(talk.overlap, np.full(many - n, beside)),
+        all_to_all=talk.all_to_all.copy(), first=no(many), binds=no(many),
+        spans=np.zeros(many, np.bool_), top=np.ones(many), share=np.ones(many),
+        part=np.zeros(many), since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n),
+        tier=zero(n), mean_Bps=np.zeros(n) if writes is None else writes.mean_Bps.copy(),
+        waits=np.zeros(n), waited_s=np.zeros(n), asks=zero(many),
+        asking=np.zeros(many, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_),
+        held=zero(v), seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(many),
+        members=zero(min(many, most)), first_tight=no(many), sent=np.zeros(many),
+        moved=np.zeros(many, np.bool_), seeks=zero(n), seeking=np.zeros(n, np.bool_),
         step_s=np.full(n, np.nan) if talk.step_s is None else talk.step_s.copy(),
-        begins=np.full(n, -1.0), stage=zero(n), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
-        played_s=np.zeros(n), n=np.array([0, 0, 0, entries, 0, 0, first, 0], np.int64),
+        begins=np.full(n, -1.0), stage=zero(many), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
+        played_s=np.zeros(n), n=np.array([0, 0, 0, entries, 0, 0, first, 0, store], np.int64),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from sim.policies.placement import AbstractPlacement
 from sim.state import AbstractCluster, AbstractFabric, Inventory, NoFabric
 from sim.state.mig import faults_of
 from sim.state.quota import LIMITS, SHARES
+from sim.workload import NoStorage
 from sim.workload.services import AbstractServices
 
 if TYPE_CHECKING:
@@ -129,6 +130,17 @@ def beside_services(scenario: Scenario) -> list[str]:
     return found
 
 
+def beside_storage(scenario: Scenario) -> list[str]:
+    """Return with which other choices jobs cannot write to storage over the fabric."""
+    played = any(isinstance(process, Phases) for process in scenario.processes)
+    if isinstance(scenario.storage, NoStorage) or not played:
+        return []
+    return [
+        "storage: what jobs write is counted in the mean, but steps are played phase by phase; "
+        "set steps=mean_field, or storage=none"
+    ]
+
+
 def unfelt(scenario: Scenario, routed: bool) -> list[str]:
     """Return notes on choices that change nothing beside the others.
 
@@ -141,6 +153,8 @@ def unfelt(scenario: Scenario, routed: bool) -> list[str]:
 
     if bare and has(Phases):
         found.append("steps: there is no fabric, so no phase is felt; set one, as leaf_spine")
+    if bare and not isinstance(scenario.storage, NoStorage):
+        found.append("storage: there is no fabric, so no write is felt; set one, as leaf_spine")
     if bare and has(LinkFailures, SwitchFailures):
         found.append(
             "link_failures: there is no fabric, so no link can fail; set one, as leaf_spine"

@@ -182,8 +182,13 @@ def fabric_for(
     if tree is None:
         return None
     nic_Bps = tree[1][: len(nodes.gpus)] / np.maximum(nodes.gpus, 1)
-    talk = talk_of(jobs, scenario.comm, float(nic_Bps.min()))
-    return fabric_of(tree, nodes.gpus, talk, ways)
+    talk, writes = talk_of(jobs, scenario.comm, float(nic_Bps.min())), scenario.storage.writes(jobs)
+    if writes is not None and ways is not None:
+        raise ScenarioError(
+            ["storage: hangs above leaves and pods, but jobs find their ways over the fabric link "
+             "by link: set fabric.routing=spraying on a fabric of leaves and pods, or storage=none"]
+        )  # fmt: skip
+    return fabric_of(tree, nodes.gpus, talk, ways, writes)
 
 
 def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:

@@ -28,9 +28,22 @@ from sim.state import (
     NoGrowth,
     Supply,
 )
-from sim.study.clashes import beside_quota, beside_services, misfits, of_cluster
+from sim.study.clashes import (
+    beside_quota,
+    beside_services,
+    beside_storage,
+    misfits,
+    of_cluster,
+)
 from sim.study.fleet import fleet_issues
-from sim.workload import AbstractComm, AbstractWorkload, SameForAll, Synthetic
+from sim.workload import (
+    AbstractComm,
+    AbstractStorage,
+    AbstractWorkload,
+    NoStorage,
+    SameForAll,
+    Synthetic,
+)
 from sim.workload.services import AbstractServices, NoServices
 
 
@@ -58,6 +71,7 @@ class Scenario:
     growth: AbstractGrowth = field(default_factory=NoGrowth)
     fabric: AbstractFabric = field(default_factory=NoFabric)
     comm: AbstractComm = field(default_factory=SameForAll)
+    storage: AbstractStorage = field(default_factory=NoStorage)
     processes: tuple[AbstractProcess, ...] = ()
     horizon_s: float = float("inf")
     warmup_s: float = 0.0
@@ -124,6 +138,7 @@ class Scenario:
             ("growth", AbstractGrowth),
             ("fabric", AbstractFabric),
             ("comm", AbstractComm),
+            ("storage", AbstractStorage),
         ):
             value = getattr(self, path)
             if not isinstance(value, kind):
@@ -141,6 +156,7 @@ class Scenario:
         found += misfits(self)
         found += beside_services(self)
         found += beside_quota(self)
+        found += beside_storage(self)
         found += fleet_issues(self)
         if not self.horizon_s > 0.0:
             found.append(

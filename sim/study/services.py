@@ -88,6 +88,7 @@ def extended(jobs: pa.Table, asked: Sequence[Asked]) -> pa.Table:
             "work_s": np.full(n, LONGEST_S),
             "walltime_s": np.full(n, LONGEST_S),
             "tenant": [of.name] * n,
+            "checkpoint_bytes": np.zeros(n),
         }
         if of.gpu_types is not None:
             values["gpu_types"] = [of.gpu_types] * n

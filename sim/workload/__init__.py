@@ -25,6 +25,7 @@ from sim.workload.factors import AbstractFactor, Constant, LogUniform, Uniform
 from sim.workload.given import Given, NoJobs
 from sim.workload.node_list import NodeList
 from sim.workload.sizes import AbstractSizes, Mix
+from sim.workload.storage import AbstractStorage, Checkpoints, NoStorage
 from sim.workload.synthetic import Synthetic
 from sim.workload.trace import Trace
 from sim.workload.transform import (
@@ -44,11 +45,13 @@ __all__ = [
     "AbstractDuration",
     "AbstractFactor",
     "AbstractSizes",
+    "AbstractStorage",
     "AbstractTransform",
     "AbstractWorkload",
     "BlockResample",
     "ByClass",
     "ByModel",
+    "Checkpoints",
     "Constant",
     "Cut",
     "Empirical",
@@ -62,6 +65,7 @@ __all__ = [
     "MakeElastic",
     "Mix",
     "NoJobs",
+    "NoStorage",
     "NodeList",
     "Pareto",
     "Poisson",

@@ -31,6 +31,7 @@ BOUNDS: dict[str, tuple[float, float, bool]] = {
     "cancel_s": (0.0, LATEST_S, False),
     "comm_fraction": (0.0, 1.0, False),
     "comm_bytes": (0.0, 2.0**60, False),
+    "checkpoint_bytes": (0.0, 2.0**60, False),
     "step_s": (0.0, LONGEST_S, False),
     "comm_overlap": (0.0, 1.0, False),
     "recorded_start_s": (-LATEST_S, LATEST_S, False),
