@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from experiments.speed.serving import SERVING
+from experiments.speed.serving import SEARCH, SERVING, WRITTEN
 from sim.files import write
 
 LANES = [
@@ -126,6 +126,15 @@ def table(jobs: int) -> str:
     lines += ["", "| services: the batching alone, and scaled | requests per CPU-second |",
               "|---|---|"]  # fmt: skip
     lines += [f"| {name} | {measured(name, jobs)['per_cpu_s']:,.0f} |" for name in SERVING]
+    lines += ["", "| services under HPA, from their laws to written results | requests "
+              "| CPU-seconds | peak memory |", "|---|---|---|---|"]  # fmt: skip
+    for name in WRITTEN:
+        found = measured(name, 0)
+        lines.append(f"| {name} | {found['requests']:,} | {found['cpu_s']:,.0f} | "
+                     f"{found['peak_MB']:,.0f} MB |")  # fmt: skip
+    found = measured(SEARCH, 0)
+    lines += ["", f"{SEARCH[0].upper()}{SEARCH[1:]}, {found['choices']}: {found['cpu_s']:.1f} "
+              "CPU-seconds."]  # fmt: skip
     lines += ["", "| from a Parquet trace to written results | jobs per CPU-second | peak memory |",
               "|---|---|---|"]  # fmt: skip
     for many in (jobs, 10 * jobs):

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from experiments.speed.load import columns
-from experiments.speed.serving import SERVING, serving
+from experiments.speed.serving import SEARCH, SERVING, WRITTEN, serving
 from sim.engine import Failures
 from sim.policies.backfill import Easy, NoBackfill
 from sim.policies.elastic import EqualShares, Goodput, Marginal
@@ -216,8 +216,10 @@ def case(name: str, jobs: int) -> dict:
         return heap(jobs)
     if name == "OpenB on 1213 nodes, FGD":
         return filled(jobs)
-    if name in SERVING:
+    if name in SERVING or name == SEARCH:
         return serving(name, jobs)
+    if name in WRITTEN:
+        return serving(name, jobs) | {"peak_MB": peak_MB()}
     if name == "whole":
         return whole(jobs, 1000)
     nodes, load, scenario = lanes[name]

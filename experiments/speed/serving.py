@@ -1,26 +1,38 @@
-"""Requests per CPU-second: the batching kernel alone, and a service that is scaled."""
+"""Requests per CPU-second: the batching kernel alone, services that are scaled, whole runs."""
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
-from sim import Scenario
+from sim import Scenario, simulate
 from sim.engine.serving import Run, ServiceSpec, StepTime
 from sim.policies.autoscaler import Hpa
 from sim.rng import Streams
 from sim.state import Homogeneous
+from sim.study.capacity import fitting, search
 from sim.study.prepare import prepared
 from sim.study.services import asked_of, extended, unborn
 from sim.study.simulate import run
 from sim.workload import Gamma, NoJobs, Profile
 from sim.workload.requests import DrawnRequests, LogNormalTokens
-from sim.workload.services import LlmService
+from sim.workload.services import LlmService, Several
 
 REPEATS = 3
 PER_REPLICA_PER_S = 0.7  # of a 34B model on two A100: batches of some 30 sequences
 STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.44e-4, 3.1e-9, 1.4e-4, 6e-8))
+HOURS = 1.0 - 0.6 * np.cos(2 * np.pi * (np.arange(24) - 3) / 24)
+BY_DAY = Profile(Gamma(2.0), tuple(HOURS.tolist()))
+WRITTEN = {
+    "a week of 33 million, one service": (1, 33e6, 7.0, 64),
+    "a day of 100 million, 40 services": (40, 1e8, 1.0, 16),
+    "a week of 100 million, 40 services": (40, 1e8, 7.0, 16),
+}
+"""Whole runs under HPA every 15 s: services, requests, days, most replicas of each."""
+SEARCH = "the least replicas on each of the shipped choices of hardware"
 SERVING = {
     "8 replicas, round robin": (8, "round_robin"),
     "8 replicas, the fewest requests": (8, "least_requests"),
@@ -50,11 +62,9 @@ def kernel(requests: int, replicas: int, route: str) -> dict:
 
 def scaled(requests: int) -> dict:
     """Return requests per CPU-second of a service on a cluster under HPA, median of runs."""
-    hours = 1.0 - 0.6 * np.cos(2 * np.pi * (np.arange(24) - 3) / 24)
-    profile = Profile(Gamma(2.0), tuple(hours.tolist()))
     rates = []
-    for part in (1000, *[requests] * REPEATS):
-        ask = DrawnRequests(part / 86400.0, 86400.0, profile)
+    for part in (100_000, *[requests] * REPEATS):  # what a window of rows needs compiles too
+        ask = DrawnRequests(part / 86400.0, 86400.0, BY_DAY)
         scenario = Scenario(
             Homogeneous(nodes=32), NoJobs(), services=LlmService(requests=ask, max_replicas=32),
             autoscaler=Hpa(),
@@ -69,7 +79,52 @@ def scaled(requests: int) -> dict:
     return {"requests": requests, "per_cpu_s": sorted(rates[1:])[REPEATS // 2]}
 
 
+def day_of(services: int, requests: float, days: float, most: int) -> Scenario:
+    """Return services under HPA that share so many requests, each with `most` replicas at most."""
+    span_s = days * 86400.0
+    ask = DrawnRequests(requests / services / span_s, span_s, BY_DAY)
+    return Scenario(
+        Homogeneous(nodes=services * most), NoJobs(), autoscaler=Hpa(),
+        services=Several(tuple(
+            LlmService(f"llm-{i:02d}", ask, max_replicas=most) for i in range(services)
+        )),
+    )  # fmt: skip
+
+
+def written(services: int, requests: float, days: float, most: int) -> dict:
+    """Return what a whole run costs: drawn, simulated, its numbers made and its tables written."""
+    done = []
+    for scenario in (day_of(2, 2e5, 0.1, 4), day_of(services, requests, days, most)):
+        began = time.process_time()
+        with tempfile.TemporaryDirectory() as folder:
+            made = simulate(scenario)
+            simulated = time.process_time()
+            found = made.metrics["serving"]
+            counted = time.process_time()
+            made.write(Path(folder) / "run")
+        done = [simulated - began, counted - simulated, time.process_time() - counted]
+    cpu_s = sum(done)
+    return {"requests": found["requests"], "per_cpu_s": found["requests"] / cpu_s, "cpu_s": cpu_s,
+            "parts_s": done, "slo": found["slo_attainment"]}  # fmt: skip
+
+
+def searched() -> dict:
+    """Return what it costs to find the least replicas on each choice of hardware, CPU-seconds."""
+    ask = DrawnRequests(20.0, 86400.0, BY_DAY).requests(Streams(1), "llm")
+    of = LlmService().listed()[0][0]
+    times = []
+    for keys in (fitting()[:1], fitting()):
+        began = time.process_time()
+        found = list(search(of, ask, keys))
+        times.append(time.process_time() - began)
+    return {"choices": len(found), "per_cpu_s": len(found) / times[-1], "cpu_s": times[-1]}
+
+
 def serving(name: str, requests: int) -> dict:
     """Run one case by name."""
+    if name == SEARCH:
+        return searched()
+    if name in WRITTEN:
+        return written(*WRITTEN[name])
     replicas, route = SERVING[name]
     return kernel(requests, replicas, route) if replicas else scaled(requests)

@@ -42,7 +42,8 @@ class Life:
         self.over = False
         self.notes: F8 = NOTHING
         self.notes_of_start: tuple[str, ...] = ()
-        self._quiet_s = 0.0
+        self._quiet_s, self._reads = 0.0, 0
+        self.due_s = of.scrape_s  # when its numbers are read next
         self._past: list[tuple[float, tuple[F8, F8, F8]]] = []
         cluster.watch(slots, self.look)
         cluster.moves(slots, self.move)
@@ -184,6 +185,8 @@ class Life:
     def scrape(self) -> None:
         """Read the numbers of the interval that ends now; the service is over when all is done."""
         now_s = self.clock.now
+        self._reads += 1
+        self.due_s = (self._reads + 1) * self.of.scrape_s
         self.run.advance(now_s)
         asked, starts, _, drains, _ = self.counts()
         self.log.read(now_s, self.ready(), (asked, starts, drains))
@@ -253,21 +256,18 @@ def control(
 
     At one instant all are read before the policy is asked, once for all services.
     """
-    turn, reads = 1, [1] * len(lives)
-    while any(not life.over for life in lives):
-        dues = [n * life.of.scrape_s for n, life in zip(reads, lives, strict=True)
-                if not life.over]  # fmt: skip
-        due_s = min(*dues, turn * every_s)
+    on, turn = list(lives), 1
+    while on:
+        due_s = min(turn * every_s, *(life.due_s for life in on))
         yield clock.timeout(max(due_s - clock.now, 0.0))
         clock.news()
         late_s = clock.now + 1e-9
-        for i, life in enumerate(lives):
-            if not life.over and reads[i] * life.of.scrape_s <= late_s:
+        for life in on:
+            if life.due_s <= late_s:
                 life.scrape()
-                reads[i] += 1
+        on = [life for life in on if not life.over]
         if turn * every_s <= late_s:
             turn += 1
-            on = [life for life in lives if not life.over]
             wishes = ask([life.seen(ahead) for life in on], [life.notes for life in on])
             for life, wish in zip(on, wishes, strict=True):
                 life.hold_to(wish)

@@ -15,8 +15,8 @@ from sim.state.arrays import F8, I8, Ints
 from sim.state.fates import Fates, fates_of
 from sim.state.serving import NEVER, Q_COLUMNS, TICKS_PER_S, Service, with_rows
 
-ROWS = 1 << 16
-"""Requests that come into the window at a time: its rows stay in the cache."""
+ROWS = 1 << 14
+"""Requests that come into the window at a time: less than a megabyte of rows a service."""
 NONE: I8 = np.zeros(0, np.int64)
 
 

@@ -90,7 +90,7 @@ class OfRun(Answers):
 
     def __init__(self, served: Sequence[Served]) -> None:
         """Keep the columns of services; a pool to which nobody comes from outside has none."""
-        self._all = list(served)
+        self._all = [one._replace(log=None, replicas=()) for one in served]  # these have tables
         self._by = {one.of.name: one for one in reversed(self._all)}  # of two pools the first
 
     def many(self, service: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.results.metrics.marks import quantiles
+
 F8 = NDArray[np.float64]
 Number = float | None
 
@@ -13,18 +15,17 @@ QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 SIZES = {"1": (1, 1), "2-7": (2, 7), "8": (8, 8), "9-64": (9, 64), ">64": (65, 2**62)}
 
 
-def spread(values: F8, given_up: bool = False) -> dict[str, Number]:
-    """Return mean, p50, p90, p95 and p99 of the values that are known.
+def spread(values: F8, known: bool = False) -> dict[str, Number]:
+    """Return mean, p50, p90, p95 and p99 of the values that are not nan.
 
     Quantiles are linear between order statistics (Hyndman and Fan's type 7, numpy's default). Of no
-    values at all each is None. Values that are `given_up` are all known and lose their order.
+    values at all each is None. `known` says that all are: nothing is copied then.
     """
-    known = values if given_up else values[~np.isnan(values)]
-    if known.size == 0:
+    some = values if known else values[~np.isnan(values)]
+    if some.size == 0:
         return dict.fromkeys(["mean", *QUANTILES])
-    found: dict[str, Number] = {"mean": float(known.mean())}
-    marks = np.quantile(known, list(QUANTILES.values()), overwrite_input=True)
-    found.update(zip(QUANTILES, map(float, marks), strict=True))
+    found: dict[str, Number] = {"mean": float(some.mean())}
+    found.update(zip(QUANTILES, quantiles(some, list(QUANTILES.values())), strict=True))
     return found
 
 
