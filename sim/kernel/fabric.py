@@ -64,8 +64,8 @@ def ask_users(s: State, link: int) -> None:
     f, e = s.fabric, s.fabric.newest[link]
     while e >= 0:
         job = f.job[e]
-        if f.binds[job] == e or may_bind(s, e, f.share[job]):
-            ask(s, job)
+        if not f.asking[job] and (f.binds[job] == e or may_bind(s, e, f.share[job])):
+            ask(s, job)  # of four that could be asked, three are already
         e = f.older[e]
 
 
@@ -90,16 +90,17 @@ def level_of(s: State, own: int, most: float) -> float:
     share it has from elsewhere:  use share + sum of part use min(its share, share) = capacity.
     `own` is the job's entry.
     """
-    f, level, before = s.fabric, most, -1.0
-    link = f.link[own]
-    need_Bps, e = f.use_Bps[own] * most, f.newest[link]
+    f, link = s.fabric, s.fabric.link[own]
+    need_Bps, all_Bps, e = f.use_Bps[own] * most, f.use_Bps[own], f.newest[link]
     while e >= 0:
         if e != own:
-            need_Bps += f.part[f.job[e]] * f.use_Bps[e] * min(f.share[f.job[e]], most)
+            sends_Bps = f.part[f.job[e]] * f.use_Bps[e]
+            need_Bps += sends_Bps * min(f.share[f.job[e]], most)
+            all_Bps += sends_Bps
         e = f.older[e]
     if need_Bps <= f.capacity_Bps[link]:
         return most
-    level = 0.0
+    before, level = 0.0, f.capacity_Bps[link] / all_Bps  # as if nobody had less from elsewhere
     while level > before:
         before = level
         left_Bps, need_Bps, e = f.capacity_Bps[link], f.use_Bps[own], f.newest[link]
