@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from experiments.speed.cases import crossing
 from experiments.speed.serving import SEARCH, SERVING, WRITTEN
 from sim.files import write
 
@@ -50,8 +51,9 @@ LANES = [
     "2048 nodes on a fabric, all to all, 4 to 1",
     "2048 nodes on a torus, rings",
     "2048 nodes on rails, 1 queue pair hashed, rings",
+    *crossing(),
 ]
-FEW = ("elastic", "preemption, load 1.05", "all to all", "torus", "rails")
+FEW = ("elastic", "preemption, load 1.05", "all to all", "torus", "rails", "load 0.7")
 """Cases of which a tenth of the jobs tells enough: their names say it."""
 PEERS = """
 | simulator | jobs per CPU-second | memory | measured on |

@@ -31,7 +31,15 @@ from sim.study import Scenario, simulate
 from sim.study.prepare import prepared
 from sim.study.simulate import run
 from sim.workload import Given, MakeElastic, NodeList, SameForAll, Trace
-from topologies.designs import LeafSpine, RailOptimized, Torus
+from topologies.designs import (
+    DragonflyPlus,
+    FatTree,
+    HyperX,
+    LeafSpine,
+    MultiPlane,
+    RailOptimized,
+    Torus,
+)
 
 REPEATS = 3
 
@@ -85,6 +93,32 @@ def on_fabric(oversubscription: float, pattern: str) -> Scenario:
     )
 
 
+CALM = "2048 nodes, load 0.7"
+"""Without a fabric; what cases by `crossing` are compared with."""
+
+
+def crossing() -> dict[str, tuple[int, float, Scenario]]:
+    """Return rings over each kind of fabric on 2048 nodes, at a load that slowed jobs leave calm.
+
+    Where jobs are slowed until a queue grows, scheduling costs more than all links.
+    """
+    fabrics = {
+        "8 planes, sprayed": MultiPlane(),
+        "a fat tree, 1 queue pair hashed": FatTree(routing="ecmp"),
+        "a HyperX": HyperX(),
+        "a torus": Torus(),
+        "a dragonfly+, 2 links between groups": DragonflyPlus(parallel=2),
+        "a dragonfly+, 1 link between groups": DragonflyPlus(),
+        "rails, 4 queue pairs hashed": RailOptimized(routing="ecmp", queue_pairs=4),
+        "rails, 1 queue pair hashed": RailOptimized(routing="ecmp"),
+    }
+    told = {
+        f"2048 nodes on {name}, rings, load 0.7": Scenario(fabric=fabric, comm=RINGS)
+        for name, fabric in fabrics.items()
+    }
+    return {name: (2048, 0.7, one) for name, one in ({CALM: Scenario()} | told).items()}
+
+
 def lane(jobs: int, nodes: int, load: float, scenario: Scenario, horizon: bool = False) -> dict:
     """Return jobs and decisions per CPU-second of the simulation itself, median of runs."""
     elastic = MakeElastic(0.5, 2.0)  # only acted on where the scenario's `elastic` does
@@ -92,10 +126,10 @@ def lane(jobs: int, nodes: int, load: float, scenario: Scenario, horizon: bool =
         elastic.apply(
             pa.table(with_tenants(columns(many, gpus, load))), np.random.default_rng(), gpus
         )
-        for many, gpus in ((jobs, nodes * 8), (2000, 80))
+        for many, gpus in ((jobs, nodes * 8), (2000, 512))
     )
     rates = []
-    warm = Homogeneous(nodes=10).inventory()
+    warm = Homogeneous(nodes=64).inventory()  # whole groups of any fabric
     run(scenario, prepared(scenario, warm, small, Streams(1)), Streams(1), None)
     inventory = Homogeneous(nodes=nodes).inventory()
     for _ in range(REPEATS):
@@ -163,7 +197,7 @@ def whole(jobs: int, nodes: int) -> dict:
 
 def case(name: str, jobs: int) -> dict:
     """Run one case by name."""
-    lanes = {
+    lanes = crossing() | {
         "100 nodes, load 0.9": (100, 0.9, Scenario()),
         "1000 nodes, load 0.9": (1000, 0.9, Scenario()),
         "1000 nodes, load 0.9, no backfill": (1000, 0.9, Scenario(backfill=NoBackfill())),
