@@ -96,3 +96,15 @@ LINKS: Final[Columns] = (
     _f8("sent_bytes", "bytes", "what it carried of jobs meanwhile", required=True),
     _f8("load_frac", "", "that over what it could have, had none of it failed", required=True),
 )
+FABRIC: Final[Columns] = (
+    _text("one_kind", "what a link that jobs share joins: leaf, spine, …", required=True),
+    _i4("one", "which of its kind, from 0", required=True),
+    _text("other_kind", "and what at its other end", required=True),
+    _i4("other", "which of its kind, from 0", required=True),
+    _f8(
+        "load_frac",
+        "",
+        "what jobs sent the fuller way over what it could have carried, mean over the run",
+        required=True,
+    ),
+)

@@ -67,6 +67,16 @@ class Ways:
         one, two = (self.names[v] for v in (ends if link % 2 == 0 else ends[::-1]))
         return f"{one} → {two}"
 
+    @property
+    def ends(self) -> tuple[list[str], Ints, Ints]:
+        """Return the kind of each vertex, (vertices,), and of each edge its two, (edges,)."""
+        return self.fabric.kind.tolist(), self.fabric.a, self.fabric.b
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Return the vertices along each dimension of a torus; () where it is none."""
+        return tuple(getattr(self.fabric.router, "dims", ()))
+
     @cached_property
     def names(self) -> list[str]:
         """Return the name of each vertex, nodes by number."""

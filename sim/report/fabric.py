@@ -9,16 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.files import write
-from sim.report.figures import GRID, INK, QUIET, canvas, style, svg
+from sim.report.figures import GRID, INK, QUIET, WIDE, canvas, style, svg
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 ACROSS, EDGE = 48, 8
 """Dots of a row, and of an edge of a torus, at most; beyond, a dot stands for several."""
-NAMES = {"node": "nodes", "leaf": "leaves", "spine": "spines", "core": "cores", "router": "routers",
-         "nvlink": "NVLink domains", "block": "blocks"}  # fmt: skip
+NAMES = {
+    "node": "nodes",
+    "leaf": "leaves",
+    "spine": "spines",
+    "core": "cores",
+    "router": "routers",
+    "nvlink": "NVLink domains",
+    "block": "blocks",
+    "pod": "pods",
+    "top": "core",
+}
 HEIGHT = {"nvlink": -1.0, "node": 0.0, "router": 1.0, "block": 1.0, "leaf": 1.0, "spine": 2.0,
-          "core": 3.0}  # fmt: skip
+          "pod": 2.0, "core": 3.0, "top": 3.0}  # fmt: skip
 
 
 def dots(kind: NDArray[np.str_]) -> tuple[I8, list[tuple[str, int, int]]]:
@@ -68,15 +77,15 @@ def lines(fabric: Any, load: F8, dot: I8) -> tuple[I8, I8, F8]:
     return pair[apart] // many, pair[apart] % many, fuller[apart]
 
 
-def wired(axis: Any, at: F8, a: I8, b: I8, load: F8) -> Any:
-    """Draw lines between dots, coloured by load, and return their scale."""
+def wired(axis: Any, at: F8, a: I8, b: I8, load: F8, most: float) -> Any:
+    """Draw lines between dots, coloured by load up to `most`, and return their scale."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.collections import LineCollection
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     shades = LinearSegmentedColormap.from_list("load", [GRID, "#4c93d9", "#0b2f6b", "#b4500b"])
-    scale = ScalarMappable(Normalize(0.0, 1.0), shades)
-    width = 0.5 + 1.2 * np.minimum(load, 1.0)
+    scale = ScalarMappable(Normalize(0.0, most), shades)
+    width = 0.5 + 1.2 * np.minimum(load / most, 1.0)
     ends = list(np.stack([at[a], at[b]], axis=1))
     axis.add_collection(
         LineCollection(ends, colors=scale.to_rgba(load), linewidths=width, zorder=1)
@@ -85,8 +94,11 @@ def wired(axis: Any, at: F8, a: I8, b: I8, load: F8) -> Any:
 
 
 @style()
-def figure_of(fabric: Any, load: F8, text: str) -> str:
-    """Return a fabric as SVG; `load` (2 edges,) is the part of each directed link that is used."""
+def figure_of(fabric: Any, load: F8, text: str, width: float = WIDE, most: float = 1.0) -> str:
+    """Return a fabric as SVG; `load` (2 edges,) is the part of each directed link that is used.
+
+    The colours end at the load `most`.
+    """
     dot, rows = dots(fabric.kind)
     dims = getattr(fabric.router, "dims", ()) if len(rows) == 1 else ()
     if dims:
@@ -99,8 +111,8 @@ def figure_of(fabric: Any, load: F8, text: str) -> str:
         a, b, worst = a[near], b[near], worst[near]
     order = np.argsort(worst, kind="stable")  # the fullest on top
     a, b, worst = a[order], b[order], worst[order]
-    figure, (axis,) = canvas(9.2, 5.6 if dims else 1.6 + 1.1 * len(rows))
-    scale = wired(axis, np.stack([x, y], axis=1), a, b, worst)
+    figure, (axis,) = canvas(width, 5.6 if dims else 1.6 + 1.1 * len(rows))
+    scale = wired(axis, np.stack([x, y], axis=1), a, b, worst, most)
     axis.plot(x, y, "o", color=INK, markersize=3.2, zorder=2)
     axis.grid(False)
     axis.set_xticks([])
@@ -116,9 +128,12 @@ def figure_of(fabric: Any, load: F8, text: str) -> str:
         spot = (float(x.min()), float(y.max()) + 0.6) if dims else (1.02, float(y[begins]))
         axis.annotate(said, spot, va="center", color=QUIET, annotation_clip=False)
         begins += shown
-    axis.set_title(f"{fabric.name}: {text}", loc="left", color=INK, fontsize=9.5)
+    axis.set_title(
+        f"{fabric.name}: {text}", loc="left", color=INK, fontsize=9.5, pad=16 if dims else 6
+    )
     scale = figure.colorbar(scale, ax=axis, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    scale.set_ticks([0.0, 0.5, 1.0], labels=["idle", "half", "full"])
+    marks = ["half", "full"] if most == 1.0 else [f"{100 * most * k:.3g} %" for k in (0.5, 1.0)]
+    scale.set_ticks([0.0, most / 2, most], labels=["idle", *marks])
     scale.outline.set_visible(False)
     said = ", ".join(f"{n:,} {NAMES.get(k, k)}" for k, n, _ in rows)
     made = svg(figure, f"A fabric of {said}; links coloured by load. {text}")

@@ -206,6 +206,7 @@ def page(result: Result) -> str:
         over_time=[figures.over_time(result, width) for width in WIDTHS],
         nodes=[fleet.over_time(result, width) for width in WIDTHS],
         links=[links.over_time(result, width) for width in WIDTHS],
+        fabric=[links.drawn(result, width) for width in WIDTHS],
         waits=[figures.waits(result, SIZES, width) for width in WIDTHS],
         why=held(why.told(result)),
         causes=[why.by_cause(result, width) for width in WIDTHS],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim import table
 from sim.report import figures
+from sim.report.fabric import figure_of
 from sim.report.figures import GRID, INK, QUIET
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 SHOWN = 16
 """Links drawn, a row each."""
+SCALES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Loads at which the colours of the drawing may end."""
 SHADES = (GRID, "#4c93d9", "#0b2f6b", "#b4500b")
 
 
@@ -29,6 +33,31 @@ def loads(result: Result) -> tuple[list[str], np.ndarray, np.ndarray]:
     bins = len(np.unique(begin_s))
     rows = load.reshape(-1, bins)[:SHOWN]
     return names[::bins][:SHOWN], np.append(begin_s[:bins], end_s[bins - 1]), rows
+
+
+def drawn(result: Result, width: float = figures.WIDE) -> str:
+    """Return the fabric with the mean load of its links as colour; "" if none carried anything."""
+    told = result.fabric
+    if told is None or not told.num_rows or not np.any(table.to_numpy(told, "load_frac") > 0.0):
+        return ""
+    ends = [
+        (table.codes(told, f"{end}_kind"), table.to_numpy(told, end).astype(np.int64))
+        for end in ("one", "other")
+    ]
+    names = list(dict.fromkeys(name for (_, of), _ in ends for name in of))
+    kind = [np.array([names.index(name) for name in of])[code] for (code, of), _ in ends]
+    many = [
+        1 + max(int(at[k == i].max(initial=-1)) for k, (_, at) in zip(kind, ends, strict=True))
+        for i in range(len(names))
+    ]
+    first = np.cumsum([0, *many])
+    a, b = (first[k] + at for k, (_, at) in zip(kind, ends, strict=True))
+    dims = tuple(result.manifest.get("fabric_dims", ()))
+    made = SimpleNamespace(kind=np.repeat(names, many), a=a, b=b, name="fabric",
+                           router=SimpleNamespace(dims=dims))  # fmt: skip
+    load = np.repeat(table.to_numpy(told, "load_frac"), 2)
+    most = next(k for k in SCALES if k >= min(float(load.max()), 1.0))
+    return figure_of(made, load, "what jobs sent, mean over the run", width, most)
 
 
 @figures.style()

@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from sim import table
 from sim.results.answers import words
-from sim.state.arrays import F8
+from sim.state.arrays import F8, I8
 from sim.state.fabric import FIRST, STORE
 from sim.state.handle import State
-from sim.table_served import LINKS
+from sim.table_served import FABRIC, LINKS
 
 MOST = 64
 """Links that are told over time: those that carried most of what they could."""
@@ -44,6 +44,13 @@ def name_of(state: State, link: int) -> str:
     return f"{kind} {link - int(np.argmax(f.level == level))} up"
 
 
+def fullness(state: State, sent_bytes: F8, end_s: float) -> F8:
+    """Return what each link carried over what it could have, (links,)."""
+    built_Bps = state.fabric.built_Bps
+    made: F8 = sent_bytes.sum(0) / np.where(built_Bps > 0.0, built_Bps * end_s, np.inf)
+    return made
+
+
 def links_table(state: State, end_s: float) -> pa.Table | None:
     """Return the LINKS table, the fullest link first; None without a fabric.
 
@@ -54,7 +61,7 @@ def links_table(state: State, end_s: float) -> pa.Table | None:
     if not f.on or end_s <= 0.0:
         return None
     bytes_, width = sent(state, end_s), float(f.bin_s[0])
-    full = bytes_.sum(0) / np.where(f.built_Bps > 0.0, f.built_Bps * end_s, np.inf)
+    full = fullness(state, bytes_, end_s)
     order = np.argsort(-full, kind="stable")[:MOST]
     order = order[full[order] > 0.0]
     bins = min(len(bytes_), int(np.ceil(end_s / width)) or 1)
@@ -71,3 +78,46 @@ def links_table(state: State, end_s: float) -> pa.Table | None:
         "load_frac": (mine / could).ravel(),
     }
     return table.from_numpy(LINKS, values)
+
+
+def fabric_table(state: State, end_s: float) -> pa.Table | None:
+    """Return the FABRIC table, a row each pair of links that jobs share; None without a fabric.
+
+    A tree of domains is told as it is reckoned: all that lies above its last domains is one `top`.
+    """
+    f = state.fabric
+    if not f.on or end_s <= 0.0:
+        return None
+    load = fullness(state, sent(state, end_s), end_s)
+    kinds, one, other, load = between(state, load) if state.ways is None else along(state, load)
+    names = list(dict.fromkeys(kinds.tolist()))
+    kind = np.array([names.index(k) for k in kinds.tolist()], np.int64)
+    number = np.zeros(len(kinds), np.int64)
+    for k in range(len(names)):
+        number[kind == k] = np.arange((kind == k).sum())
+    values = {
+        "one_kind": words(kind[one], names),
+        "one": number[one],
+        "other_kind": words(kind[other], names),
+        "other": number[other],
+        "load_frac": load,
+    }
+    return table.from_numpy(FABRIC, values)
+
+
+def between(state: State, load: F8) -> tuple[np.ndarray, I8, I8, F8]:
+    """Return the kinds of a tree's domains, and its links: from, to, how full."""
+    f = state.fabric
+    top, above = len(f.parent), np.where(f.parent < 0, len(f.parent), f.parent)
+    links = np.flatnonzero((f.built_Bps < np.inf) & (f.level > 0))  # a node's own are not shared
+    kinds = np.array(["node", "leaf", "pod"])[np.minimum(f.level, 2)]
+    return np.append(kinds, "top"), links, above[links].clip(max=top), load[links]
+
+
+def along(state: State, load: F8) -> tuple[np.ndarray, I8, I8, F8]:
+    """Return the kinds of a fabric's vertices, and its shared links: from, to, how full."""
+    assert state.ways is not None
+    kind, a, b = state.ways.ends
+    shared = np.flatnonzero(state.ways.own < 0)
+    both = load[int(state.fabric.n[FIRST]) :].reshape(-1, 2).max(axis=1)
+    return np.array(kind), a[shared], b[shared], both[shared]

@@ -31,6 +31,7 @@ TABLES = {
     "services": table_served.SERVICES,
     "node_states": table_served.NODE_STATES,
     "links": table_served.LINKS,
+    "fabric": table_served.FABRIC,
 }
 LIBRARIES = ("rackplan", "simpy", "numpy", "numba", "pyarrow", "hydra-core")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

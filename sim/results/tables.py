@@ -11,7 +11,7 @@ import pyarrow as pa
 from sim import table
 from sim.results.causes import causes
 from sim.results.fleet import about, node_states
-from sim.results.links import links_table
+from sim.results.links import fabric_table, links_table
 from sim.results.result import Result
 from sim.results.segments import held, milli_held, outages
 from sim.results.services import tables_of
@@ -213,6 +213,8 @@ def result(
     said = dict(manifest) | {"queue_peak": int(state.face.n[PEAK])}
     if fled is not None:
         said["fleet"] = about(fled)
+    if state.ways is not None:
+        said["fabric_dims"] = list(state.ways.dims)
     return Result(
         jobs=jobs_table(state, request, inventory, end_s).slice(0, first),
         ledger=ledger_table(state, request, names),
@@ -223,4 +225,5 @@ def result(
         **tables_of(served),
         node_states=None if fled is None else node_states(fled, state, names),
         links=links_table(state, end_s),
+        fabric=fabric_table(state, end_s),
     )

@@ -53,6 +53,14 @@ class AbstractWays(Protocol):
     def name(self, link: int) -> str:
         """Return what a link leads between."""
 
+    @property
+    def ends(self) -> tuple[Sequence[str], I8, I8]:
+        """Return the kind of each vertex, (vertices,), and of each edge its two, (links / 2,)."""
+
+    @property
+    def dims(self) -> Sequence[int]:
+        """Return the vertices along each dimension of a grid; () where it is none."""
+
     def routes(self, src: I8, dst: I8, salt: int) -> tuple[I8, I8, F8]:
         """Return (flow, link, part), (entries,) each, of flows between nodes.
 

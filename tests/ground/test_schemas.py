@@ -20,6 +20,7 @@ SCHEMAS = (
     table_served.REPLICAS,
     table_served.SERVICES,
     table_served.LINKS,
+    table_served.FABRIC,
 )
 
 

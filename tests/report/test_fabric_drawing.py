@@ -5,6 +5,11 @@ import pytest
 
 import topologies
 from sim.report.fabric import ACROSS, EDGE, dots, figure_of, lattice, lines
+from sim.report.links import drawn
+from sim.results import Result
+from sim.workload import SameForAll
+from tests.conftest import run
+from topologies.designs import LeafSpine, Torus
 
 
 def test_few_vertices_have_a_dot_each_and_many_share_evenly():
@@ -46,3 +51,36 @@ def test_a_full_link_is_drawn_in_another_colour_than_an_idle_one():
     scale = figure_of(fabric, np.full(2 * len(fabric.a), 0.5), "x")
     assert idle.count("#dfe5ea") > full.count("#dfe5ea")
     assert full.count("#b4500b") > scale.count("#b4500b")
+
+
+SOME = {"submit_s": [0.0, 0.0, 5.0], "gpus": [16, 32, 24], "work_s": [100.0, 300.0, 200.0]}
+
+
+def talked(fabric):
+    rows = list(zip(SOME["submit_s"], SOME["gpus"], SOME["work_s"], strict=True))
+    return run(rows, 9, 8, fabric=fabric, comm=SameForAll(0.5, 0.25, "all_to_all"))
+
+
+@pytest.mark.parametrize("fabric", [LeafSpine(3, 2), Torus(dimensions=2),
+                                    LeafSpine(3, 2, routing="ecmp")])  # fmt: skip
+def test_a_run_tells_of_each_shared_link_what_the_links_over_time_tell(fabric):
+    """The mean over the run is that of the bins, weighed by their length; the fuller way counts."""
+    result = talked(fabric)
+    end_s, full = max(result.links.column("end_s").to_pylist()), {}
+    for row in result.links.to_pylist():
+        share = row["load_frac"] * (row["end_s"] - row["begin_s"]) / end_s
+        full[row["link"]] = full.get(row["link"], 0.0) + share
+    told = result.fabric.to_pylist()
+    assert max(full.values()) == pytest.approx(max(row["load_frac"] for row in told))
+    assert len({(r["one_kind"], r["one"], r["other_kind"], r["other"]) for r in told}) == len(told)
+    busy = sum(row["load_frac"] > 0.0 for row in told)
+    ends = {frozenset(name.split(" → ")) for name in full}
+    assert busy == len(ends) > 0
+
+
+def test_a_run_is_drawn_and_one_without_a_fabric_is_not(tmp_path):
+    result = talked(Torus(dimensions=2))
+    again = Result.read(result.write(tmp_path / "run"))
+    assert drawn(again) == drawn(result)
+    assert "9 nodes" in drawn(again)
+    assert drawn(run([(0, 8, 10)], 1, 8)) == ""
