@@ -7,7 +7,7 @@ REQUESTS, 70 bytes. Both are asked the same way, and answer to the last digit al
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim import table
+from sim.state.fates import each_s, seconds
 from sim.state.services import Served
 from sim.table_served import REQUESTS
 
@@ -85,6 +86,43 @@ def words(codes: np.ndarray, texts: Sequence[str | None]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string())).cast(pa.string())
 
 
+class Late(Mapping[str, np.ndarray]):
+    """Columns of a block, each made when it is first asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[Block], np.ndarray]]) -> None:
+        self._makers, self._made = makers, dict[str, np.ndarray]()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return a column."""
+        if name not in self._made:
+            self._made[name] = self._makers[name](self)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the columns."""
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        """Return how many columns there are."""
+        return len(self._makers)
+
+
+def _block(one: Served, rows: slice, code: np.ndarray) -> Block:
+    """Return some requests of a service, `code` the number of each class."""
+    fates, output = one.fates.part(rows), one.output[rows]
+    return Late({
+        "arrival_s": lambda _: one.arrival_s[rows],
+        "prompt_tokens": lambda _: one.prompt[rows],
+        "output_tokens": lambda _: output,
+        "ttft_s": lambda _: seconds(fates.first),
+        "tpot_s": lambda own: each_s(own["ttft_s"], own["e2e_s"], output),
+        "e2e_s": lambda _: seconds(fates.last),
+        "preemptions": lambda _: fates.preempted,
+        "shed": lambda _: fates.shed(),
+        "class": lambda _: code[one.klass[rows]],
+    })  # fmt: skip
+
+
 class OfRun(Answers):
     """Of a run that was just made."""
 
@@ -123,19 +161,7 @@ class OfRun(Answers):
         code = self._names[service][0]
         for first in range(0, n, BLOCK):
             rows = slice(first, min(first + BLOCK, n))
-            fates, output = one.fates.part(rows), one.output[rows]
-            ttft, tpot, e2e = fates.times(output)
-            yield {
-                "arrival_s": one.arrival_s[rows],
-                "prompt_tokens": one.prompt[rows],
-                "output_tokens": output,
-                "ttft_s": ttft,
-                "tpot_s": tpot,
-                "e2e_s": e2e,
-                "preemptions": fates.preempted,
-                "shed": fates.shed(),
-                "class": code[one.klass[rows]],
-            }
+            yield _block(one, rows, code)
 
     def pieces(self) -> Iterator[pa.Table]:
         """Return the table REQUESTS in pieces of PIECE rows, the last with what is left."""

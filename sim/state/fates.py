@@ -33,9 +33,21 @@ class Fates(NamedTuple):
 
         The second is (last - first) / (output - 1), 0 for a single token.
         """
-        first = np.where(self.first >= 0, self.first / TICKS_PER_S, np.nan)
-        last = np.where(self.last >= 0, self.last / TICKS_PER_S, np.nan)
-        return first, (last - first) / np.maximum(output - np.int64(1), 1), last
+        first, last = seconds(self.first), seconds(self.last)
+        return first, each_s(first, last, output), last
+
+
+def seconds(ticks: I8) -> F8:
+    """Return ticks as seconds, nan for what is not so far, (n,)."""
+    made, never = ticks / TICKS_PER_S, ticks < 0
+    if never.any():
+        made[never] = np.nan
+    return made
+
+
+def each_s(first_s: F8, last_s: F8, output: Ints) -> F8:
+    """Return the mean time of each token after the first, (n,); 0 for a single token."""
+    return (last_s - first_s) / np.maximum(output - np.int64(1), 1)
 
 
 def fates_of(n: int, replicas: int) -> Fates:

@@ -58,9 +58,11 @@ def spreads(
     begin, apart = np.cumsum(requests) - requests, len(requests) > 1
     every, n = np.empty(int(requests.sum())), begin.copy()
     for block in asked.blocks(service):
-        counts = (block["arrival_s"] >= warm_s) & ~np.isnan(block[name])
-        values, code = block[name][counts], block["class"][counts]
-        for k in np.unique(code) if apart else (0,):
+        values = block[name]
+        counts = (block["arrival_s"] >= warm_s) & ~np.isnan(values)
+        values = values if counts.all() else values[counts]
+        code = block["class"][counts] if apart else np.zeros(1, np.int64)
+        for k in np.unique(code):
             own = values[code == k] if apart else values
             every[n[k] : n[k] + len(own)] = own
             n[k] += len(own)
