@@ -54,7 +54,7 @@ HEADLINE = {
     "ttft_p99_s": ("serving", "ttft_p99_s"),
     "tpot_p99_s": ("serving", "tpot_p99_s"),
     "goodput": ("serving", "goodput_per_s"),
-    "offline_tokens_per_s": ("serving", "offline_output_tokens_per_s"),
+    "offline_token_rate": ("serving", "offline_output_tokens_per_s"),
     "deadline_met_frac": ("serving", "deadline_met"),
     "cold_starts": ("serving", "cold_starts"),
     "shed": ("serving", "shed"),

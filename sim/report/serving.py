@@ -26,7 +26,7 @@ LABELS = {
     "ttft_p99_s": "TTFT, 99 %",
     "tpot_p99_s": "TPOT, 99 %",
     "goodput": "good requests a second",
-    "offline_tokens_per_s": "offline tokens a second",
+    "offline_token_rate": "offline tokens a second",
     "deadline_met_frac": "by the deadline",
     "cold_starts": "cold starts",
     "shed": "shed",
