@@ -165,7 +165,8 @@ class Run:
                 [spec.batch, spec.chunk_tokens, spec.prompt_tokens, spec.kv_tokens],
                 [spec.chunked, spec.grow, ROUTES.index(spec.route), spec.most_open or NEVER],
                 [spec.joins, -1 if spec.door is None else spec.door],
-                [spec.door_seats or spec.batch, spec.door_kv_tokens or spec.kv_tokens],
+                [min(spec.door_seats or spec.batch, spec.batch)],
+                [min(spec.door_kv_tokens or spec.kv_tokens, spec.kv_tokens)],
                 [spec.displaces],
             ]
         ).astype(np.int64)

@@ -27,8 +27,8 @@ WEIGHED = 1 << LEAST_REQUESTS | 1 << LEAST_TOKENS | 1 << LEAST_WAITING
 (
     NEXT, TURN, ACTIVE, EVENTS, STEPS, LEAVES, SINCE, FIRSTS, FIRST_NS, ENDS, LATER_NS,
     LATER_TOKENS, SHED, BACK, MARK, ADMITS, ADMIT_NS, GONE, GONE_NS, AWAY, AWAY_NS,
-    DOOR_HEAD, DOOR_TAIL, DOOR_ENDS,
-) = range(24)  # fmt: skip
+    DOOR_HEAD, DOOR_TAIL, DOOR_ENDS, CALLED, TURN_AT, TURN_OF,
+) = range(27)  # fmt: skip
 TURNED_AWAY = -2
 """Replica of a request that was shed."""
 
@@ -75,7 +75,8 @@ class Service(Handed):
     many are let in: seated, or their prompt under way; the replica's own list stands empty then.
     The rank `rules[DOOR]`, if it is one, waits at the door, in a list whose head and tail the clock
     has, -1 for none; these count in none of its sums, nor in what a replica has outstanding or
-    waiting, but as `DOOR_ENDS`, how many were answered.
+    waiting, but as `DOOR_ENDS`, how many were answered. The clock has the replica that was called
+    to the door, -1 for none, and when replicas had their turn last, with the highest of them.
     """
 
     q: NDArray[np.int64]  # (requests, Q_COLUMNS or one more)
@@ -112,8 +113,8 @@ def service_of(
     leaves = 1
     while leaves < count:
         leaves *= 2
-    clock = np.zeros(24, np.int64)
-    clock[LEAVES], clock[[BACK, DOOR_HEAD, DOOR_TAIL]] = leaves, -1
+    clock = np.zeros(27, np.int64)
+    clock[LEAVES], clock[[BACK, DOOR_HEAD, DOOR_TAIL, CALLED, TURN_AT]] = leaves, -1
     seats, ready = np.zeros((count, batch, 2), np.int64), np.zeros((count, batch), np.int64)
     queue = np.stack([np.full(count, NEVER), np.arange(count)], axis=1)
     ranked: dict[str, NDArray[Any]] = {}

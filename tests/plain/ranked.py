@@ -150,7 +150,9 @@ class Ranked:
         """Make room if one may, and say whether there is."""
         spec, outside = self.spec, one.rank == self.spec.door
         seats = min(spec.batch, spec.door_seats or spec.batch) if outside else spec.batch
-        cap = (spec.door_kv_tokens or spec.kv_tokens) if outside else spec.kv_tokens
+        cap = spec.kv_tokens
+        if outside and spec.door_kv_tokens:
+            cap = min(cap, spec.door_kv_tokens)
         while True:
             halves = sum(1 for line in r.lines for a in line if a.done)
             steps = len(r.seats) + (0 if spec.chunked else len(joins))

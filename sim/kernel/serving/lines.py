@@ -8,8 +8,8 @@ from sim.kernel.serving.heaps import after, link, requeue, rise
 from sim.state.serving import (
     ACTIVE,
     BATCH,
+    CALLED,
     CHUNKED,
-    DECODE,
     DISPLACES,
     DOOR,
     DOOR_HEAD,
@@ -28,6 +28,8 @@ from sim.state.serving import (
     L_PARTLY,
     L_TAIL,
     LATER_TOKENS,
+    NEVER,
+    PREFILL,
     R_ACCEPTS,
     R_CONTEXT,
     R_DUE,
@@ -38,6 +40,8 @@ from sim.state.serving import (
     R_START,
     R_STEPS,
     R_VIRTUAL,
+    TURN_AT,
+    TURN_OF,
     Service,
 )  # fmt: skip
 
@@ -53,28 +57,62 @@ def cut(s: Service, r: int, ticks: int) -> None:
 
 
 @jit
-def knock(s: Service, r: int, now: int) -> None:
-    """Let replicas that may take who is now first at the door look at their next step's end.
+def comes_at(s: Service, r: int, i: int, now: int) -> int:
+    """Return when replica r could look at the door and find room for request i; `NEVER` if not.
 
-    It is replica r that made him first, -1 if none did. Lower ones than it whose step ends at this
-    instant had their turn before.
+    At once if idle, else at the next step's end of its decode run; one whose step ends now, but has
+    had its turn, at that after it. What it has then is known: nobody joins before it looks.
     """
-    i = s.clock[DOOR_HEAD]
+    if not s.t[r, R_ACCEPTS] or s.t[r, R_KIND] == PREFILL:
+        return int(NEVER)
+    if s.t[r, R_KIND] == IDLE:
+        return now
+    seats = s.t[r, R_SEATS]
+    if seats >= s.rules[DOOR_SEATS] or s.t[r, R_KV] + need(s, i) > s.rules[DOOR_KV]:
+        return int(NEVER)
+    late = s.clock[TURN_AT] == now and r <= s.clock[TURN_OF]
+    j = boundary(s, r, now - s.t[r, R_START] + (1 if late else 0))
+    if s.t[r, R_KV] + need(s, i) + s.rules[GROW] * seats * (j + 1) > s.rules[DOOR_KV]:
+        return int(NEVER)
+    return s.t[r, R_START] + span(s, r, j)
+
+
+@jit
+def knock(s: Service, r: int, now: int) -> None:
+    """Call the replica that is the first to find room for who is now first at the door, but r.
+
+    It need not be called that does not decode: it looks when its step ends. Nor the others, until
+    it has looked: who has no room has none before his decode run ends, and looks then.
+    """
+    i, first, who = s.clock[DOOR_HEAD], int(NEVER), -1
     if i < 0:
         return
     for x in range(s.clock[ACTIVE]):
         o = s.active[x]
-        if o == r:
-            continue
-        if s.t[o, R_KIND] == IDLE:
-            s.t[o, R_DUE] = now
-            requeue(s, o)
-        elif (
-            s.t[o, R_KIND] == DECODE
-            and s.t[o, R_SEATS] < s.rules[DOOR_SEATS]
-            and s.t[o, R_KV] + need(s, i) <= s.rules[DOOR_KV]
-        ):
-            cut(s, o, now - s.t[o, R_START] + (1 if o < r else 0))
+        at = comes_at(s, o, i, now) if o != r else int(NEVER)
+        if at < first:
+            first, who = at, o
+    s.clock[CALLED] = who
+    if who < 0:
+        return
+    if s.t[who, R_KIND] == IDLE:
+        s.t[who, R_DUE] = now
+        requeue(s, who)
+    else:
+        cut(s, who, first - s.t[who, R_START])
+
+
+@inlined
+def turn(s: Service, r: int, now: int) -> bool:
+    """Note that replica r has its turn; return if it was called to the door."""
+    if s.clock[TURN_AT] != now:
+        s.clock[TURN_AT], s.clock[TURN_OF] = now, r
+    else:
+        s.clock[TURN_OF] = max(s.clock[TURN_OF], r)
+    called = s.clock[CALLED] == r
+    if called:
+        s.clock[CALLED] = -1
+    return called
 
 
 @jit

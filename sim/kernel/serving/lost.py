@@ -7,7 +7,7 @@ import numpy as np
 from sim.kernel.jit import entry, jit
 from sim.kernel.serving.batch import admit, span
 from sim.kernel.serving.heaps import after, link, requeue, rise
-from sim.kernel.serving.lines import to_door
+from sim.kernel.serving.lines import knock, to_door
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -185,4 +185,6 @@ def lose_by_rank(s: Service, r: int, now: int) -> int:
     s.t[r, R_FILLED] = kept
     for k in range(s.lines.shape[1]):
         outside += unlined(s, r, k, now)
-    return outside + lose(s, r, now)
+    outside += lose(s, r, now)
+    knock(s, r, now)
+    return outside

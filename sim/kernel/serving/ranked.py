@@ -5,8 +5,9 @@ from __future__ import annotations
 from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.batch import decode
 from sim.kernel.serving.heaps import after
-from sim.kernel.serving.lines import evict, first_of, let_in
+from sim.kernel.serving.lines import evict, first_of, knock, let_in, turn
 from sim.state.serving import (
+    CALLED,
     CHUNK,
     CHUNKED,
     GROW,
@@ -131,14 +132,14 @@ def chunks(s: Service, r: int, now: int) -> bool:
 
 @inlined
 def begin(s: Service, r: int, now: int) -> None:
-    """Start what replica r does next, or leave it idle."""
+    """Start what replica r does next, or leave it idle; if it came to the door in vain, another."""
+    called = turn(s, r, now)
     s.t[r, R_FILLED] = 0
     if s.rules[GROW]:
         while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > s.rules[KV_CAP]:
             evict(s, r, -1, now)
-    if s.rules[CHUNKED]:
-        if chunks(s, r, now):
-            return
-    elif whole(s, r, now):
-        return
-    decode(s, r, now)
+    prompts = chunks(s, r, now) if s.rules[CHUNKED] else whole(s, r, now)
+    if not prompts:
+        decode(s, r, now)
+    if called and s.clock[CALLED] < 0:
+        knock(s, r, now)
