@@ -53,7 +53,7 @@ class Ranked(Run):
     ) -> None:
         """Take the requests in order of arrival, and the rank of each, (n,)."""
         rank = np.asarray(rank, np.int8)
-        if found := ranked_faults(spec, np.asarray(prompt) + np.asarray(output), rank):
+        if found := ranked_faults(spec, np.add(prompt, output, dtype=np.int64), rank):
             raise ScenarioError("\n".join(found))
         super().__init__(spec, arrival_s, prompt, output, draw, rank)
 

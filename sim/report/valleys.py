@@ -38,7 +38,7 @@ def spread_out(
 ) -> np.ndarray:
     """Return the tokens in each bin, (bins,), of answers from begin to end; nan has none."""
     done = ~np.isnan(end)
-    begin, end, output = begin[done], end[done], output[done]
+    begin, end, output = begin[done], end[done], output[done].astype(np.float64)
     long = end > begin
     at_once = np.histogram(end[~long], edges_s, weights=output[~long])[0]
     begin, end, rate = begin[long], end[long], output[long] / (end - begin)[long]

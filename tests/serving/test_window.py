@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from sim.engine.ranked import Ranked
 from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime, tick
 from sim.engine.window import NONE, told
+from sim.errors import ScenarioError
+from sim.rng import Streams
 from sim.state.fates import Fates, fates_of
 from sim.state.serving import (
     BACK,
@@ -17,6 +20,7 @@ from sim.state.serving import (
     R_TAIL,
     TURNED_AWAY,
 )
+from sim.workload.requests import DrawnRequests, LogNormalTokens
 
 STEP = StepTime((0.02, 1e-4, 1e-7), (0.02, 5e-5, 1e-9, 1e-4, 1e-7))
 ROWS = {NEXT, BACK}
@@ -125,3 +129,29 @@ def test_who_came_is_told_by_ticks():
         plain = sum(int(np.rint(a * 1e12)) < tick(until_s) for a in at_s)
         assert run.window.came(tick(until_s)) == plain
     assert run.window.came(int(NEVER)) == 4
+
+
+def test_what_is_kept_narrow_is_added_wide():
+    """Two bytes hold a prompt of 60,000 tokens and an answer of as many, but not both together."""
+    at_s, tokens = np.zeros(1), np.array([60_000], np.uint16)
+    for kv_tokens, refused in ((119_999, True), (120_000, False)):
+        spec = ServiceSpec(STEP, 1, 4, kv_tokens=kv_tokens, door=1)
+        for make in (lambda s=spec: Run(s, at_s, tokens, tokens, NONE),
+                     lambda s=spec: Ranked(s, at_s, tokens, tokens, NONE, [1])):  # fmt: skip
+            if refused:
+                with pytest.raises(ScenarioError, match="120000"):
+                    make()
+            else:
+                make()
+
+
+def test_a_request_that_is_done_takes_thirty_one_bytes():
+    """Of 10^8 that is 3.1 GB: the budget of a run."""
+    n = 1000
+    asked = DrawnRequests(1.0, 1000.0, tokens=LogNormalTokens()).requests(Streams(1), "llm")
+    packed = asked.packed()
+    many = len(packed.prompt)
+    given = packed.arrival_s.nbytes + packed.prompt.nbytes + packed.output.nbytes
+    assert given == 12 * many
+    assert packed.klass.strides == (0,)  # one class: one byte for all
+    assert sum(column.nbytes for column in fates_of(n, 20_000)) == 19 * n
