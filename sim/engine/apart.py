@@ -16,7 +16,8 @@ from sim.state.serving import H_PREEMPTED, H_REPLICA, Q_ARRIVAL, Q_END
 class Link:
     """What sending takes: latency_s + prompt tokens x token_s, bytes a token / bandwidth.
 
-    Neglects: that transfers share the link, and that layers may be sent as they are computed.
+    Neglects: that transfers share the link, but for `engine.transfers`; that layers may be sent as
+    they are computed.
     """
 
     token_s: float = 0.0

@@ -58,6 +58,7 @@ class Prompts(Run):
         self.left = output.copy()  # tokens to come from the prompt on, its own included
         self.context = whole.copy()  # tokens whose KV memory is sent
         self.link, self._open, self._come = link, NONE, 0
+        self.tokens = 0  # whose KV memory was sent, or is on its way
         self.rest = Decodes(self, decodes, np.asarray(draws[1], np.int64))
 
     def advance(self, until_s: float | None = None) -> None:
@@ -70,6 +71,7 @@ class Prompts(Run):
         self._open = there[~(ended | shed)]
         done = there[ended]
         on = done[self.left[done] > 1]
+        self.tokens += int(self.context[on].sum())
         sent = q[on, Q_END] + ticks(self.link.times_s(self.context[on]))
         self.rest.take(on, sent, int(NEVER) if until_s is None else tick(until_s))
         Run.advance(self.rest, until_s)

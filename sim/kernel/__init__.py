@@ -33,6 +33,7 @@ from sim.kernel.resize import (
     set_aside,
 )
 from sim.kernel.switches import misplaced, relent
+from sim.kernel.transfers import transfer
 from sim.kernel.waits import release
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "set_rate",
     "standing",
     "submit",
+    "transfer",
     "turn_steps",
     "withdraw",
     "withhold",

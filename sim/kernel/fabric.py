@@ -9,7 +9,7 @@ from sim.kernel.carried import carry
 from sim.kernel.jit import forked, jit
 from sim.kernel.links import account, ask, bind
 from sim.kernel.rate import slow
-from sim.kernel.steps import COMPUTES, MEAN, go_on, mate, part_sent, speed, unwritten
+from sim.kernel.steps import COMPUTES, MEAN, go_on, mate, part_sent, speed, unwritten, writer
 from sim.state.columns import AWAITED
 from sim.state.fabric import ASKS, HEAD, PLAYED, SEARCH, SOILED, STORE
 from sim.state.handle import State
@@ -269,7 +269,7 @@ def share_links(s: State, now_s: float) -> None:
         if abs(factor - old) > SAME * old:
             account(s, job, now_s)
             slow(s, job, FABRIC, factor, now_s)
-            if f.n[STORE] >= 0 and f.spans[mate(s, job)]:
+            if writer(s, job) and f.spans[mate(s, job)]:
                 f.waits[job] = 1.0 - factor * unwritten(s, job)
     for i in range(soiled):
         carry(s, f.dirty[i], now_s)

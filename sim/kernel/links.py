@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.kernel.jit import entry, forked, jit
 from sim.kernel.rate import pace, settle
-from sim.kernel.steps import mate, new_step, part_sent
+from sim.kernel.steps import mate, new_step, part_sent, writer
 from sim.state.columns import SEEKING, WHOLE
 from sim.state.fabric import ASKS, FIRST, HEAD, SEARCH, SEEKS, SOILED, SPARE, STORE
 from sim.state.handle import State
@@ -134,7 +134,7 @@ def store(s: State, job: int, now_s: float) -> None:
     leads out of, being all there is, storage hangs itself.
     """
     f, total, writes = s.fabric, s.jobs.gpus[job], mate(s, job)
-    if f.mean_Bps[job] <= 0.0 or total == 0 or s.jobs.milli[job] < WHOLE:
+    if not writer(s, job) or total == 0 or s.jobs.milli[job] < WHOLE:
         return
     k = spread(s, job)
     f.top[writes], nic_Bps = f.top[job], np.inf
@@ -192,7 +192,7 @@ def account(s: State, job: int, now_s: float) -> None:
 @jit
 def depart(s: State, job: int, now_s: float) -> None:
     """Take out the entries of a job that leaves its nodes."""
-    f, writes = s.fabric, -1 if s.fabric.n[STORE] < 0 else mate(s, job)
+    f, writes = s.fabric, mate(s, job) if writer(s, job) else -1
     if not f.spans[job] and (writes < 0 or not f.spans[writes]):
         return
     account(s, job, now_s)
@@ -269,7 +269,7 @@ def set_link(s: State, vertex: int, part: float) -> None:
         if job >= 0 and f.spans[job]:
             spread(s, job)
             again(s, job)
-        if job >= 0 and f.n[STORE] >= 0 and f.spans[mate(s, job)]:
+        if job >= 0 and writer(s, job) and f.spans[mate(s, job)]:
             spread(s, job)
             f.top[mate(s, job)] = f.top[job]
             again(s, mate(s, job))

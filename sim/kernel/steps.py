@@ -25,9 +25,18 @@ NOTHING = 1e-12
 
 @jit
 def mate(s: State, sender: int) -> int:
-    """Return the sender that is a job's writes, of a job; of its writes the job."""
+    """Return the sender that is a job's writes, of a job; of its writes the job.
+
+    Under the number of a job that writes nothing, others may send: see `transfers`.
+    """
     jobs = s.fabric.ran_s.size
     return sender + jobs if sender < jobs else sender - jobs
+
+
+@jit
+def writer(s: State, job: int) -> bool:
+    """Return whether a job writes to storage where it runs."""
+    return bool(s.fabric.n[STORE] >= 0 and s.fabric.mean_Bps[job] > 0.0)
 
 
 @jit
@@ -41,7 +50,7 @@ def unwritten(s: State, job: int) -> float:
 def whole(s: State, job: int) -> float:
     """Return the same with what it writes to storage meanwhile."""
     f, alone = s.fabric, unwritten(s, job)
-    if f.n[STORE] < 0 or not f.spans[mate(s, job)]:
+    if not writer(s, job) or not f.spans[mate(s, job)]:
         return alone
     writes = mate(s, job)
     return with_writes(alone, f.duty[writes], f.share[writes], f.overlap[writes] > 0.0)
@@ -57,8 +66,8 @@ def part_sent(s: State, sender: int) -> float:
         return sending(f.duty[sender], f.share[sender], f.overlap[sender])
     if f.share[sender] <= 0.0:
         return 1.0
-    sent = f.duty[sender] / f.share[sender]
-    return min(sent / whole(s, min(sender, mate(s, sender))), 1.0)
+    sent, job = f.duty[sender] / f.share[sender], min(sender, mate(s, sender))
+    return min(sent / whole(s, job) if sender == job or writer(s, job) else sent, 1.0)
 
 
 @jit

@@ -18,7 +18,6 @@ from sim.results.services import tables_of
 from sim.results.timeline import timeline
 from sim.state import Ended, Inventory, JobState, State
 from sim.state.columns import PEAK, PLENTY, WHOLE
-from sim.state.fabric import STORE
 from sim.state.fleet import Fled
 from sim.state.mig import MEDIA
 from sim.state.services import Served
@@ -66,7 +65,7 @@ def network_columns(state: State, end_s: float) -> dict[str, Any]:
         "network_tier": f.tier,
     } | (
         {"write_wait_s": f.waited_s + np.where(f.spans[n:], since_s, 0.0) * waits}
-        if f.n[STORE] >= 0
+        if f.mean_Bps.any()
         else {}
     )
 

@@ -61,6 +61,7 @@ class Serving(NamedTuple):
     link: tuple[float, float] | None = None
     """Seconds a token and beside these that KV memory takes from the pool listed before; None: it
     is asked by people."""
+    link_Bps: float = 0.0  # where that goes over the fabric's links, at most; 0: over a link apart
 
     @property
     def title(self) -> str:

@@ -155,6 +155,8 @@ def unfelt(scenario: Scenario, routed: bool) -> list[str]:
         found.append("steps: there is no fabric, so no phase is felt; set one, as leaf_spine")
     if bare and not isinstance(scenario.storage, NoStorage):
         found.append("storage: there is no fabric, so no write is felt; set one, as leaf_spine")
+    if bare and any(of.link_Bps > 0.0 for of, _ in scenario.services.listed()):
+        found.append("services: link_shared, but there is no fabric; set one, as leaf_spine")
     if bare and has(LinkFailures, SwitchFailures):
         found.append(
             "link_failures: there is no fabric, so no link can fail; set one, as leaf_spine"

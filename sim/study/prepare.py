@@ -22,7 +22,7 @@ from sim.state.build import Asks
 from sim.state.columns import Elastic, Jobs, Kinds, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
-from sim.state.fabric import AbstractWays, Fabric, fabric_of
+from sim.state.fabric import AbstractWays, Fabric, Writes, fabric_of
 from sim.state.fair_share import FairShare, no_shares
 from sim.state.jobs import OUTCOMES, jobs_of
 from sim.state.kinds import dealt, fastest_first, kinds_of
@@ -183,11 +183,18 @@ def fabric_for(
         return None
     nic_Bps = tree[1][: len(nodes.gpus)] / np.maximum(nodes.gpus, 1)
     talk, writes = talk_of(jobs, scenario.comm, float(nic_Bps.min())), scenario.storage.writes(jobs)
-    if writes is not None and ways is not None:
-        raise ScenarioError(
-            ["storage: hangs above leaves and pods, but jobs find their ways over the fabric link "
-             "by link: set fabric.routing=spraying on a fabric of leaves and pods, or storage=none"]
-        )  # fmt: skip
+    shared = any(of.link_Bps > 0.0 for of, _ in scenario.services.listed())
+    for wanted, path, instead in (
+        (writes is not None, "storage: hangs above leaves and pods", "storage=none"),
+        (shared, "services: link_shared sends over leaves and pods", "link_shared=false"),
+    ):
+        if wanted and ways is not None:
+            raise ScenarioError(
+                [f"{path}, but jobs find their ways over the fabric link by link: set "
+                 f"fabric.routing=spraying on a fabric of leaves and pods, or {instead}"]
+            )  # fmt: skip
+    if writes is None and shared:
+        writes = Writes(np.zeros(jobs.num_rows), False, 1.0)  # nobody writes, others send
     return fabric_of(tree, nodes.gpus, talk, ways, writes)
 
 

@@ -14,6 +14,7 @@ from sim.engine import Clock, Cluster, Stop, interruptible, relent
 from sim.engine.paths import Finder
 from sim.engine.rekey import in_order, refresh, soon
 from sim.engine.services import Life
+from sim.engine.transfers import over_fabric
 from sim.errors import ScenarioError
 from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
@@ -181,6 +182,7 @@ def run(
         process.begin(clock, cluster, streams)
     fleet = fleet_of(scenario, scenario.cluster.inventory(), clock, cluster, streams)
     lives += lives_of(asked, clock, cluster, scenario.autoscaler, streams)
+    over_fabric(clock, lives)
     status = "complete"
     try:
         clock.finish(scenario.horizon_s)

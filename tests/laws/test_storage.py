@@ -161,9 +161,9 @@ def test_without_what_is_written_all_is_as_without_storage():
     plain = simulate(told)
     empty = simulate(replace(told, storage=Checkpoints(0.0)))
     assert empty.ledger.equals(plain.ledger)
-    assert set(waited(empty)) == {0.0}
     assert lost(empty) == lost(plain)
-    assert "write_wait_s" not in plain.jobs.column_names
+    for result in (empty, plain):
+        assert "write_wait_s" not in result.jobs.column_names
 
 
 @pytest.mark.parametrize("waits", [True, False])

@@ -60,6 +60,8 @@ class LlmPools(AbstractServices):
     prefill, decode : the pools. Each is scaled by itself, by what is measured of it: the first has
         answers of one token, the second is asked when KV memory has come.
     link_Bps, link_latency_s : a transfer takes latency + prompt tokens x kv_token_bytes / link_Bps.
+    link_shared : over the fabric's links, beside what jobs send: then a transfer takes as much
+        longer as these have it (`engine.transfers`). It needs a fabric.
     kv_token_bytes : KV memory of a token; None: as the model of the decoding replica has.
     most_open : requests outstanding on a replica of the first pool from which on more are shed.
 
@@ -67,8 +69,8 @@ class LlmPools(AbstractServices):
 
     Source: DistServe (OSDI 2024), Splitwise (ISCA 2024), NVIDIA Dynamo; the default link is one NIC
     of 400 Gb/s.
-    Neglects: that transfers share the link or send layer by layer; that a transfer under way needs
-    the replica it comes from; that a full second pool holds back the first.
+    Neglects: that transfers share a link of their own, or send layer by layer; that a transfer
+    under way needs the replica it comes from; that a full second pool holds back the first.
     """
 
     name: str = "llm"
@@ -77,6 +79,7 @@ class LlmPools(AbstractServices):
     decode: AbstractPool = field(default_factory=Pool)
     link_Bps: float = 50e9
     link_latency_s: float = 0.0
+    link_shared: bool = False
     kv_token_bytes: float | None = None
     most_open: int | None = None
     scrape_s: float | None = None
@@ -100,7 +103,10 @@ class LlmPools(AbstractServices):
             one._replace(notes=tuple(f"{part}: {note}" for note in one.notes))
             for part, one in zip(PARTS, (first, second), strict=True)
         )
-        second = second._replace(pool=PARTS[1], link=link, prefix_hit_frac=0.0, most_open=None)
+        second = second._replace(
+            pool=PARTS[1], link=link, link_Bps=self.link_Bps if self.link_shared else 0.0,
+            prefix_hit_frac=0.0, most_open=None,
+        )  # fmt: skip
         return (first._replace(pool=PARTS[0]), self.requests), (second, self.requests)
 
     def issues(self, path: str = "services") -> list[str]:
