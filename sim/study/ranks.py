@@ -64,6 +64,7 @@ def online(of: Serving, requests: Requests) -> Requests:
     return replace(
         requests, arrival_s=requests.arrival_s[mine], prompt=requests.prompt[mine],
         output=requests.output[mine], klass=requests.klass[mine],
+        prefix=None if requests.prefix is None else requests.prefix[mine],
     )  # fmt: skip
 
 

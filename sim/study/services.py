@@ -201,7 +201,11 @@ def draws_of(asked: Asked, streams: Streams) -> np.ndarray:
         return np.zeros(0, np.int64)
     mine = is_online(asked.of, asked.requests)
     draw = np.zeros(len(mine), np.int64)
-    draw[mine] = streams.stream("routes", asked.of.title).integers(0, 2**62, int(mine.sum()))
+    rng, prefix = streams.stream("routes", asked.of.title), asked.requests.prefix
+    draw[mine] = rng.integers(0, 2**62, int(mine.sum()))
+    if asked.of.route == "affinity" and prefix is not None and len(prefix):
+        alike = mine & (prefix >= 0)  # who begins alike draws alike
+        draw[alike] = rng.integers(0, 2**62, int(prefix.max()) + 1)[prefix[alike]]
     return draw
 
 

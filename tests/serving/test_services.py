@@ -381,6 +381,24 @@ def test_the_same_seed_gives_the_same_bytes():
         assert getattr(one, name).equals(getattr(same, name)), name
 
 
+def test_who_begins_alike_is_sent_to_one_replica_and_prefixes_are_spread():
+    rng = np.random.default_rng(3)
+    prefix = rng.integers(0, 40, 400)
+    told = {"arrival_s": np.sort(rng.uniform(0.0, 100.0, 400)), "prompt_tokens": [10] * 400,
+            "output_tokens": [5] * 400}  # fmt: skip
+    known = told | {"prefix": [f"p{k}" for k in prefix]}
+
+    def replicas(columns):
+        one = service(requests=GivenRequests(columns), route="affinity")
+        found = run(one, Plan(((0.0, 4),))).requests.column("place").to_pylist()
+        return [{found[i] for i in np.flatnonzero(prefix == k)} for k in range(40)]
+
+    alike, any_of_them = replicas(known), replicas(told)
+    assert all(len(one) == 1 for one in alike)
+    assert len(set().union(*alike)) == 4
+    assert any(len(one) > 1 for one in any_of_them)
+
+
 def test_several_services_share_a_cluster_and_the_books_agree():
     other = service(name="chat", requests=asked(1.0, 100.0), replica=LlmReplica(
         1, None, *STEP, batch=8, chunk_tokens=128, kv_tokens=50_000))  # fmt: skip

@@ -1,6 +1,7 @@
 """Requests from files and laws: what is read, what is refused and how it is named."""
 
 import gzip
+import json
 import math
 
 import numpy as np
@@ -16,6 +17,7 @@ from sim.workload.requests import (
     DrawnRequests,
     FixedTokens,
     LogNormalTokens,
+    MixedRequests,
     Requests,
     RequestTrace,
     TokensOf,
@@ -164,6 +166,40 @@ def test_mooncake_reads_alike_from_its_own_lines_and_as_a_table():
     table = read(shared("traces", "llm", "mooncake_synthetic.csv"), "auto", "stop")
     assert lines.requests.arrival_s == pytest.approx(table.requests.arrival_s)
     assert (lines.requests.prompt == table.requests.prompt).all()
+
+
+def test_mooncake_tells_who_begins_alike():
+    """The groups of the file's own lines by their first two blocks."""
+    path = shared("traces", "llm", "mooncake_conversation_trace.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows.sort(key=lambda row: row["timestamp"])
+    wanted = [tuple(row["hash_ids"][:2]) for row in rows]
+    made = read(path, "auto", "stop").requests
+    pairs = set(zip(made.prefix.tolist(), wanted, strict=True))
+    assert len(pairs) == len(set(wanted)) == len(np.unique(made.prefix))
+
+
+def test_a_prefix_is_a_column_and_none_where_nothing_is_said(tmp_path):
+    rows = "arrival_s,prompt_tokens,output_tokens,prefix\n0,1,1,b\n1,1,1,\n2,1,1,a\n3,1,1,b\n"
+    made = read(file(tmp_path, rows), "auto", "stop").requests
+    b, none, a, again = made.prefix.tolist()
+    assert none == -1
+    assert b == again != a
+    assert read(file(tmp_path, FILES["requests"]), "auto", "stop").requests.prefix is None
+    twice = RequestTrace(str(file(tmp_path, rows)), repeat=2).requests(Streams(1), "x")
+    assert twice.prefix.tolist() == [b, none, a, again] * 2
+
+
+def test_parts_of_a_mixture_share_no_prefix(tmp_path):
+    rows = "arrival_s,prompt_tokens,output_tokens,prefix\n0,1,1,b\n1,1,1,\n2,1,1,a\n3,1,1,b\n"
+    one = RequestTrace(str(file(tmp_path, rows)))
+    law = DrawnRequests(1.0, 3.0, Gamma(0.0), FixedTokens())
+    both = MixedRequests({"x": one, "y": one, "z": law}).requests(Streams(1), "s")
+    known = {name: {int(p) for p, k in zip(both.prefix, both.klass, strict=True)
+                    if both.classes[k] == name} for name in "xyz"}  # fmt: skip
+    assert known["x"] & known["y"] == {-1}
+    assert len(known["x"]) == len(known["y"]) == 3
+    assert known["z"] == {-1}
 
 
 def test_switched_arrivals_have_the_rate_and_the_dispersion_of_their_law():

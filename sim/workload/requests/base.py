@@ -46,6 +46,7 @@ class Requests:
     classes : names.
     notes : what a reader should know, a sentence each.
     inputs : the SHA-256 of each file read.
+    prefix : (n,) numbers, alike where prompts begin alike, -1 is not known; None: of none.
     """
 
     arrival_s: F8
@@ -55,6 +56,7 @@ class Requests:
     classes: tuple[str, ...] = ("",)
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
+    prefix: Ints | None = None
 
     def packed(self) -> Requests:
         """Return the same in as few bytes as hold them: 13 a request instead of 32."""

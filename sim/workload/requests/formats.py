@@ -26,7 +26,7 @@ from sim.workload.traces.table import read_csv, read_parquet
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "requests": {
         "arrival_s": "arrival_s", "prompt_tokens": "prompt_tokens",
-        "output_tokens": "output_tokens", "class": "class",
+        "output_tokens": "output_tokens", "class": "class", "prefix": "prefix",
     },
     "azure": {
         "TIMESTAMP": "arrival_s", "ContextTokens": "prompt_tokens",
@@ -38,12 +38,14 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
     "mooncake": {
         "timestamp": "arrival_s", "input_length": "prompt_tokens",
-        "output_length": "output_tokens",
+        "output_length": "output_tokens", "hash_ids": "prefix",
     },
 }  # fmt: skip
 """Of each format its columns, and what they are to us."""
 FORMATS = ("auto", *COLUMNS)
 NEEDED = ("arrival_s", "prompt_tokens", "output_tokens")
+PREFIX_BLOCKS = 2
+"""Who shares so many blocks from the first on shares a prefix: the first alone may be all's."""
 
 
 class Read(NamedTuple):
@@ -55,8 +57,8 @@ class Read(NamedTuple):
 
 def lines_of(path: Path) -> Raw:
     """Return a file of JSON objects, one a line, with the columns of the format mooncake."""
-    names = list(COLUMNS["mooncake"])
-    rows: dict[str, list[Any]] = {name: [] for name in names}
+    names = [theirs for theirs, ours in COLUMNS["mooncake"].items() if ours in NEEDED]
+    rows: dict[str, list[Any]] = {name: [] for name in (*names, "hash_ids")}
     begins, faults = [], []
     with open_text(path) as file:
         for number, line in enumerate(file, 1):
@@ -65,12 +67,15 @@ def lines_of(path: Path) -> Raw:
             try:
                 found = json.loads(line)
                 values = [found[name] for name in names]
+                blocks = found.get("hash_ids")
+                first = list(blocks or ())[:PREFIX_BLOCKS]
             except (ValueError, KeyError, TypeError, RecursionError):
                 told = f"must be a JSON object with {', '.join(names)}"
                 faults.append(Fault(number, "", line.strip()[:200], told))
                 continue
             begins.append(number)
-            for name, value in zip(names, values, strict=True):
+            values.append(" ".join(map(str, first)) if first else None)
+            for name, value in zip(rows, values, strict=True):
                 rows[name].append(None if value is None else str(value))
     at = np.array(begins, np.int64)
     table = pa.table({name: pa.array(values, pa.string()) for name, values in rows.items()})
@@ -187,7 +192,7 @@ def checked(raw: Raw, form: str, on_error: OnError) -> Read:
         notes.append(f"requests set aside: {len(faults):,}")
     made = Requests(
         at_s[rows] - first_s, tokens["prompt_tokens"][rows], tokens["output_tokens"][rows], klass,
-        names, tuple(notes),
+        names, tuple(notes), prefix=prefixes_of(table, own.get("prefix"), rows),
     )  # fmt: skip
     return Read(made, faults)
 
@@ -204,6 +209,16 @@ def classes_of(table: pa.Table, name: str | None, rows: np.ndarray) -> tuple[Any
     rank = np.empty(len(names), np.int64)
     rank[order] = np.arange(len(names))
     return rank[np.asarray(coded.indices)], tuple(names[i] for i in order)
+
+
+def prefixes_of(table: pa.Table, name: str | None, rows: np.ndarray) -> Any:
+    """Return the prefix of each of these rows as a number, -1 is none; None: no such column."""
+    if name is None or name not in table.column_names:
+        return None
+    words = as_text(table.column(name)).take(pa.array(rows))
+    known = pc.if_else(pa.array(null_mask(words)), pa.scalar(None, words.type), words)
+    coded = known.combine_chunks().dictionary_encode().indices
+    return np.asarray(pc.fill_null(coded, -1)).astype(np.int32)
 
 
 def given(columns: Mapping[str, Any]) -> Requests:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.errors import ScenarioError
 from sim.rng import Streams
+from sim.state.arrays import Ints
 from sim.workload import rules
 from sim.workload.requests.base import AbstractRequests, Requests
 
@@ -55,7 +56,8 @@ class MixedRequests(AbstractRequests):
             if twice := sorted(set(own) & set(classes)):
                 told = f"has a class {twice[0]!r}, as another has; must differ"
                 raise ScenarioError([f"services.requests.parts.{name}: {told}"])
-            made.append(Requests(one.arrival_s, one.prompt, one.output, one.klass + len(classes)))
+            klass = one.klass + len(classes)
+            made.append(Requests(one.arrival_s, one.prompt, one.output, klass, prefix=one.prefix))
             classes += own
             notes += one.notes
             inputs |= one.inputs
@@ -63,8 +65,21 @@ class MixedRequests(AbstractRequests):
             np.concatenate([getattr(one, column) for one in made])
             for column in ("arrival_s", "prompt", "output", "klass")
         )
-        order = np.argsort(at_s, kind="stable")
+        order, prefix = np.argsort(at_s, kind="stable"), prefixes_of(made)
         return Requests(
             at_s[order], prompt[order], output[order], klass[order], tuple(classes), tuple(notes),
-            inputs,
+            inputs, None if prefix is None else prefix[order],
         )  # fmt: skip
+
+
+def prefixes_of(made: Sequence[Requests]) -> Ints | None:
+    """Return the prefixes of sources that share none, end to end; None where none is known."""
+    if all(one.prefix is None for one in made):
+        return None
+    parts: list[Ints] = []
+    known = 0
+    for one in made:
+        own = np.full(len(one.prompt), -1) if one.prefix is None else one.prefix
+        parts.append(np.where(own < 0, -1, own + known))
+        known += int(own.max(initial=-1)) + 1
+    return np.concatenate(parts)

@@ -81,10 +81,11 @@ class RequestTrace(AbstractRequests):
         prompt, output, klass = (
             np.tile(column[part], self.repeat) for column in (rows.prompt, rows.output, rows.klass)
         )
+        prefix = None if rows.prefix is None else np.tile(rows.prefix[part], self.repeat)
         at_s = np.tile(at_s, self.repeat) + turns
         inputs = {self.path: sha256(path)}
         return replace(rows, arrival_s=at_s, prompt=prompt, output=output, klass=klass,
-                       inputs=inputs)  # fmt: skip
+                       inputs=inputs, prefix=prefix)  # fmt: skip
 
 
 @final

@@ -162,7 +162,8 @@ class LlmService(AbstractServices):
     replica, cold_start : how one answers, and how long it takes to come up.
     route : how a request finds a replica: round_robin, least_requests, least_tokens (outstanding,
         answers' lengths known beforehand as in splitwise-sim), two_choices (the less loaded of two
-        drawn), affinity (one drawn: no trace tells prefixes),
+        drawn), affinity (one drawn for each prefix that a trace tells, else for each request; as
+        many replicas come or go, prefixes move; what a cache saves stays `prefix_hit_frac`),
         least_waiting (in queues only, the first of equals: below saturation all go to the first).
     order : who is let in first: FirstCome, or ByPriority of their class.
     most_open : requests outstanding on a replica from which on more are shed; None: none are.
