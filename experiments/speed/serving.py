@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from sim import Scenario, simulate
+from sim.engine.ranked import Ranked
 from sim.engine.serving import Run, ServiceSpec, StepTime
 from sim.policies.autoscaler import Hpa
 from sim.rng import Streams
@@ -39,8 +41,11 @@ SERVING = {
     "1000 replicas, round robin": (1000, "round_robin"),
     "1000 replicas, two choices": (1000, "two_choices"),
     "1000 replicas, the fewest requests": (1000, "least_requests"),
+    "8 replicas, a third of it batch at the door": (8, "door"),
+    "100 replicas, a third of it batch at the door": (100, "door"),
     "a day's profile, HPA every 15 s, up to 32 replicas": (0, ""),
 }
+DOOR_SEATS = 40
 
 
 def kernel(requests: int, replicas: int, route: str) -> dict:
@@ -50,9 +55,15 @@ def kernel(requests: int, replicas: int, route: str) -> dict:
     prompt, output = LogNormalTokens(1155, 1.0, 211, 0.85, 4000).draw(draws, requests)
     draw = draws.integers(0, 2**62, requests)
     spec = ServiceSpec(STEP, replicas, 128, kv_tokens=388_000, grow=True, route=route)
+    ranks: list[np.ndarray] = []
+    if route == "door":
+        spec = replace(spec, route="round_robin", door=1, door_seats=DOOR_SEATS)
+        ranks = [(draws.random(requests) < 1 / 3).astype(np.int8)]
+    kind: type[Run] = Ranked if ranks else Run
     rates = []
     for part in (1000, *[requests] * REPEATS):
-        service = Run(spec, at_s[:part] - at_s[0], prompt[:part], output[:part], draw[:part])
+        rows = (column[:part] for column in (at_s - at_s[0], prompt, output, draw, *ranks))
+        service = kind(spec, *rows)
         service.accepts[:] = 1
         began = time.process_time()
         service.advance()

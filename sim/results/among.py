@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 import pyarrow as pa
 
-from sim.results.answers import Answers, Block
+from sim.results.answers import Answers, Block, Late
+
+
+def _among(block: Block, rows: np.ndarray, code: np.ndarray) -> Block:
+    """Return some rows of a block, each column when it is asked for; `code` the new of a class."""
+
+    def of(name: str) -> Callable[[Block], np.ndarray]:
+        """Return what makes a column."""
+        return lambda _: block[name][rows]
+
+    return Late({name: of(name) for name in block}
+                | {"class": lambda _: code[block["class"][rows]]})  # fmt: skip
 
 
 class Among(Answers):
@@ -26,9 +37,7 @@ class Among(Answers):
         kept = self._kept(service)
         code = np.cumsum(kept) - 1
         for block in self._every.blocks(service):
-            rows = kept[block["class"]]
-            made = {name: column[rows] for name, column in block.items()}
-            yield made | {"class": code[made["class"]]}
+            yield _among(block, kept[block["class"]], code)
 
     def classes(self, service: str) -> list[str]:
         """Return what the numbers of classes stand for, sorted; empty if no request has one."""
