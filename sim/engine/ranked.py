@@ -49,13 +49,14 @@ class Ranked(Run):
     """
 
     def __init__(
-        self, spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: Any, rank: Any
-    ) -> None:
-        """Take the requests in order of arrival, and the rank of each, (n,)."""
+        self, spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: Any, rank: Any,
+        rows: int | None = None,
+    ) -> None:  # fmt: skip
+        """Take the requests in order of arrival, and the rank of each, (n,); `rows` as Run."""
         rank = np.asarray(rank, np.int8)
         if found := ranked_faults(spec, np.add(prompt, output, dtype=np.int64), rank):
             raise ScenarioError("\n".join(found))
-        super().__init__(spec, arrival_s, prompt, output, draw, rank)
+        super().__init__(spec, arrival_s, prompt, output, draw, rank, rows)
 
     def lose(self, replica: int, now_s: float) -> None:
         """A replica is no more; its requests wait for another. All must be done up to `now_s`."""

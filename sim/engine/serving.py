@@ -145,8 +145,8 @@ class Run:
     ) -> None:
         """Take the requests in order of arrival; `draw` in 0 to 2^62 routes them, if not empty.
 
-        So many `rows` at a time: `service.q` has those under way and to come, without `rows` all;
-        with a `rank` of each, whose lists are not moved, all too.
+        So many `rows` at a time: `service.q` has those under way and to come, without `rows` all.
+        `rank` says who goes first, if given: see engine.ranked.
         """
         prompt, output = np.asarray(prompt), np.asarray(output)
         found = faults(spec, np.asarray(arrival_s), prompt, output)
@@ -158,7 +158,7 @@ class Run:
         elif not draw.size:
             draw = np.zeros(len(prompt), np.int64)
         at_s, hit = np.ascontiguousarray(arrival_s, np.float64), float(spec.prefix_hit_rate)
-        self.window = Window(at_s, prompt, output, draw, hit, rows if rank is None else None)
+        self.window = Window(at_s, prompt, output, draw, hit, rows, rank)
         rules = np.concatenate(
             [
                 ticks(spec.step.decode_s + spec.step.mixed_s),
@@ -170,8 +170,9 @@ class Run:
                 [spec.displaces],
             ]
         ).astype(np.int64)
-        first = self.window.begin()
-        self.service = service_of(first, spec.replicas, spec.batch, rules, rank)
+        ranks = 1 if rank is None else int(rank.max(initial=0)) + 1
+        first, mine = self.window.begin()
+        self.service = service_of(first, spec.replicas, spec.batch, rules, mine, ranks)
         self.last_s = float(at_s[-1]) if len(at_s) else 0.0  # when the last request comes
         self.accepts = self.service.t[:, R_ACCEPTS]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.kernel.serving.rows import fill
 from sim.kernel.serving.window import close_up, tell
@@ -55,25 +56,28 @@ class Window:
     """Which requests have rows, and what became of those that have none any more."""
 
     def __init__(
-        self, arrival_s: F8, prompt: Ints, output: Ints, draw: I8, hit: float, rows: int | None
-    ) -> None:
+        self, arrival_s: F8, prompt: Ints, output: Ints, draw: I8, hit: float, rows: int | None,
+        rank: NDArray[np.int8] | None = None,
+    ) -> None:  # fmt: skip
         """Take all requests in order of arrival; `rows` get rows at a time, None: all at once.
 
         `draw` routes each, if not empty; `hit` is the share of a prompt that is not computed.
+        `rank` says who goes first, if given.
         """
         self.n = len(prompt)
         self._rows = self.n if rows is None else rows
         self._given, self._draw, self._share = (arrival_s, prompt, output), draw, 1.0 - hit
         self._room: I8 = np.empty((0, Q_COLUMNS + bool(draw.size)), np.int64)
+        self._rank, self._ranks = rank, np.empty(0, np.int8)  # of all, and of those with rows
         self._of, self._come = NONE, 0  # request of each row, none where they are the same
         self._fates: Fates | None = None
         self.due = int(NEVER)  # when the next comes that has no row yet
 
-    def begin(self) -> I8:
-        """Return the first rows."""
+    def begin(self) -> tuple[I8, NDArray[np.int8] | None]:
+        """Return the first rows, and their ranks if there are any."""
         return self._add(0)
 
-    def _add(self, kept: int) -> I8:
+    def _add(self, kept: int) -> tuple[I8, NDArray[np.int8] | None]:
         """Return so many rows as they are, and behind them those of the next requests."""
         first = self._come
         last = min(first + max(self._rows, kept), self.n)  # who are many double: a sum of moves
@@ -87,13 +91,16 @@ class Window:
         prompt, output = (np.asarray(column, np.int32) for column in tokens)
         fill(self._room[kept:most], arrival_s, prompt, output, self._draw[new], self._share)
         self._come, self.due = last, self._tick(last) if last < self.n else int(NEVER)
-        return self._room[:most]
+        if self._rank is None:
+            return self._room[:most], None
+        self._ranks = np.concatenate((self._ranks[:kept], self._rank[new]))
+        return self._room[:most], self._ranks
 
     def on(self, s: Service) -> Service:
         """Return the service with rows of the next requests in place of those that are done."""
         known = self._fates or fates_of(self.n, len(s.t))
         self._fates = told(s.q, self._of, False, known)
-        return with_rows(s, self._add(close_up(s, self._of)))
+        return with_rows(s, *self._add(close_up(s, self._of)))
 
     def fates(self, s: Service, until: int) -> Fates:
         """Return what became of those that come before tick `until`; all must be done up to it."""

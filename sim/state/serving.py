@@ -94,9 +94,12 @@ class Service(Handed):
     lines: NDArray[np.int64]  # (replicas, ranks, 4), where there are ranks
 
 
-def with_rows(s: Service, requests: NDArray[np.int64]) -> Service:
-    """Return the service with other rows of requests, all else the same arrays."""
-    return Service(**(s.columns | {"q": requests, "h": requests.view(np.int32)}))
+def with_rows(
+    s: Service, requests: NDArray[np.int64], rank: NDArray[np.int8] | None = None
+) -> Service:
+    """Return the service with other rows of requests, and ranks, all else the same arrays."""
+    more: dict[str, Any] = {} if rank is None else {"rank": rank}
+    return Service(**(s.columns | {"q": requests, "h": requests.view(np.int32)} | more))
 
 
 def service_of(
@@ -105,8 +108,9 @@ def service_of(
     batch: int,
     rules: NDArray[np.int64],
     rank: NDArray[np.int8] | None = None,
+    ranks: int = 1,
 ) -> Service:
-    """Return a service of idle replicas, none of which accepts yet; `rank` of each request."""
+    """Return a service of idle replicas, none of which accepts yet; each `rank` below `ranks`."""
     t = np.zeros((count, 16), np.int64)
     t[:, [R_HEAD, R_TAIL]] = -1
     t[:, R_DUE] = NEVER
@@ -119,7 +123,7 @@ def service_of(
     queue = np.stack([np.full(count, NEVER), np.arange(count)], axis=1)
     ranked: dict[str, NDArray[Any]] = {}
     if rank is not None:
-        lines = np.zeros((count, int(rank.max(initial=0)) + 1, 4), np.int64)
+        lines = np.zeros((count, ranks, 4), np.int64)
         lines[..., [L_HEAD, L_TAIL]] = -1
         ranked = {"rank": rank, "lines": lines}
     return Service(

@@ -42,7 +42,7 @@ def run_of(of: Serving, spec: ServiceSpec, requests: Requests, draw: np.ndarray)
         spec, displaces=order.displaces, door=door, door_kv_tokens=door_kv_tokens(of),
         door_seats=min(order.door_seats or of.batch, of.batch),
     )  # fmt: skip
-    return Ranked(spec, *given, draw, rank)
+    return Ranked(spec, *given, draw, rank, ROWS)
 
 
 def door_kv_tokens(of: Serving) -> int:

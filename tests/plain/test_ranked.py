@@ -218,3 +218,42 @@ def test_a_replica_that_is_lost_loses_none():
         assert s.clock[DOOR_ENDS] == (~inside).sum()
         assert s.clock[LATER_TOKENS] == (output[inside] - 1).sum()
         assert s.clock[GONE] == s.clock[ADMITS] == inside.sum()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1), rows=st.sampled_from([1, 7, 30]), chunked=st.booleans(),
+    ranks=st.integers(2, 3),
+)  # fmt: skip
+def test_a_few_rows_at_a_time_change_nothing(seed, rows, chunked, ranks):
+    """Requests that are done make room for others, whatever is lost and drained between."""
+    arrival, prompt, output, draw, draws = drawn(seed, 150)
+    rank = draws.integers(0, ranks, len(prompt))
+    spec = ServiceSpec(
+        STEP, 3, 6, chunked, 64, 400, 800, True, "least_tokens", door=ranks - 1, door_seats=4,
+        most_open=30,
+    )  # fmt: skip
+    found = []
+    for many in (None, rows):
+        run, what = (
+            Run(spec, arrival, prompt, output, draw, rank, many),
+            np.random.default_rng(seed),
+        )
+        run.accepts[0] = 1
+        now, seen = 0.0, []
+        for _ in range(25):
+            now += float(what.exponential(arrival[-1] / 20))
+            run.advance(now)
+            r, how = int(what.integers(3)), int(what.integers(4))
+            if how < 2:
+                run.accepts[r] = 1
+            elif how == 2:
+                run.drain(r, now)
+            else:
+                run.lose(r, now)
+            seen += [run.far(), run.over(), [x.tolist() for x in run.loads([0, 1, 2])]]
+        run.accepts[:] = 1
+        run.advance()
+        assert run.over()
+        found.append(([x.tolist() for x in run.fates(4e6)], seen))
+    assert found[0] == found[1]

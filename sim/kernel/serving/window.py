@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.jit import entry
+from sim.kernel.jit import entry, inlined, jit, parted
 from sim.kernel.serving.heaps import after, link
 from sim.state.serving import (
     BACK,
+    DOOR_HEAD,
+    DOOR_TAIL,
     H_PREEMPTED,
     H_REPLICA,
+    L_HEAD,
+    L_TAIL,
     NEXT,
     Q_ARRIVAL,
     Q_END,
@@ -52,6 +56,42 @@ def tell(
     return most
 
 
+@jit
+def relink(s: Service, i: int, now_at: np.ndarray) -> None:
+    """Tell a list that begins with request i its new rows."""
+    while i >= 0:
+        behind = after(s, i)
+        if behind >= 0:
+            link(s, i, now_at[behind])
+        i = behind
+
+
+@inlined
+def without_ranks(s: Service, now_at: np.ndarray) -> None:
+    """Without ranks there are no more lists."""
+
+
+@jit
+def by_rank(s: Service, now_at: np.ndarray) -> None:
+    """Tell the lists of ranks and that at the door their new rows, and move the ranks there."""
+    c = s.clock
+    relink(s, c[DOOR_HEAD], now_at)
+    if c[DOOR_HEAD] >= 0:
+        c[DOOR_HEAD], c[DOOR_TAIL] = now_at[c[DOOR_HEAD]], now_at[c[DOOR_TAIL]]
+    for r in range(s.lines.shape[0]):
+        for k in range(s.lines.shape[1]):
+            line = s.lines[r, k]
+            if line[L_HEAD] >= 0:
+                relink(s, line[L_HEAD], now_at)
+                line[L_HEAD], line[L_TAIL] = now_at[line[L_HEAD]], now_at[line[L_TAIL]]
+    for i in range(now_at.size):
+        if now_at[i] >= 0:
+            s.rank[now_at[i]] = s.rank[i]
+
+
+more = parted(without_ranks, by_rank, "lines")
+
+
 @entry
 def close_up(s: Service, of: np.ndarray) -> int:
     """Move the requests that are not done into the first rows, in their order; return how many.
@@ -69,15 +109,12 @@ def close_up(s: Service, of: np.ndarray) -> int:
             come = kept
     for r in range(-1, s.t.shape[0]):
         i = s.clock[BACK] if r < 0 else s.t[r, R_HEAD]
+        relink(s, i, now_at)
         if i >= 0 and r < 0:
             s.clock[BACK] = now_at[i]
         elif i >= 0:
             s.t[r, R_HEAD], s.t[r, R_TAIL] = now_at[i], now_at[s.t[r, R_TAIL]]
-        while i >= 0:
-            behind = after(s, i)
-            if behind >= 0:
-                link(s, i, now_at[behind])
-            i = behind
+    more(s, now_at)
     for r in range(s.t.shape[0]):
         for x in range(s.t[r, R_SEATS]):
             s.seats[r, x, 1] = now_at[s.seats[r, x, 1]]
