@@ -82,7 +82,7 @@ def misplaced(of: Serving, requests: Requests) -> list[str]:
         if name not in requests.classes
     ]
     outside = ~is_online(of, requests)
-    most = int((requests.prompt + requests.output)[outside].max(initial=0))
+    most = int(np.add(requests.prompt, requests.output, dtype=np.int64)[outside].max(initial=0))
     if most > door_kv_tokens(of):
         found.append(
             f"{here}.offline_kv_frac: is {of.order.door_kv_frac:g}, {door_kv_tokens(of)} tokens of "

@@ -51,12 +51,12 @@ class MixedRequests(AbstractRequests):
             if part is None:
                 classes.append(str(name))
                 continue
-            one = part.requests(streams, service if k == 0 else f"{service}/{name}")
+            one = part.requests(streams, service if k == 0 else f"{service}/{name}").packed()
             own = [str(name)] if one.classes == ("",) else list(one.classes)
             if twice := sorted(set(own) & set(classes)):
                 told = f"has a class {twice[0]!r}, as another has; must differ"
                 raise ScenarioError([f"services.requests.parts.{name}: {told}"])
-            klass = one.klass + len(classes)
+            klass = one.klass.astype(np.int16) + np.int16(len(classes))
             made.append(Requests(one.arrival_s, one.prompt, one.output, klass, prefix=one.prefix))
             classes += own
             notes += one.notes
