@@ -20,7 +20,9 @@ from sim.state.serving import (
     R_TAIL,
     TURNED_AWAY,
 )
-from sim.workload.requests import DrawnRequests, LogNormalTokens
+from sim.study.ranks import misplaced
+from sim.workload.requests import DrawnRequests, LogNormalTokens, Requests
+from sim.workload.services import ByPriority, LlmReplica, LlmService
 
 STEP = StepTime((0.02, 1e-4, 1e-7), (0.02, 5e-5, 1e-9, 1e-4, 1e-7))
 ROWS = {NEXT, BACK}
@@ -155,3 +157,14 @@ def test_a_request_that_is_done_takes_thirty_one_bytes():
     assert given == 12 * many
     assert packed.klass.strides == (0,)  # one class: one byte for all
     assert sum(column.nbytes for column in fates_of(n, 20_000)) == 19 * n
+
+
+def test_the_longest_at_the_door_is_told_whole():
+    order = ByPriority(offline_classes=("nightly",), offline_kv_frac=1.0)
+    replica = LlmReplica(1, None, (0.02, 1e-4, 1e-7), (0.02, 5e-5, 1e-9, 1e-4, 1e-7),
+                         kv_tokens=119_999)  # fmt: skip
+    of = LlmService(replica=replica, order=order).listed()[0][0]
+    tokens = np.array([60_000, 9], np.uint16)
+    asked = Requests(np.zeros(2), tokens, tokens, np.array([0, 1], np.uint8), ("nightly", "chat"))
+    (found,) = misplaced(of, asked)
+    assert "must hold 120000" in found
