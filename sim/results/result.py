@@ -128,6 +128,8 @@ class Result:
             told["elastic jobs"] = f"{resized['jobs']:,}, resized {resized['resizes']:,} times" + (
                 "" if many is None else f"; {many:,.1f} GPUs each in the mean"
             )
+        if written := found.get("writes"):
+            told["waited for storage"] = f"{share(written['wait_frac'])} of the jobs' GPU time"
         if (sent := found.get("network")) and sent["jobs"]:
             far = sent["by_reach"].get("several leaves") or sent["by_reach"].get("several pods")
             told["network slow-down, mean"] = (

@@ -185,6 +185,12 @@ def test_bytes_and_work_are_conserved(choice, waits):
         bytes_ += row["gpus"] * 4e9 / 60.0 * done
     assert sum(waited(result)) > 100.0
     assert sum(lost(result)) > 100.0
+    found, gpus = result.metrics["writes"], result.jobs.column("gpus").to_pylist()
+    waits = sum(a * b for a, b in zip(waited(result), gpus, strict=True))
+    assert found["wait_gpu_s"] == pytest.approx(waits, rel=1e-12)  # a sum
+    held = sum(result.jobs.column("gpu_s").to_pylist())
+    assert found["wait_frac"] == pytest.approx(waits / held, rel=1e-12)
+    assert "waited for storage" in result.headline()
     assert written(result, "storage") == pytest.approx(bytes_, rel=1e-9)
     assert all(row["load_frac"] <= 1 + 1e-9 for row in result.links.to_pylist())
 

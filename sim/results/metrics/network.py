@@ -56,3 +56,23 @@ def network(result: Result) -> dict[str, Any] | None:
         "by_size": {name: fared(rows) for name, rows in sizes.items() if rows.any()},
         "by_reach": {name: fared(rows) for name, rows in tiers.items() if rows.any()},
     }
+
+
+def writes(result: Result) -> dict[str, Any] | None:
+    """Return how long jobs waited for what they wrote to storage; None where nobody writes.
+
+    `wait_gpu_s` is the GPU time for which they held GPUs meanwhile, `wait_frac` of all they held.
+    Jobs before the warm-up are left out.
+    """
+    if "write_wait_s" not in result.jobs.column_names:
+        return None
+    gpus, submit_s, held, wait_s = (
+        table.to_numpy(result.jobs, n) for n in ("gpus", "submit_s", "gpu_s", "write_wait_s")
+    )
+    counted = submit_s >= float(result.manifest.get("warmup_s") or 0.0)
+    wait_gpu_s, held_gpu_s = float((wait_s * gpus)[counted].sum()), float(held[counted].sum())
+    return {
+        "jobs": int((wait_s[counted] > 0.0).sum()),
+        "wait_gpu_s": wait_gpu_s,
+        "wait_frac": wait_gpu_s / held_gpu_s if held_gpu_s > 0.0 else 0.0,
+    }

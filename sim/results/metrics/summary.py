@@ -12,7 +12,7 @@ from sim.results.metrics.elastic import elastic
 from sim.results.metrics.evictions import evictions
 from sim.results.metrics.fleet import fleet
 from sim.results.metrics.jobs import F8, SIZES, Number, bounded_slowdown, jain, spread
-from sim.results.metrics.network import network
+from sim.results.metrics.network import network, writes
 from sim.results.metrics.quota import quotas
 from sim.results.metrics.services import services
 
@@ -154,13 +154,14 @@ def summary(result: Result) -> dict[str, Any]:
             sizes[name] = fared(columns, rows)
     everyone = fared(columns, counted)
     slow, resized = slowdowns(result, columns, counted), elastic(result)
-    sent = network(result)
+    sent, written = network(result), writes(result)
     return {
         "jobs": {"submitted": result.jobs.num_rows} | dict(sorted(by_state.items())),
         **{name: everyone[name] for name in (*MEASURES, "waited_for")},
         **cluster(result, columns),
         **({} if resized is None else {"elastic": resized}),
         **({} if sent is None else {"network": sent}),
+        **({} if written is None else {"writes": written}),
         "evictions": evictions(result),
         "jain_tenants": jain(slow),
         "worst_tenant_slowdown": float(slow.max()) if slow.size else None,
