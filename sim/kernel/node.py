@@ -9,6 +9,7 @@ from sim.kernel.jit import entry
 from sim.kernel.job import better, requeue
 from sim.kernel.levels import show
 from sim.kernel.rows import open_row
+from sim.kernel.saved import unsaved
 from sim.state.columns import DOWN, HOLDS
 from sim.state.handle import State
 from sim.state.words import Ended
@@ -46,6 +47,7 @@ def offer(s: State, node: int) -> None:
 def fail(s: State, node: int, lost_s: float, now_s: float) -> int:
     """A node goes down: its jobs go back to the queue, up to `lost_s` of work the poorer.
 
+    Those that write checkpoints lose no more than what they have done since.
     Return how many jobs were hit. An outage is a row of the ledger without a job.
     """
     if s.nodes.outage[node] >= 0:
@@ -53,7 +55,8 @@ def fail(s: State, node: int, lost_s: float, now_s: float) -> int:
     withdraw(s, node)
     hit = 0
     while s.nodes.row[node] >= 0:
-        requeue(s, int(s.ledger.job[s.nodes.row[node]]), lost_s, now_s, NODE_FAIL)
+        job = int(s.ledger.job[s.nodes.row[node]])
+        requeue(s, job, unsaved(s, job, lost_s, now_s), now_s, NODE_FAIL)
         hit += 1
     row = open_row(s, -1, node, s.nodes.gpus[node], now_s)
     s.nodes.outage[node] = row

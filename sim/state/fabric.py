@@ -105,6 +105,7 @@ class Writes(NamedTuple):
     """What jobs write to storage, which hangs above all that the fabric joins."""
 
     mean_Bps: F8  # (jobs,) of all nodes of a job, in the mean over its work; 0: it does not
+    every_s: float  # of its work between two checkpoints
     waits: bool  # a job does nothing else while it writes; else it goes on beside
     storage_Bps: float  # what storage takes, of all together
 
@@ -154,6 +155,7 @@ class Fabric(NamedTuple):
     lost_s: F8  # (jobs,) of that, for links that others use too
     tier: I8  # (jobs,) how high it last reached: 1 a leaf, 2 several, 3 several pods; 0 one node
     mean_Bps: F8  # (jobs,) what it writes to storage, in the mean over its work
+    every_s: F8  # (1,) of work, between two checkpoints
     waits: F8  # (jobs,) in what part of its time it waits for that now
     waited_s: F8  # (jobs,) it has, in all
     # what is to be settled at the end of the instant
@@ -255,6 +257,7 @@ def fabric_of(
         spans=np.zeros(many, np.bool_), top=np.ones(many), share=np.ones(many),
         part=np.zeros(many), since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n),
         tier=zero(n), mean_Bps=np.zeros(n) if writes is None else writes.mean_Bps.copy(),
+        every_s=np.array([np.inf if writes is None else writes.every_s]),
         waits=np.zeros(n), waited_s=np.zeros(n), asks=zero(many),
         asking=np.zeros(many, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_),
         held=zero(v), seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(many),

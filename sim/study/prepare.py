@@ -194,7 +194,7 @@ def fabric_for(
                  f"fabric.routing=spraying on a fabric of leaves and pods, or {instead}"]
             )  # fmt: skip
     if writes is None and shared:
-        writes = Writes(np.zeros(jobs.num_rows), False, 1.0)  # nobody writes, others send
+        writes = Writes(np.zeros(jobs.num_rows), np.inf, False, 1.0)  # nobody writes, others send
     return fabric_of(tree, nodes.gpus, talk, ways, writes)
 
 

@@ -99,11 +99,20 @@ def unfit(scenario: Scenario, state: State, name: Callable[[int], str]) -> list[
     ]
 
 
+def saved_s(state: State) -> np.ndarray:
+    """Return how much work each job does from one checkpoint to the next, (n,); inf if to none."""
+    f = state.fabric
+    if not f.on:
+        return np.full(len(state.jobs.gpus), np.inf)
+    return np.where(f.mean_Bps > 0.0, f.every_s[0], np.inf)
+
+
 def worn(scenario: Scenario, state: State, name: Callable[[int], str], many: int) -> list[str]:
     """Return a note on jobs that failures hardly ever let come through; replicas are none.
 
     A job of k nodes that begins anew after each hit starts exp(k x hits a node x run) times in the
-    mean. Where that is beyond all hope and nothing ends the run, ScenarioError says so before it.
+    mean; for one that writes checkpoints `run` is till the next of them. Where that is beyond all
+    hope and nothing ends the run, ScenarioError says so before it.
     """
     hits_per_s = sum(process.hits_per_s for process in scenario.processes)
     if hits_per_s <= 0.0:
@@ -115,7 +124,8 @@ def worn(scenario: Scenario, state: State, name: Callable[[int], str], many: int
         run_s = np.where(fastest > 0.0, jobs.work_s / fastest, 0.0)
         if limits.kills:
             run_s = np.minimum(run_s, jobs.walltime_s + limits.over_s)
-        starts = np.exp(np.maximum(size, 1) * hits_per_s * run_s)
+        again_s = np.minimum(run_s, saved_s(state))
+        starts = np.exp(np.maximum(size, 1) * hits_per_s * again_s)
     rows = np.flatnonzero((starts[:many] > HARDLY) & (jobs.state[:many] != JobState.UNFIT))
     if not rows.size:
         return []

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from sim import table
 from sim.errors import ScenarioError
+from sim.state.columns import WHOLE
 from sim.state.fabric import Writes
 
 
@@ -45,6 +46,7 @@ class Checkpoints(AbstractStorage):
     q being what a checkpoint takes at the full speed of the job's NICs, a second of the work
     between two, and x the share of that speed that it gets while it writes. Others on its links are
     counted for the part of the time in which they send or write, as jobs are that share a fabric.
+    A job whose node fails loses what it has done since its last checkpoint.
 
     Parameters
     ----------
@@ -57,8 +59,9 @@ class Checkpoints(AbstractStorage):
     Source: as the mean field over duty cycles (`kernel.fabric`), a job's writes a sender of their
     own. 14 bytes a parameter of a mixed-precision Adam: ZeRO (SC 2020), 3.1, without gradients.
     Neglects: that jobs may write at the same instant, beyond how often they write; reads at a
-    start; a job's own sending beside what it writes in its NICs; jobs that share a GPU. What a
-    failure costs is `failures`' to say.
+    start; a job's own sending beside what it writes in its NICs; that one written beside is not
+    there yet if a failure comes before its end; jobs that share a GPU. What preemption costs is
+    its own to say.
     """
 
     gpu_bytes: float = 4 * 2.0**30
@@ -81,5 +84,7 @@ class Checkpoints(AbstractStorage):
     def writes(self, jobs: pa.Table) -> Writes:
         """Return what each job of the table writes."""
         told = table.to_numpy(jobs, "checkpoint_bytes")
+        shares = table.to_numpy(jobs, "gpu_milli") < WHOLE
         whole = np.where(np.isnan(told), table.to_numpy(jobs, "gpus") * self.gpu_bytes, told)
-        return Writes(whole / self.every_s, self.waits, self.storage_Bps)
+        whole[shares] = 0.0
+        return Writes(whole / self.every_s, self.every_s, self.waits, self.storage_Bps)

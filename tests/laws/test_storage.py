@@ -21,6 +21,7 @@ from sim.workload import Checkpoints, Given, SameForAll
 from tests.conftest import run
 from tests.laws.test_fabric import Cut, ends, jobs_of, mixed
 from tests.plain.fabric import level, slowness
+from tests.serving.test_services import Fall
 from topologies.designs import LeafSpine, RailOptimized
 
 pytestmark = pytest.mark.rare
@@ -213,6 +214,33 @@ def test_broken_links_and_nics_slow_what_is_written():
                      fabric=LeafSpine(1, 1), processes=(Cut((link, 0.25, 10, 30)),))  # fmt: skip
         done = 20 / 1.4  # of the work, while it was slow
         assert ends(result) == pytest.approx([30 + (100 - 10 / 1.1 - done) * 1.1], rel=1e-12)
+
+
+@pytest.mark.parametrize("every_s", [10.0, 40.0, 1e6])
+def test_a_failure_costs_what_was_done_since_the_last_checkpoint(every_s):
+    """0.1 s of writing a second of work: of 30 s till the node fails, for 20 s, 30 / 1.1 is done."""
+    storage = Checkpoints(5e9 * every_s, every_s, True, 400e9)
+    told = {"nodes": 1, "comm": QUIET, "fabric": LeafSpine(1, 1), "processes": (Fall(0, 30, 50),)}
+    result = run(jobs_of((0.0, 8, 100.0)), storage=storage, **told)
+    done = 30 / 1.1
+    lost_s = done % every_s
+    assert result.jobs.column("lost_s").to_pylist() == pytest.approx([lost_s], rel=1e-12)
+    assert ends(result) == pytest.approx([50 + (100 - done + lost_s) * 1.1], rel=1e-12)
+    bare = run(jobs_of((0.0, 8, 100.0)), **told)
+    assert ends(bare) == [150.0]
+
+
+def test_jobs_that_no_failure_lets_through_come_through_with_checkpoints():
+    """64 nodes, each failing every 100 s: 3,000 s of work are hopeless whole, and fine by the 1 s."""
+    made = jobs_of((0.0, 512, 3000.0))
+    told = {"nodes": 64, "comm": QUIET, "fabric": LeafSpine(64, 1),
+            "processes": (Failures(mtbf_s=100.0, repair_s=1.0),)}  # fmt: skip
+    with pytest.raises(ScenarioError, match=r"failures: begin a job anew"):
+        run(made, **told)
+    short = jobs_of((0.0, 512, 20.0))
+    result = run(short, storage=Checkpoints(1e6, 0.5, True, 1e13), **told)
+    assert result.metrics["jobs"]["completed"] == 1
+    assert not any("failures: begin" in note for note in result.manifest["notes"])
 
 
 def test_faults_and_what_is_not_felt_are_told():
