@@ -165,7 +165,7 @@ def arrive(s: State, job: int, now_s: float) -> None:
 
 @jit
 def seek(s: State, job: int) -> None:
-    """Have Python find the links of a job before this instant is over: see `lay`."""
+    """Have the links of a job found before this instant is over: see `paths.route` and `lay`."""
     f = s.fabric
     s.face.n[SEEKING] = 1
     if not f.seeking[job]:

@@ -173,7 +173,7 @@ class Fabric(NamedTuple):
     first_tight: I8  # (senders,) of those who have looked: see `next_tight`
     sent: F8  # (senders,) of them, what part of its full speed each sent in the mean before
     moved: B1  # (senders,) of them, whether that has changed
-    # where jobs cross links by ways of their own, which Python finds
+    # where jobs cross links by ways of their own: `engine.paths` has them found
     seeks: I8  # (jobs,) those that have started and are to be told their links
     seeking: B1  # (jobs,)
     # where steps are played phase by phase: see kernel.steps; times are of work, at rate 1
