@@ -102,14 +102,14 @@ def queue_of(tree: Tree, tenants: Sequence[str]) -> np.ndarray:
     owner = {name: i for i, way in enumerate(tree.ways) for name in way.tenants}
     default = number.get(tree.default, -1)
     found = np.array([owner.get(name, default) for name in tenants], np.int64)
-    faults = [
-        f"quota.default: is null, and no queue names the tenant {name!r}; must be a queue for such "
-        f"tenants, one of {', '.join(number)}, or name it in quota.{tree.leaf}.<name>.tenants"
-        for name, queue in zip(tenants, found, strict=True)
-        if queue < 0
-    ]
-    if faults:
-        raise ScenarioError(faults)
+    left = [repr(name) for name, queue in zip(tenants, found, strict=True) if queue < 0]
+    if left:
+        shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
+        who = f"the tenant {shown}" if len(left) == 1 else f"{len(left)} tenants, {shown}"
+        raise ScenarioError([
+            f"quota.default: is null, and no queue names {who}; must be a queue for such tenants, "
+            f"one of {', '.join(number)}, or name them in quota.{tree.leaf}.<name>.tenants"
+        ])  # fmt: skip
     return found
 
 
