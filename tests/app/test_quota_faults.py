@@ -96,7 +96,7 @@ def test_a_tenant_without_a_queue_and_a_flavor_that_is_no_gpu():
     assert "no queue names 2 tenants, 'bob', 'eve'; must" in caught.value.issues[0]
     with pytest.raises(ScenarioError, match="names the tenant 'bob'; must"):
         run(jobs(["ann", "bob"]), quota=Kueue(queues=one))
-    with pytest.raises(ScenarioError, match="names 90 tenants, 't10', 't11', .*'t14', …; must"):
+    with pytest.raises(ScenarioError, match=r"names 90 tenants, 't10', 't11', .*'t14', …; must"):
         run(jobs([f"t{k}" for k in range(10, 100)]), quota=Kueue(queues=one))
     one = {"a": {"flavors": {"h200": {"gpus": 1}}}}
     with pytest.raises(ScenarioError) as caught:
