@@ -17,8 +17,9 @@ from sim.rng import Streams
 class Failures(AbstractProcess):
     """Every node fails after exponential times of mean `mtbf_s` and is back after `repair_s`.
 
-    A job hit starts anew from the beginning. Each node has its own stream of chance, so two designs
-    meet the same failures. Neglects: checkpoints, common causes, wear, repair crews.
+    A job hit starts anew from the beginning, or from the last checkpoint that it wrote over a
+    fabric (`storage`). Each node has its own stream of chance, so two designs meet the same
+    failures. Neglects: other checkpoints, common causes, wear, repair crews.
     """
 
     mtbf_s: float = 1000 * 3600.0
