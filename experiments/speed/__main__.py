@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.speed.cases import crossing
-from experiments.speed.serving import SEARCH, SERVING, WRITTEN
+from experiments.speed.serving import SCALED, SEARCH, SERVING, WRITTEN
 from sim.files import write
 
 LANES = [
@@ -127,7 +127,8 @@ def table(jobs: int) -> str:
         lines.append(f"| {told} | {rate:,.0f} | {heap / rate:.2f} |")
     lines += ["", "| services: the batching alone, and scaled | requests per CPU-second |",
               "|---|---|"]  # fmt: skip
-    lines += [f"| {name} | {measured(name, jobs)['per_cpu_s']:,.0f} |" for name in SERVING]
+    every = (*SERVING, *SCALED)
+    lines += [f"| {name} | {measured(name, jobs)['per_cpu_s']:,.0f} |" for name in every]
     lines += ["", "| services under HPA, from their laws to written results | requests "
               "| CPU-seconds | peak memory |", "|---|---|---|---|"]  # fmt: skip
     for name in WRITTEN:

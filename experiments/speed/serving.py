@@ -20,6 +20,7 @@ from sim.study.prepare import prepared
 from sim.study.services import asked_of, extended, unborn
 from sim.study.simulate import run
 from sim.workload import Gamma, NoJobs, Profile
+from sim.workload.arrivals import AbstractArrivals
 from sim.workload.requests import DrawnRequests, LogNormalTokens
 from sim.workload.services import LlmService, Several
 
@@ -43,8 +44,13 @@ SERVING = {
     "1000 replicas, the fewest requests": (1000, "least_requests"),
     "8 replicas, a third of it batch at the door": (8, "door"),
     "100 replicas, a third of it batch at the door": (100, "door"),
-    "a day's profile, HPA every 15 s, up to 32 replicas": (0, ""),
 }
+SCALED = {
+    "a day's profile, HPA every 15 s, up to 32 replicas": (1, 1.0, 32, BY_DAY),
+    "33 times as many in a week, up to 64 replicas": (33, 7.0, 64, BY_DAY),
+    "20 times as many in two hours, up to 1000 replicas": (20, 1 / 12, 1000, Gamma(2.0)),
+}
+"""Under HPA: times as many requests as others, days, most replicas, how they come."""
 DOOR_SEATS = 40
 
 
@@ -71,19 +77,20 @@ def kernel(requests: int, replicas: int, route: str) -> dict:
     return {"requests": requests, "per_cpu_s": sorted(rates[1:])[REPEATS // 2]}
 
 
-def scaled(requests: int) -> dict:
+def scaled(requests: int, days: float, most: int, law: AbstractArrivals) -> dict:
     """Return requests per CPU-second of a service on a cluster under HPA, median of runs."""
-    rates = []
-    for part in (100_000, *[requests] * REPEATS):  # what a window of rows needs compiles too
-        ask = DrawnRequests(part / 86400.0, 86400.0, BY_DAY)
+    rates, span_s = [], days * 86400.0
+    for part in (100_000, *[requests] * REPEATS):  # the first compiles
+        ask = DrawnRequests(part / span_s, span_s, law)
         scenario = Scenario(
-            Homogeneous(nodes=32), NoJobs(), services=LlmService(requests=ask, max_replicas=32),
-            autoscaler=Hpa(),
+            Homogeneous(nodes=most), NoJobs(), autoscaler=Hpa(),
+            services=LlmService(requests=ask, max_replicas=most),
         )  # fmt: skip
         streams = Streams(1)
         asked = asked_of(scenario.services, streams, 0)
         jobs = extended(NoJobs().request(streams, 0).jobs, asked)
-        state = unborn(prepared(scenario, Homogeneous(nodes=32).inventory(), jobs, streams), asked)
+        inventory = scenario.cluster.inventory()
+        state = unborn(prepared(scenario, inventory, jobs, streams), asked)
         began = time.process_time()
         run(scenario, state, streams, None, None, asked)
         rates.append(len(asked[0].requests.prompt) / (time.process_time() - began))
@@ -137,5 +144,7 @@ def serving(name: str, requests: int) -> dict:
         return searched()
     if name in WRITTEN:
         return written(*WRITTEN[name])
-    replicas, route = SERVING[name]
-    return kernel(requests, replicas, route) if replicas else scaled(requests)
+    if name in SCALED:
+        times, days, most, law = SCALED[name]
+        return scaled(times * requests, days, most, law)
+    return kernel(requests, *SERVING[name])

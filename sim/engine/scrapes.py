@@ -74,8 +74,8 @@ class Log:
         """Return how many came since the last reading, the sum of instants, tokens of prompts."""
         before, self._came = self._came, int(self.arrival_s.searchsorted(now_s, "left"))
         new = slice(before, self._came)
-        tokens = int(self._prompt[new].sum(dtype=np.int64))
-        return self._came - before, float(self.arrival_s[new].sum()), tokens
+        tokens = int(np.add.reduce(self._prompt[new], dtype=np.int64))
+        return self._came - before, float(np.add.reduce(self.arrival_s[new])), tokens
 
     def read(self, now_s: float, ready: list[int], more: tuple[int, int, int]) -> None:
         """Add the row of the interval that ends now; all must be done up to now."""

@@ -43,7 +43,7 @@ def total(seen: Seen, metric: Metric, window_s: float = 0.0) -> float:
         return np.nan
     after_s = time_s[-1] - max(window_s, 1e-6) * (1.0 - 1e-9)
     made = column(seen, metric, int(time_s.searchsorted(after_s, side="right")))
-    return float(made.sum()) / len(made)
+    return float(made[0] if len(made) == 1 else made.sum()) / len(made)
 
 
 def bounded(seen: Seen, wanted: float) -> int:
