@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -54,12 +54,19 @@ def spread(overrides: Sequence[str]) -> list[list[str]]:
     return [list(design) for design in itertools.islice(itertools.product(*axes), MOST)]
 
 
-def refused(overrides: Sequence[str], name: str, folders: Sequence[Path]) -> dict[str, list[str]]:
-    """Return the faults of each design that cannot be, by what it chooses of what is swept.
+class Refused(NamedTuple):
+    """Why designs of a sweep cannot be."""
+
+    faults: dict[str, list[str]]  # by what a design chooses of what is swept; "": of every one
+    all_of_them: bool  # no design is left
+
+
+def refused(overrides: Sequence[str], name: str, folders: Sequence[Path]) -> Refused:
+    """Return the faults of each design that cannot be; what is wrong with all is said once.
 
     A sweep that Hydra cannot read is Hydra's to tell.
     """
-    found = {}
+    found: dict[str, list[str]] = {}
     try:
         designs = spread(overrides)
         fixed = set.intersection(*map(set, designs))
@@ -67,5 +74,9 @@ def refused(overrides: Sequence[str], name: str, folders: Sequence[Path]) -> dic
             if faults := faults_of(compose(name, design), folders):
                 found[" ".join(o.lstrip("+") for o in design if o not in fixed)] = faults
     except (HydraException, OmegaConfBaseException):
-        return {}
-    return found
+        return Refused({}, False)
+    if len(found) < len(designs) or "" in found:
+        return Refused(found, len(found) == len(designs) < MOST)
+    of_all = [text for text in faults if all(text in told for told in found.values())]
+    own = {design: [t for t in told if t not in of_all] for design, told in found.items()}
+    return Refused({"": of_all} | own, len(designs) < MOST)

@@ -144,6 +144,15 @@ def rows_of(places: Iterable[Path]) -> tuple[list[dict[str, Any]], list[str]]:
     return rows, faults
 
 
+def together(faults: Iterable[str]) -> list[str]:
+    """Return faults of runs, `number: what`, those of one kind in one line."""
+    runs: dict[str, list[str]] = {}
+    for text in faults:
+        number, _, what = text.partition(": ")
+        runs.setdefault(what, []).append(number)
+    return [f"{', '.join(numbers)}: {what}" for what, numbers in runs.items()]
+
+
 def claim(folder: Path, overwrite: bool) -> None:
     """Take a folder for one sweep; RackplanError if it holds one, or another runs there."""
     taken = [*folder.glob("*/manifest.json"), *folder.glob(PAGE)]
@@ -186,7 +195,7 @@ def compared(folder: Path) -> int:
             grid("comparison", made.header(), made.cells(), made.first_to_go())
             page = write_comparison(made, folder / PAGE)
             print(f"comparison: {page}")
-        for text in faults:
+        for text in together(faults):
             fault(f"run {text}")
         if earlier:
             print(f"not compared, of an earlier sweep in {folder}: run {', '.join(earlier)}")
@@ -229,9 +238,12 @@ class CompareRuns(Callback):
         wrong = refused(
             here.overrides.task, here.job.config_name, folders_of(here.runtime.config_sources)
         )
-        for design, faults in wrong.items():
+        for design, faults in wrong.faults.items():
             for text in faults:
                 fault(f"will be left out: {design or 'every run'}: {text}")
+        if wrong.all_of_them:
+            let_go()
+            sys.exit(1)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs of the sweep."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.app.sweep import CompareRuns, design_of
+from sim.app.sweep import CompareRuns, design_of, together
 from sim.app.terminal import fitted
 
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -172,3 +172,15 @@ def test_a_choice_that_is_none_is_told_before_anything_runs(tmp_path):
 
 def test_the_callback_can_go_to_another_process():
     assert pickle.loads(pickle.dumps(CompareRuns())).__class__ is CompareRuns
+
+
+def test_what_is_wrong_with_every_design_is_told_once_and_nothing_runs(tmp_path):
+    done = sweep(tmp_path, *SMALL, "queue=fifo,sjf", "output=x", code=1)
+    assert done.stderr.count("output: is not known") == 1
+    assert "will be left out: every run: output: is not known" in done.stderr
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_what_is_wrong_with_several_runs_is_told_in_one_line_at_the_end():
+    told = together(["0: x: is 1; must be 2", "2: was interrupted", "3: x: is 1; must be 2"])
+    assert told == ["0, 3: x: is 1; must be 2", "2: was interrupted"]
