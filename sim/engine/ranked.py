@@ -35,7 +35,7 @@ class Ranked(Run):
 
     On a replica the first of the lowest rank is let in first, and of the batch the last of the
     highest is the first to go back when memory is full; with `displaces` also when one of a lower
-    rank finds no room.
+    rank finds no room. Those from the door go back for any other.
 
     Those of rank `door` nobody waits for: they stand in one list at the service's door, in order of
     arrival. A replica that accepts takes the first of them at the end of a step when nobody else
@@ -100,6 +100,8 @@ class Ranked(Run):
         """Return the KV tokens that requests from the door hold on these replicas."""
         s, held = self.service, np.zeros(len(rows), np.int64)
         door, grow = int(s.rules[DOOR]), bool(s.rules[GROW])
+        if not 0 <= door < s.lines.shape[1]:
+            return held
         for x, r in enumerate(rows):
             t = s.t[r]
             who, until = s.seats[r, : t[R_SEATS], 1], s.seats[r, : t[R_SEATS], 0]

@@ -95,7 +95,7 @@ class ServiceSpec:
     door: int | None = None
     door_seats: int | None = None
     door_kv_tokens: int | None = None
-    displaces: bool = True
+    displaces: bool = False
 
 
 def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:

@@ -160,7 +160,9 @@ class Ranked:
             many = len(r.seats) + len(joins) + halves
             if many < seats and self.held(r) + taken + self.needs(one) + more <= cap:
                 return True
-            if outside or not spec.displaces or not self.throw(r, one.rank):
+            there = [a for a in r.seats if a.rank == spec.door]
+            there += [a for line in r.lines for a in line if a.done and a.rank == spec.door]
+            if outside or not (spec.displaces or there) or not self.throw(r, one.rank):
                 return False
 
     def next_of(self, r, k):

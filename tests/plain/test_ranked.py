@@ -1,5 +1,7 @@
 """Requests by rank: the kernel ends where single steps end; what waits at the door is nobody's loss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -140,12 +142,12 @@ def test_who_is_first_where_one_may_be_answered_at_a_time():
     first is computed anew, 1 s for prompt and 4 tokens, which makes one, and the 5 others, until 12.
     """
     ask = [0.0, 3.5], [5, 5], [10, 2]
-    one = ServiceSpec(EVEN, 1, batch=1)
+    one = ServiceSpec(EVEN, 1, batch=1, displaces=True)
     first, end, run = played(one, *ask, [1, 0])
     assert first.tolist() == [1.0, 5.0]
     assert end.tolist() == [12.0, 6.0]
     assert run.service.h[:, H_PREEMPTED].tolist() == [1, 0]
-    as_v1 = ServiceSpec(EVEN, 1, batch=1, displaces=False)
+    as_v1 = ServiceSpec(EVEN, 1, batch=1)
     first, end, _ = played(as_v1, *ask, [1, 0])
     assert end.tolist() == [10.0, 12.0]
 
@@ -257,3 +259,27 @@ def test_a_few_rows_at_a_time_change_nothing(seed, rows, chunked, ranks):
         assert run.over()
         found.append(([x.tolist() for x in run.fates(4e6)], seen))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("grow", [True, False])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_what_is_read_of_a_replica_is_of_those_somebody_waits_for(chunked, grow):
+    """With none of them nothing, whatever is at work; with them alone what it is without ranks."""
+    arrival, prompt, output, draw, _ = drawn(5, 120)
+    spec = ServiceSpec(STEP, 2, 6, chunked, 64, 400, 1500, grow, "two_choices", door=1)
+    one = np.zeros(len(prompt), int)
+    outside = Run(spec, arrival, prompt, output, draw, one + 1)
+    inside = Run(spec, arrival, prompt, output, draw, one)
+    ranked = Run(replace(spec, door=None), arrival, prompt, output, draw, one + 1)
+    plain = Plain(spec, arrival, prompt, output, draw)
+    busy, runs = 0, (outside, inside, ranked, plain)
+    for run in runs:
+        run.accepts[:] = 1
+    for at in np.linspace(0.0, arrival[-1] + 5.0, 40):
+        for run in runs:
+            run.advance(at)
+        assert not np.any(outside.loads([0, 1]))
+        assert np.array_equal(inside.loads([0, 1]), plain.loads([0, 1]))
+        assert np.array_equal(ranked.loads([0, 1]), plain.loads([0, 1]))
+        busy += outside.outstanding(0) > 0 and outside.service.t[0, R_KV] > 0
+    assert busy > 10

@@ -238,12 +238,20 @@ def half_computed(s: Service, r: int) -> int:
     return many
 
 
+@inlined
+def gives_way(s: Service, r: int) -> bool:
+    """Return whether others make room on replica r; those from the door always do."""
+    door = s.rules[DOOR]
+    own = 0 <= door < s.lines.shape[1] and s.lines[r, door, L_MANY] > 0
+    return own or s.rules[DISPLACES] > 0
+
+
 @jit
 def let_in(s: Service, r: int, i: int, now: int) -> bool:
     """Let request i, first of its rank, into the batch of replica r; return if there is room.
 
-    Who waits at the door finds room below limits of its own. Where `DISPLACES` room is made: those
-    of later ranks go back until there is enough, or none.
+    Who waits at the door finds room below limits of its own. For others those from the door go back
+    until there is enough, and where `DISPLACES` all of later ranks.
     """
     k = s.rank[i]
     outside = k == s.rules[DOOR]
@@ -254,7 +262,7 @@ def let_in(s: Service, r: int, i: int, now: int) -> bool:
         growing = s.t[r, R_SEATS] + (0 if s.rules[CHUNKED] else s.t[r, R_FILLED])
         if many < seats and s.t[r, R_KV] + need(s, i) + s.rules[GROW] * growing <= cap:
             break
-        if not s.rules[DISPLACES] or not evict(s, r, k, now):
+        if not gives_way(s, r) or not evict(s, r, k, now):
             return False
     s.t[r, R_KV] += need(s, i)
     if outside:

@@ -39,10 +39,11 @@ class ByPriority(AbstractOrder):
         replica the first of the lowest is let in first; the last of the highest goes back first,
         to be computed anew, when KV memory is full.
     displaces : one that finds no room has it made by those of higher numbers going back; else they
-        stay until they are answered, or memory is full.
+        stay until they are answered, or memory is full. Computing anew costs more than it may seem.
     offline_classes : requests nobody waits for. They stand at the service's door, not on a replica:
         one that nobody else waits for takes the first of them at the end of a step. They are the
-        last of all. Routes, shedding and autoscalers do not see them: let min_replicas be above 0.
+        last of all, and go back to the door for any other. Routes, shedding and autoscalers do not
+        see them: let min_replicas be above 0.
     offline_seats : sequences on a replica, all counted, below which it takes them; null: its batch.
     offline_kv_frac : of its KV memory, likewise.
     offline_deadline_s : within which they are to be answered, counted and not enforced.
@@ -55,7 +56,7 @@ class ByPriority(AbstractOrder):
     """
 
     priority_by_class: Mapping[str, int] | None = None
-    displaces: bool = True
+    displaces: bool = False
     offline_classes: Sequence[str] = ()
     offline_seats: int | None = None
     offline_kv_frac: float = 0.9
