@@ -22,6 +22,7 @@ from sim.policies.placement import (
     Fgd,
     GpuClustering,
     GpuPacking,
+    KubeDefault,
     LeastAllocated,
     MostAllocated,
     Pack,
@@ -57,7 +58,11 @@ SCORED = {
         RequestedToCapacityRatio(SHAPE),
         shares.ratio(SHAPE, (1, 1, 5)),
     ),
-    "balanced_allocation": (BalancedAllocation(), shares.balanced((1, 1, 1))),
+    "balanced_allocation": (BalancedAllocation(gpu_weight=1), shares.balanced((1, 1, 1))),
+    "kube_default": (
+        KubeDefault(),
+        lambda *told: shares.least((1, 1, 0))(*told) + shares.balanced((1, 1, 0))(*told),
+    ),
 }
 BY_NODES = [rule for rule in RULES if "counts" not in rule and "conservative" not in rule]
 

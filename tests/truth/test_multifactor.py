@@ -10,7 +10,7 @@ import pytest
 
 from sim.policies.queue import Multifactor
 from sim.policies.queue.fair_tree import OWN, fair_tree
-from tests.conftest import run, shared
+from tests.conftest import cluster, run, shared
 
 
 def sshare():
@@ -75,6 +75,22 @@ def test_the_priority_of_a_job_from_what_it_asks_for():
         assert int(1000 * waited_s / 3600) == 2
         points = policy.points(waited_s / 3600, 0.8, size, 16 / 32, 100 / 100)
         assert int(points) + 500 == 11252  # 500: the partition's
+
+
+@pytest.mark.parametrize(("cpus", "size"), [(None, 2 / 4), (100, (2 / 4 + 40 / 400) / 2)])
+def test_where_nobody_counts_cores_the_size_is_that_of_nodes(cpus, size):
+    seen = []
+
+    class Watch(Multifactor):
+        def key(self, jobs, now_s):
+            seen.append(super().key(jobs, now_s))
+            return seen[-1]
+
+    weights = dict.fromkeys(("age", "fair_share", "gpus", "qos"), 0)
+    jobs = {"submit_s": np.zeros(1), "gpus": np.array([16], np.int32), "work_s": np.ones(1)}
+    run(jobs | ({"cpus": [40.0]} if cpus else {}), queue=Watch(**weights, size=1000),
+        inventory=cluster(4, 8, cpus))  # fmt: skip
+    assert -seen[0] == pytest.approx([1000 * size])
 
 
 def test_partition_and_nice_are_in_the_sum():

@@ -20,6 +20,7 @@ from sim.policies.placement.first_fit import FirstFit
 from sim.policies.placement.gpu_clustering import GpuClustering
 from sim.policies.placement.gpu_packing import GpuPacking
 from sim.policies.placement.kai_topology import KaiTopology
+from sim.policies.placement.kube_default import KubeDefault
 from sim.policies.placement.kueue_tas import KueueTas
 from sim.policies.placement.least_allocated import LeastAllocated
 from sim.policies.placement.least_contention import LeastContention
@@ -49,6 +50,7 @@ __all__ = [
     "GpuClustering",
     "GpuPacking",
     "KaiTopology",
+    "KubeDefault",
     "KueueTas",
     "LeastAllocated",
     "LeastContention",

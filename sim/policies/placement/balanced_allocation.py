@@ -15,8 +15,8 @@ class BalancedAllocation(AbstractScored):
 
         score = floor(100 (1 - standard deviation of (used + asked) / capacity))
 
-    over the resources whose weight is not 0. Those that the node has count, GPUs only for jobs that
-    ask for some. Ties go to the lowest number.
+    over the resources whose weight is not 0, by default cores and memory alone as there. Those that
+    the node has count, GPUs only for jobs that ask for some. Ties go to the lowest number.
 
     Source: kube-scheduler, noderesources/balanced_allocation.go.
     Neglects: its other plugins; the 100 millicores and 200 MB that it reckons for a job that asks
@@ -25,7 +25,7 @@ class BalancedAllocation(AbstractScored):
 
     cpu_weight: int = 1
     mem_weight: int = 1
-    gpu_weight: int = 1
+    gpu_weight: int = 0
 
     def __post_init__(self) -> None:
         """Refuse weights that are none."""

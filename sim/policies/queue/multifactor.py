@@ -22,12 +22,13 @@ class Multifactor(AbstractQueuePolicy):
 
     Age: wait / `max_age_s`. Fair share: the tenant's rank in the fair tree, by GPU time used, half
     of it forgotten each `half_life_s`; tenants that `shares` does not name have one share each.
-    Size: the mean of the shares of all nodes and of all cores that it asks for. GPUs, cores, memory
-    (TRES): its share of all. QOS, partition: its number in `qoses`, `partitions` over the greatest.
-    What the job says as `nice` is taken off.
+    Size: the mean of the shares of all nodes and of all cores (if counted) that it asks for. GPUs,
+    cores, memory (TRES): its share of all. QOS, partition: its number in `qoses`, `partitions` over
+    the greatest. What the job says as `nice` is taken off.
 
     Source: Slurm, priority/multifactor (priority_multifactor.shtml).
-    Neglects: the factors of site and association; that Slurm decays use step by step.
+    Neglects: site, association, PriorityFavorSmall, SMALL_RELATIVE_TO_TIME; use is GPU time only
+    (TRESBillingWeights GRES/gpu=1), forgotten continuously, never reset; TRES of all partitions.
     """
 
     age: float = 1000.0
@@ -74,8 +75,7 @@ class Multifactor(AbstractQueuePolicy):
         part = over_greatest(self.partitions, jobs.partition_names)[jobs.partition]
         qos = over_greatest(self.qoses, jobs.qos_names)[jobs.qos]
         more = share[:, 1] * self.cpus + share[:, 2] * self.memory + self.partition * part
-        size = 0.5 * (jobs.node_share + share[:, 1])
-        return more - jobs.nice + self.points(0.0, 0.0, size, share[:, 0], qos)
+        return more - jobs.nice + self.points(0.0, 0.0, jobs.size_share, share[:, 0], qos)
 
     def fair(self, tree: Mapping[str, Any], used: Mapping[str, float]) -> dict[str, float]:
         """Return each user's factor of fair share: the rank in the fair tree."""

@@ -80,3 +80,9 @@ class JobView(Jobs):
         jobs, rows, size = self._jobs, self._rows, max(int(self._nodes.gpus.max()), 1)
         many = np.where(jobs.chunk_gpus[rows] < 0, -(-jobs.gpus[rows] // size), jobs.chunks[rows])
         return np.maximum(many, 1) / len(self._nodes.gpus)
+
+    @property
+    def size_share(self) -> F8:
+        """Return the mean of the shares of nodes and (if counted) cores each asks for, (k,)."""
+        counted = (self._nodes.mcpu < PLENTY).any()
+        return 0.5 * (self.node_share + self.asked_share[:, 1]) if counted else self.node_share
