@@ -70,7 +70,8 @@ class LlmPools(AbstractServices):
     Source: DistServe (OSDI 2024), Splitwise (ISCA 2024), NVIDIA Dynamo; the default link is one NIC
     of 400 Gb/s.
     Neglects: that transfers share a link of their own, or send layer by layer; that a transfer
-    under way needs the replica it comes from; that a full second pool holds back the first.
+    under way needs the replica it comes from; that a full second pool holds back the first; an
+    order by priority.
     """
 
     name: str = "llm"
