@@ -32,6 +32,8 @@ LANES = [
     "1000 nodes that fail and are repaired",
     "Tiresias with preemption, asked each minute",
     "Tiresias with preemption, load 1.05",
+    "starved jobs rise in Tiresias, asked each minute",
+    "least attained service with preemption, asked each minute",
     "least attained service with preemption, load 1.05",
     "Slurm's multifactor with fair tree, load 0.9",
     "Slurm's multifactor with fair tree, load 1.05",

@@ -215,6 +215,13 @@ def case(name: str, jobs: int) -> dict:
         "Tiresias with preemption, load 1.05": (
             1000, 1.05, Scenario(queue=Tiresias(refresh_s=60.0), preemption=Rebuild()),
         ),
+        "least attained service with preemption, asked each minute": (
+            1000, 0.9, Scenario(queue=Las(refresh_s=60.0), preemption=Rebuild()),
+        ),
+        "starved jobs rise in Tiresias, asked each minute": (
+            1000, 0.9,
+            Scenario(queue=Tiresias(refresh_s=60.0, starve_limit=8.0), preemption=Rebuild()),
+        ),
         "least attained service with preemption, load 1.05": (
             1000, 1.05, Scenario(queue=Las(refresh_s=60.0), preemption=Rebuild()),
         ),

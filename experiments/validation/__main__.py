@@ -45,8 +45,9 @@ def main() -> None:
     head = (
         "# Beside what nobody here wrote\n\n"
         "Made by `python -m experiments.validation`. Schedules of simulators are equal job by job "
-        "(`tests/truth`); a mean only shows it. Real clusters differ, and the tests say why.\n\n"
+        "(`tests/truth`); a mean only shows it. Real clusters differ: why is said below.\n\n"
         "![Ours against theirs](validation.svg)\n\n"
+        f"{Path(__file__).with_name('gap.md').read_text(encoding='utf-8')}\n"
         "| who | measure | theirs | ours | difference |\n|---|---|---:|---:|---:|\n"
     )
     write(Path("docs") / "validation.md", head + "\n".join(lines) + "\n")

@@ -79,6 +79,13 @@ def test_equals_share_a_rank_and_accounts_stand_together():
     assert fair_tree(tree, used) == {"d": 1.0, "c": 0.75, "a": 0.5, "b": 0.5}
 
 
+def test_who_has_no_share_is_last_whether_he_has_used_or_not():
+    """The level of no share is 0, that of a share unused infinite (Slurm, fair_tree.c)."""
+    tree = {"none": 0, "unused": 1, "some": 1, "nothing_used_and_none": 0}
+    rank = fair_tree(tree, {"none": 5.0, "some": 5.0})
+    assert rank == {"unused": 1.0, "some": 0.75, "none": 0.5, "nothing_used_and_none": 0.5}
+
+
 def test_wrong_shares_and_weights_are_told_at_once():
     with pytest.raises(ScenarioError) as error:
         Multifactor(age=-1.0, shares={"ml": {"a": -2, "shares": "many"}}, half_life_s=0.0)
