@@ -197,3 +197,7 @@ def test_a_lower_number_is_answered_sooner():
     plain = run(service(requests=busy, order=FirstCome()), Plan(((0.0, 1),)))
     alike = np.mean(frame(plain.requests, "ttft_s")[0])
     assert now < alike < later
+    found = numbers(made)
+    each = [one["goodput_per_s"] for one in found["by_class"].values()]
+    assert sum(each) == pytest.approx(found["goodput_per_s"])
+    assert found["by_class"]["now"]["goodput_per_s"] > found["by_class"]["later"]["goodput_per_s"]

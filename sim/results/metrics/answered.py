@@ -107,6 +107,7 @@ def answered(
                 "slo_ttft_s": float(made.each[k, 0]),
                 "slo_tpot_s": float(made.each[k, 1]),
                 "slo_attainment": ratio(int(made.good[k]), int(made.requests[k])),
+                "goodput_per_s": ratio(int(made.good[k]), span_s),
                 **{n: apart[n][k] for n in TIMES[:2]},
             }
             for k, name in enumerate(names)
