@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from sim.app.build import GROUPS, KNOBS, scenario
+from sim.app.build import GROUPS, KNOBS, hints_of, scenario
 from sim.errors import ScenarioError
 from sim.files import data_dir
 from sim.units import suffix_of
@@ -47,6 +47,14 @@ def test_a_choice_names_every_parameter_of_its_class_and_no_other(path):
     for node in classes(OmegaConf.to_container(OmegaConf.load(path))):
         parameters = inspect.signature(located(node["_target_"])).parameters
         assert set(node) - {"_target_"} == set(parameters), node["_target_"]
+
+
+@pytest.mark.parametrize("path", CHOICES, ids=name)
+def test_the_type_of_every_knob_is_known(path):
+    """Else no value of it is a fault, whatever it is."""
+    for node in classes(OmegaConf.to_container(OmegaConf.load(path))):
+        found = located(node["_target_"])
+        assert set(inspect.signature(found).parameters) <= set(hints_of(found)), node["_target_"]
 
 
 NOT_AS_LARGE = {"fabric=dragonfly_plus", "fabric=file"}

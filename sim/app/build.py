@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -78,11 +79,17 @@ KNOBS: dict[str, Any] = {
 
 
 def hints_of(found: type) -> dict[str, Any]:
-    """Return the types that a constructor asks for; none where a user's file names them wrongly."""
-    try:
-        return typing.get_type_hints(found.__init__)  # type: ignore[misc]
-    except (NameError, TypeError):
-        return {}
+    """Return the types that a constructor asks for; none where a user's file names them wrongly.
+
+    A field that a dataclass has from another file is spelled in the words of that file.
+    """
+    sources = (found.__init__, found) if is_dataclass(found) else (found.__init__,)  # type: ignore[misc]
+    for source in sources:
+        try:
+            return typing.get_type_hints(source)
+        except (NameError, TypeError):
+            continue
+    return {}
 
 
 def interfaces(hint: Any) -> Iterator[type]:

@@ -27,6 +27,27 @@ from tests.test_conf import plain
         (["cluster.nodes=100000000000"], ["cluster.nodes: is 100000000000; must be at most "]),
         (["cluster.gpus_per_node=1000000"], ["cluster.gpus_per_node: is 1000000; must be at "]),
         (["failures=exponential", "failures.mtbf_s=0"], ["failures.mtbf_s: is 0; "]),
+        (
+            [
+                "autoscaler=hpa",
+                "autoscaler.metric=gpu",
+                "autoscaler.target=much",
+                "autoscaler.up_select=most",
+                "autoscaler.up_count=1.5",
+            ],
+            [
+                "autoscaler.metric: is 'gpu'; must be one of concurrency, ",
+                "autoscaler.target: is 'much'; ",
+                "autoscaler.up_select: is 'most'; must be one of ",
+                "autoscaler.up_count: is 1.5; must be a whole number",
+            ],
+        ),
+        (["autoscaler=keda", "autoscaler.tolerance_frac=-1"], ["autoscaler.tolerance_frac: is -1"]),
+        (["autoscaler=wva", "autoscaler.queue=long"], ["autoscaler.queue: is 'long'; "]),
+        (
+            ["autoscaler=sage_serve", "autoscaler.budget_gpus=-8", "autoscaler.change_cost=-1"],
+            ["autoscaler.budget_gpus: is -8; ", "autoscaler.change_cost: is -1"],
+        ),
         (["workload=trace"], ["workload.path: is not given; must be a file"]),
         (["workload=trace", "workload.path=nowhere.csv"], ["workload.path: nowhere.csv: no such"]),
     ],

@@ -10,6 +10,8 @@ from sim.errors import ScenarioError
 from sim.state.arrays import F8
 from sim.state.scaling import NOTHING, Scrapes, Seen, Wish
 
+Names = Sequence[str]
+
 
 class AbstractAutoscaler(abc.ABC):
     """How many replicas a service should have, asked every `every_s` seconds.
@@ -48,10 +50,10 @@ class AbstractAutoscaler(abc.ABC):
         return [self.desired(one, told) for one, told in zip(seen, notes, strict=True)]
 
 
-def wrong(rule: object, *, shares: Sequence[str] = (), counts: Sequence[str] = ()) -> list[str]:
+def wrong(rule: object, *, shares: Names = (), counts: Names = (), floor: Names = ()) -> list[str]:
     """Return a fault for each time below 0, asking never, and numbers that are not above 0.
 
-    `shares` must be in 0 to 1, `counts` above 0.
+    `shares` must be in 0 to 1, `counts` above 0, `floor` at least 0.
     """
     found = []
     for name, value in vars(rule).items():
@@ -64,6 +66,8 @@ def wrong(rule: object, *, shares: Sequence[str] = (), counts: Sequence[str] = (
             found.append(f"{path} a number from 0 to 1")
         elif name in counts and not value > 0:
             found.append(f"{path} a number > 0")
+        elif name in floor and not value >= 0:
+            found.append(f"{path} at least 0")
     return found
 
 

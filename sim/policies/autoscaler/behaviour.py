@@ -44,7 +44,7 @@ class AbstractBehaviour(AbstractAutoscaler):
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""
-        refuse(wrong(self, counts=("target",)))
+        refuse(wrong(self, shares=("tolerance_frac",), counts=("target",)))
 
     def behave(self, seen: Seen, wanted: int, notes: F8) -> Wish:
         """Return the wish that comes of a recommendation."""

@@ -33,10 +33,7 @@ class Dynamo(AbstractAutoscaler):
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""
-        found = wrong(self, counts=("order",))
-        if self.budget_gpus < 0:
-            found.append(f"autoscaler.budget_gpus: is {self.budget_gpus}; must be at least 0")
-        refuse(found)
+        refuse(wrong(self, counts=("order",), floor=("budget_gpus",)))
 
     def rate_per_s(self, seen: Seen) -> float:
         """Return the rate forecast for the next interval; NaN if nothing was seen."""

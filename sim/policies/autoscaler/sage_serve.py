@@ -46,8 +46,8 @@ class SageServe(AbstractAutoscaler):
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""
-        counts = ("plan_s", "bin_s", "season_s", "surprise")
-        refuse(wrong(self, shares=("up_frac", "down_frac"), counts=counts))
+        counts, floor = ("plan_s", "bin_s", "season_s", "surprise"), ("change_cost", "budget_gpus")
+        refuse(wrong(self, shares=("up_frac", "down_frac"), counts=counts, floor=floor))
 
     def rate_per_s(self, seen: Seen) -> float:
         """Return the most that is forecast between `skip_s` and `plan_s` from now."""
