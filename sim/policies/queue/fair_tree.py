@@ -46,10 +46,7 @@ def with_all(tree: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def level(part: float, of_parts: float, use: float, of_use: float) -> float:
-    """Return (shares / siblings' shares) / (use / siblings' use).
-
-    Who has no share is last, 0; of the others who has used nothing is first, inf.
-    """
+    """Return (shares / siblings' shares) / (use / siblings' use): 0 of no share, inf of no use."""
     if part <= 0.0 or of_parts <= 0.0:
         return 0.0
     return part / of_parts / (use / of_use) if use > 0.0 and of_use > 0.0 else math.inf
