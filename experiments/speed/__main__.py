@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from experiments.speed.cases import crossing
-from experiments.speed.serving import SCALED, SEARCH, SERVING, WRITTEN
+from experiments.speed.serving import BESIDE, SCALED, SEARCH, SERVING, WRITTEN
 from sim.files import write
 
 LANES = [
     "1000 nodes, load 0.9",
     "100 nodes, load 0.9",
     "12500 nodes, load 0.9",
+    BESIDE,
     "1000 nodes, load 1.1",
     "100 nodes, load 1.1",
     "12500 nodes, load 1.1",
@@ -67,6 +68,14 @@ PEERS = """
 | Gavel | 7 – 277 | 150 – 219 MB | 96 – 5,089 jobs |
 | Blox | 15 – 93 | 80 – 91 MB | 480 – 1,934 jobs |
 | Sia | 2.4 | 163 MB | 160 jobs |
+
+| simulator of services | requests per CPU-second | measured on |
+|---|---|---|
+| Vidur | 110 – 153 | 19,366 requests of the Azure conversation trace, 8 replicas, round robin |
+| splitwise-sim | 190 – 1,620 | the same, 2 to 8 replicas; 3 for prompts and 1 for decoding |
+| DistServe's | 256 – 312 | every 8th and every 4th of them, 1 replica |
+| BLIS | 58 – 430 | its first 2,000 to 500, 8 replicas |
+| DynoSim | 3,000 – 4,000 | the same trace, 4 and 8 replicas |
 """
 
 

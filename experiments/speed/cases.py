@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from experiments.speed.load import columns
-from experiments.speed.serving import SCALED, SEARCH, SERVING, WRITTEN, serving
+from experiments.speed.serving import BESIDE, SCALED, SEARCH, SERVING, WRITTEN, serving
 from sim.engine import Failures
 from sim.policies.backfill import Easy, NoBackfill
 from sim.policies.elastic import EqualShares, Goodput, Marginal
@@ -257,7 +257,7 @@ def case(name: str, jobs: int) -> dict:
         return heap(jobs)
     if name == "OpenB on 1213 nodes, FGD":
         return filled(jobs)
-    if name in SERVING or name in SCALED or name == SEARCH:
+    if name in SERVING or name in SCALED or name in (SEARCH, BESIDE):
         return serving(name, jobs)
     if name in WRITTEN:
         return serving(name, jobs) | {"peak_MB": peak_MB()}
