@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def fleet_issues(scenario: Scenario) -> list[str]:
-    """Return the faults of supply and growth on this cluster."""
+    """Return the faults of supply, growth and a scaler of one pool on this cluster."""
     found: list[str] = []
     try:
         inventory = scenario.cluster.inventory()
@@ -30,6 +30,10 @@ def fleet_issues(scenario: Scenario) -> list[str]:
             ask(inventory)
         except ScenarioError as error:
             found += error.issues
+    pool, many = getattr(scenario.node_scaler, "pool", 0), len(inventory.pools)
+    if pool >= many:
+        found.append(f"node_scaler.pool: is {pool}; must be below {many}, the cluster's pools, "
+                     "counted from 0")  # fmt: skip
     return found
 
 

@@ -48,6 +48,15 @@ from tests.test_conf import plain
             ["autoscaler=sage_serve", "autoscaler.budget_gpus=-8", "autoscaler.change_cost=-1"],
             ["autoscaler.budget_gpus: is -8; ", "autoscaler.change_cost: is -1"],
         ),
+        (
+            [
+                "node_scaler=lending",
+                "node_scaler.pool=1",
+                "supply=steady",
+                "supply.start_nodes=999",
+            ],
+            ["node_scaler.pool: is 1; must be below 1, ", "supply.start_nodes: is 999; "],
+        ),
         (["workload=trace"], ["workload.path: is not given; must be a file"]),
         (["workload=trace", "workload.path=nowhere.csv"], ["workload.path: nowhere.csv: no such"]),
     ],
