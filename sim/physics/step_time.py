@@ -89,7 +89,8 @@ def kv_tokens(
     Below 1 the model does not fit.
 
     Source: vLLM's gpu_memory_utilization, 0.9 by default.
-    Neglects: activations and CUDA graphs, some GB a GPU.
+    Neglects: activations and CUDA graphs, some GB a GPU; that beyond as many GPUs as the model has
+    key-value heads (8 of Llama-3.1) each head is held more than once.
     """
     spare = gpu.memory_bytes * used_frac * gpus - weight_bytes(model, weight_bits)
     return int(spare // kv_bytes(model, kv_bits))
@@ -119,7 +120,8 @@ def roofline(
     19 %, a prompt of 2,048 tokens within 42 %. The one row of 8 bit, not looked at in the choice:
     36 % and 47 % too fast. Beside TensorRT-LLM 1.0's published Llama-70B, 8 bit, under full load:
     22 % too slow to 40 % too fast, the mean of 18 lengths within a few % (tests/truth).
-    Neglects: all-reduce apart from its share in these, kernels by size, overlap of the two roofs.
+    Neglects: all-reduce apart from its share in these, and that it leaves the node where a replica
+    does; kernels by size; overlap of the two roofs.
     """
     bandwidth = gpus * gpu.bandwidth_Bps * bandwidth_frac
     flops = gpus * (gpu.fp8_flops_per_s if bits == 8 else gpu.flops_per_s) * flops_frac

@@ -25,7 +25,7 @@ class RayServe(AbstractAutoscaler):
     Source: Ray Serve autoscaling_policy.py, AutoscalingConfig: target 2, 30 s, 600 s, factors 1,
     metrics_interval_s 10.
     Neglects: its loop of 0.1 s, asked every second here: a delay may last 0.9 s longer; a delay of
-    its own before 0.
+    its own before 0; max_ongoing_requests, 5 there.
     """
 
     target: float = 2.0

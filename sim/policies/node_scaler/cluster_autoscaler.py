@@ -28,7 +28,8 @@ class ClusterAutoscaler(AbstractNodeScaler):
 
     Source: Cluster Autoscaler FAQ and flags: scan 10 s, expander least-waste, 10 min, 0.5, 10 min,
     3 min, 10 empty nodes at once, back-off 5 to 30 min, forgotten after 3 h.
-    Neglects: memory, taints, gangs (each piece is asked for alone), similar pools in balance.
+    Neglects: memory, taints, gangs (each piece is asked for alone), similar pools in balance, nodes
+    given up (15 min) or not ready (20 min).
     """
 
     expander: Expander = "least_waste"
