@@ -84,6 +84,8 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
 
     Jobs from `first` on are replicas of services, before all others.
     """
+    plain = not queue.deals and queue.remembers(1) == 0  # told once: it is asked very often
+    rises = not plain and not queue.deals
 
     def ask(state: State, now_s: float) -> None:
         rows = kernel.standing(state)
@@ -93,7 +95,8 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
             if not rows.size:
                 return
         view = JobView(state, rows, now_s)
-        keys = np.asarray(keys_of(queue, state, view, rows, now_s), np.float64)
+        key = queue.key(view, now_s) if plain else keys_of(queue, state, view, rows, now_s)
+        keys = np.asarray(key, np.float64)
         known = keys.shape == rows.shape
         if known and first < LAST_ROW:
             keys = np.where(rows >= first, BEFORE_ALL, keys)
@@ -108,7 +111,7 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
         turns = queue.turn_s(view, now_s)
         if turns is not None:
             state.jobs.turn_s[rows] = turns
-        if state.notes.rise_s.size:
+        if rises:
             state.notes.rise_s[rows] = queue.rise_s(view, now_s)
 
     return ask
