@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -111,8 +111,9 @@ def nested(issue: str, path: str) -> str:
 class Builder:
     """Builds objects and collects every fault on the way."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], said: Iterable[str] = ()) -> None:
         self.allowed, self.faults = Allowed(folders), list[str]()
+        self.said = frozenset(said)  # paths that the user set, where that is known
         self.unread: list[str] = []  # knobs for which the default stands in
 
     def also(self, issues: Sequence[str]) -> None:
@@ -138,6 +139,8 @@ class Builder:
             if name == "_target_":
                 continue
             here = f"{path}.{name}"
+            if name not in known and f"{path}._target_" in self.said and here not in self.said:
+                continue  # of the choice that stood there before
             if name not in known:
                 self.faults.append(f"{here}: is not known; {choices(str(name), known)}")
                 continue
@@ -208,9 +211,11 @@ class Builder:
         return made
 
 
-def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
+def scenario(
+    config: Mapping[str, Any], folders: Sequence[Path], said: Iterable[str] = ()
+) -> Scenario:
     """Return the scenario of a configuration; ScenarioError holds all faults at once."""
-    builder = Builder(folders)
+    builder = Builder(folders, said)
     faults = builder.faults
     knobs = builder.general(config)
     parts = {}
@@ -242,11 +247,17 @@ def scenario(config: Mapping[str, Any], folders: Sequence[Path]) -> Scenario:
     return whole
 
 
-def question(config: DictConfig, folders: Sequence[Path]) -> tuple[Scenario, dict[str, Any]]:
-    """Return the scenario that a composed configuration asks for, and all its knobs as they are."""
+def question(
+    config: DictConfig, folders: Sequence[Path], words: Iterable[str] = ()
+) -> tuple[Scenario, dict[str, Any]]:
+    """Return the scenario that a composed configuration asks for, and all its knobs as they are.
+
+    `words` are what the user said, path=value: whose class he replaced, of that the knobs that were
+    there before and that the new one does not know do not count.
+    """
     references(cast("Any", OmegaConf.to_container(config, resolve=False)))
     plain = cast("Any", OmegaConf.to_container(config, resolve=True))
-    return scenario(plain, folders), plain
+    return scenario(plain, folders, [word.lstrip("+").split("=", 1)[0] for word in words]), plain
 
 
 def references(config: Mapping[str, Any]) -> None:

@@ -19,12 +19,12 @@ MOST = 50
 """Designs looked at before a sweep begins: each takes 0.1 s. Later ones tell when they run."""
 
 
-def faults_of(config: DictConfig, folders: Sequence[Path]) -> list[str]:
+def faults_of(config: DictConfig, folders: Sequence[Path], words: Sequence[str]) -> list[str]:
     """Return the faults of a configuration, without running it."""
     from sim.app.build import question
 
     try:
-        question(config, folders)
+        question(config, folders, words)
     except ScenarioError as error:
         return error.issues
     except (RackplanError, OmegaConfBaseException) as error:
@@ -71,7 +71,7 @@ def refused(overrides: Sequence[str], name: str, folders: Sequence[Path]) -> Ref
         designs = spread(overrides)
         fixed = set.intersection(*map(set, designs))
         for design in designs:
-            if faults := faults_of(compose(name, design), folders):
+            if faults := faults_of(compose(name, design), folders, design):
                 found[" ".join(o.lstrip("+") for o in design if o not in fixed)] = faults
     except (HydraException, OmegaConfBaseException):
         return Refused({}, False)

@@ -113,7 +113,7 @@ def answer(config: DictConfig) -> bool:
     from sim.study import simulate
 
     here = HydraConfig.get()
-    asks, plain = question(config, folders())
+    asks, plain = question(config, folders(), here.overrides.task)
     words = [o.lstrip("+") for o in here.overrides.task if not o.startswith("~")]
     said_after = {o.split("=", 1)[0]: i for i, o in enumerate(words)}
     overrides = [o for i, o in enumerate(words) if said_after[o.split("=", 1)[0]] == i]
@@ -206,7 +206,8 @@ def run(config: DictConfig, left_out: Sequence[str] = ()) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
         if left_out:
-            raise ScenarioError([*left_out, *faults_of(config, folders())])
+            said = HydraConfig.get().overrides.task
+            raise ScenarioError([*left_out, *faults_of(config, folders(), said)])
         interrupted = answer(config)
     except (RackplanError, OmegaConfBaseException) as error:
         fault(error)

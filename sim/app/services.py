@@ -72,7 +72,7 @@ def composed(words: Sequence[str]) -> tuple[Any, int]:
         knobs.append(f"hydra.searchpath=[{sources}]")
     with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         config = compose("config", knobs)
-    whole, plain = question(config, [Path.cwd()])
+    whole, plain = question(config, [Path.cwd()], knobs)
     return whole, int(plain["seed"])
 
 

@@ -213,6 +213,21 @@ class SmallFirst(AbstractQueuePolicy):
 '''
 
 
+def test_of_a_choice_whose_class_was_replaced_only_what_one_said_counts(rackplan, tmp_path):
+    """Tiresias has knobs that SmallFirst knows nothing of: they were not asked for."""
+    (tmp_path / "my_policy.py").write_text(POLICY)
+    own = (
+        *SMALL,
+        "queue=tiresias",
+        "queue._target_=my_policy.SmallFirst",
+        "queue.gpu_s_per_hour=1",
+    )
+    rackplan(*own)
+    done = rackplan(*own, "queue.by_gpus=true", code=2)
+    assert "queue.by_gpus: is not known" in done.stderr
+    assert "limits_s" not in done.stderr
+
+
 def test_a_policy_of_ones_own_by_its_class(rackplan, tmp_path):
     (tmp_path / "my_policy.py").write_text(POLICY)
     own = ("queue._target_=my_policy.SmallFirst", "queue.gpu_s_per_hour=1")
