@@ -42,7 +42,7 @@ from sim.study.services import (
     unborn,
 )
 from sim.study.sizing import Sizing, unused
-from sim.study.told import named, strangers, unfit, worn
+from sim.study.told import cramped, named, strangers, unfit, worn
 
 LAST_ROW = 2**62
 EVERY_S = 0.2
@@ -224,6 +224,7 @@ def simulate(
         *strangers(scenario, state),
         *unfit(scenario, state, name),
         *worn(scenario, state, name, request.jobs.num_rows),
+        *cramped(asked, inventory.gpus),
     ]
     ready = time.perf_counter()
     tree = scenario.quota.tree()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from sim.workload import AbstractWorkload
 
 if TYPE_CHECKING:
     from sim.study.scenario import Scenario
+    from sim.study.services import Asked
 
 SHOWN = 8
 """Names at most that a note lists."""
@@ -140,3 +141,16 @@ def worn(scenario: Scenario, state: State, name: Callable[[int], str], many: int
         raise ScenarioError([f"{text}; must be fewer: set a longer failures.mtbf_s, shorter jobs, "
                              "or horizon_s, at which the run ends"])  # fmt: skip
     return [f"{text}; a longer failures.mtbf_s or shorter jobs would end it"]
+
+
+def cramped(asked: Sequence[Asked], gpus: int) -> list[str]:
+    """Return a note where the fewest replicas of all services need more GPUs than there are.
+
+    Neglects: their types, and that a replica's GPUs lie on as few nodes as they fill.
+    """
+    need = sum(one.of.least * one.of.gpus for one in asked)
+    if need <= gpus:
+        return []
+    who = listed(f"{one.of.least} of {one.of.title} with {one.of.gpus} each" for one in asked)
+    return [f"services: the fewest replicas, {who}, need {need:,} GPUs of {gpus:,} that there are: "
+            "some of them wait to the end; lower min_replicas or raise cluster.nodes"]  # fmt: skip

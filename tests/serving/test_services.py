@@ -554,3 +554,12 @@ def test_how_many_replicas_stand_how_is_counted_as_they_change(monkeypatch):
     plan = Plan(((0.0, 2), (40.0, 5), (110.0, 1), (130.0, 4)))
     run(service(max_replicas=6), plan, processes=(Fall(0, 60.0, 90.0), Fall(1, 150.0, 170.0)))
     assert {sum(n > 0 for n in look) for look in looks} >= {1, 2, 3}  # stages at one instant
+
+
+def test_more_replicas_than_there_are_gpus_for_are_told():
+    """Four nodes of 2 GPUs hold four replicas of 2."""
+    made = run(service(min_replicas=4, max_replicas=6), Plan(((0.0, 4),)))
+    assert not any("fewest replicas" in note for note in made.manifest["notes"])
+    made = run(service(min_replicas=5, max_replicas=6), Plan(((0.0, 5),)))
+    (note,) = [note for note in made.manifest["notes"] if "fewest replicas" in note]
+    assert "5 of llm with 2 each, need 10 GPUs of 8 that there are" in note
