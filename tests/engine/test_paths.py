@@ -154,7 +154,7 @@ def test_where_links_have_failed_or_paths_are_no_hashes_there_is_no_plan():
         assert fabric.laid(16, 8)[1].plan() is None
 
 
-@pytest.mark.rare
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["torus", "cables_and_pairs", "dragonfly_plus"])
 def test_a_run_gives_the_same_ledger_whoever_finds_the_links(name, monkeypatch):
     nodes, fabric = DESIGNS[name]
