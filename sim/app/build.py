@@ -139,10 +139,9 @@ class Builder:
             if name == "_target_":
                 continue
             here = f"{path}.{name}"
-            if name not in known and f"{path}._target_" in self.said and here not in self.said:
-                continue  # of the choice that stood there before
             if name not in known:
-                self.faults.append(f"{here}: is not known; {choices(str(name), known)}")
+                if f"{path}._target_" not in self.said or here in self.said:  # else old
+                    self.faults.append(f"{here}: is not known; {choices(str(name), known)}")
                 continue
             hint, before = hints.get(name, Any), len(self.faults)
             value = self.value(raw, here, list(interfaces(hint)))

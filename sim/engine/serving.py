@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.window import Window, request_faults
+from sim.engine.window import NONE, Window, request_faults, told
 from sim.errors import ScenarioError
 from sim.kernel.serving.advance import advance
 from sim.kernel.serving.lost import drain, lose
-from sim.kernel.serving.rows import loads, outcome
-from sim.state.fates import Fates
+from sim.kernel.serving.rows import loads
+from sim.state.fates import MANY, Fates, fates_of
 from sim.state.serving import (
     ADMITS,
     AWAY_NS,
@@ -268,10 +268,10 @@ def played(spec: ServiceSpec, run: Run) -> Run:
 
 def columns(q: NDArray[np.int64], output: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Return columns by request as `serve`, of rows of the core."""
-    times, counts = np.empty((3, len(q))), np.empty((2, len(q)), np.int32)
-    outcome(q, output.astype(np.int32), int(NEVER), times, counts)
+    fates = told(q, NONE, True, fates_of(len(q), MANY))
     names = "ttft_s", "tpot_s", "e2e_s"
-    return dict(zip(names, times, strict=True)) | {"replica": counts[0], "preemptions": counts[1]}
+    times = dict(zip(names, fates.times(output), strict=True))
+    return times | {"replica": fates.place, "preemptions": fates.preempted}
 
 
 def serve(

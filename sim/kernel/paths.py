@@ -16,25 +16,6 @@ from sim.state.paths import FOUND, PAIRS, TICK, Paths
 
 
 @jit
-def in_order(numbers: np.ndarray, n: int) -> None:
-    """Sort the first n numbers, in place.
-
-    Source: Shell, CACM 1959; gaps of Ciura 2001, then 2.25 times the last.
-    """
-    gap = 1
-    while 9 * gap < 4 * n:
-        gap = (9 * gap + 3) // 4 if gap > 1 else 4
-    while gap > 0:
-        for i in range(gap, n):
-            x, j = numbers[i], i
-            while j >= gap and numbers[j - gap] > x:
-                numbers[j] = numbers[j - gap]
-                j -= gap
-            numbers[j] = x
-        gap = 1 if 1 < gap < 4 else gap * 4 // 9
-
-
-@jit
 def nodes_of(s: State, job: int) -> int:
     """Put a running job's nodes into `found`, lower ones first, and its GPUs on each into `held`.
 
@@ -48,7 +29,7 @@ def nodes_of(s: State, job: int) -> int:
             f.seen[v], f.held[v], f.found[k] = f.n[SEARCH], 0, v
             k += 1
         f.held[v] += int(s.ledger.gpus[r])
-    in_order(f.found, k)
+    f.found[:k].sort()
     return k
 
 
@@ -141,7 +122,7 @@ def crossed(s: State, p: Paths, job: int, salt: int) -> int:
         all_to_all(s, p, n, least, salt + job)
     else:
         ring(s, p, n, least, salt + job)
-    in_order(p.line, p.n[FOUND])
+    p.line[: p.n[FOUND]].sort()
     return int(p.n[FOUND])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import entry, jit
-from sim.kernel.links import ask, bind, soil
+from sim.kernel.links import again, ask, bind
 from sim.kernel.order import rows
 from sim.kernel.steps import COMPUTES, MEAN, next_stage, over_s
 from sim.state.columns import EVENTS
@@ -37,17 +37,14 @@ def play_steps(s: State, step_s: float, begins: np.ndarray) -> None:
 def turn(s: State, job: int, sent: bool) -> None:
     """Let a job begin to send, or leave off, if it has; all whom that reaches look anew."""
     f, sends = s.fabric, s.fabric.stage[job] != COMPUTES
-    ask(s, job)
     if sends == sent:
+        ask(s, job)
         return
     f.part[job] = 1.0 if sends else 0.0
     f.share[job] = f.top[job] if sends else 0.0
     if not sends:
         bind(s, job, -1)
-    e = f.first[job]
-    while e >= 0:
-        soil(s, f.link[e])
-        e = f.next[e]
+    again(s, job)
 
 
 @entry

@@ -26,6 +26,8 @@ NAMES = {
     "pod": "pods",
     "top": "core",
 }
+SHADES = (GRID, "#4c93d9", "#0b2f6b", "#b4500b")
+"""From an idle link to a full one."""
 HEIGHT = {"nvlink": -1.0, "node": 0.0, "router": 1.0, "block": 1.0, "leaf": 1.0, "spine": 2.0,
           "pod": 2.0, "core": 3.0, "top": 3.0}  # fmt: skip
 
@@ -83,7 +85,7 @@ def wired(axis: Any, at: F8, a: I8, b: I8, load: F8, most: float) -> Any:
     from matplotlib.collections import LineCollection
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    shades = LinearSegmentedColormap.from_list("load", [GRID, "#4c93d9", "#0b2f6b", "#b4500b"])
+    shades = LinearSegmentedColormap.from_list("load", SHADES)
     scale = ScalarMappable(Normalize(0.0, most), shades)
     width = 0.5 + 1.2 * np.minimum(load / most, 1.0)
     ends = list(np.stack([at[a], at[b]], axis=1))

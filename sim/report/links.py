@@ -9,8 +9,8 @@ import numpy as np
 
 from sim import table
 from sim.report import figures
-from sim.report.fabric import figure_of
-from sim.report.figures import GRID, INK, QUIET
+from sim.report.fabric import SHADES, figure_of
+from sim.report.figures import INK, QUIET
 
 if TYPE_CHECKING:
     from sim.results import Result
@@ -19,7 +19,6 @@ SHOWN = 16
 """Links drawn, a row each."""
 SCALES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Loads at which the colours of the drawing may end."""
-SHADES = (GRID, "#4c93d9", "#0b2f6b", "#b4500b")
 
 
 def loads(result: Result) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -51,17 +51,22 @@ def fullness(state: State, sent_bytes: F8, end_s: float) -> F8:
     return made
 
 
-def links_table(state: State, end_s: float) -> pa.Table | None:
-    """Return the LINKS table, the fullest link first; None without a fabric.
+def tables_of_links(state: State, end_s: float) -> dict[str, pa.Table]:
+    """Return the tables `links` and `fabric`; {} without a fabric."""
+    if not state.fabric.on or end_s <= 0.0:
+        return {}
+    bytes_ = sent(state, end_s)
+    full = fullness(state, bytes_, end_s)
+    return {"links": links_table(state, end_s, bytes_, full), "fabric": fabric_table(state, full)}
+
+
+def links_table(state: State, end_s: float, bytes_: F8, full: F8) -> pa.Table:
+    """Return the LINKS table, the fullest link first.
 
     Source: the integral of what jobs send in the mean over each link, kept by `kernel.carried`.
     Neglects: bursts: a job that sends part of the time counts for its mean.
     """
-    f = state.fabric
-    if not f.on or end_s <= 0.0:
-        return None
-    bytes_, width = sent(state, end_s), float(f.bin_s[0])
-    full = fullness(state, bytes_, end_s)
+    f, width = state.fabric, float(state.fabric.bin_s[0])
     order = np.argsort(-full, kind="stable")[:MOST]
     order = order[full[order] > 0.0]
     bins = min(len(bytes_), int(np.ceil(end_s / width)) or 1)
@@ -80,15 +85,11 @@ def links_table(state: State, end_s: float) -> pa.Table | None:
     return table.from_numpy(LINKS, values)
 
 
-def fabric_table(state: State, end_s: float) -> pa.Table | None:
-    """Return the FABRIC table, a row each pair of links that jobs share; None without a fabric.
+def fabric_table(state: State, load: F8) -> pa.Table:
+    """Return the FABRIC table, a row each pair of links that jobs share.
 
     A tree of domains is told as it is reckoned: all that lies above its last domains is one `top`.
     """
-    f = state.fabric
-    if not f.on or end_s <= 0.0:
-        return None
-    load = fullness(state, sent(state, end_s), end_s)
     kinds, one, other, load = between(state, load) if state.ways is None else along(state, load)
     names = list(dict.fromkeys(kinds.tolist()))
     kind = np.array([names.index(k) for k in kinds.tolist()], np.int64)

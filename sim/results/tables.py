@@ -11,7 +11,7 @@ import pyarrow as pa
 from sim import table
 from sim.results.causes import causes
 from sim.results.fleet import about, node_states
-from sim.results.links import fabric_table, links_table
+from sim.results.links import tables_of_links
 from sim.results.result import Result
 from sim.results.segments import held, milli_held, outages
 from sim.results.services import tables_of
@@ -223,6 +223,5 @@ def result(
         manifest=said,
         **tables_of(served),
         node_states=None if fled is None else node_states(fled, state, names),
-        links=links_table(state, end_s),
-        fabric=fabric_table(state, end_s),
+        **tables_of_links(state, end_s),
     )

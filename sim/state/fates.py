@@ -10,6 +10,8 @@ from sim.state.arrays import F8, I8, Ints
 from sim.state.serving import TICKS_PER_S, TURNED_AWAY
 
 SHORT = np.iinfo(np.int16).max
+MANY = SHORT + 1
+"""Replicas of whom it is not known how many they are."""
 
 
 class Fates(NamedTuple):

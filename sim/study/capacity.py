@@ -7,14 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.engine.serving import Run
-from sim.kernel.serving.rows import outcome
+from sim.engine.serving import Run, columns
 from sim.physics.batching import Batching, most_per_s, replicas_for, requests_of, tpot_s
 from sim.physics.calibration import FITS, Key
 from sim.physics.queueing import beta_of
 from sim.physics.step_time import GPUS, MODELS, kv_tokens
 from sim.state.services import Serving
-from sim.state.serving import NEVER
 from sim.study.services import spec_of
 from sim.workload.requests import Requests
 from sim.workload.services import ModelReplica
@@ -74,10 +72,9 @@ def attained(
     run = Run(spec_of(of, replicas), at_s, prompt, output, draw)
     run.accepts[:] = 1
     run.advance()
-    times, counts = np.empty((3, len(at_s))), np.empty((2, len(at_s)), np.int32)
-    outcome(run.service.q, np.asarray(output, np.int32), int(NEVER), times, counts)
+    found = columns(run.service.q, output)
     ttft_s, tpot_s = (of.slo_ttft_s, of.slo_tpot_s) if slo is None else slo
-    good = (times[0] <= ttft_s) & (times[1] <= tpot_s)
+    good = (found["ttft_s"] <= ttft_s) & (found["tpot_s"] <= tpot_s)
     edge = int(EDGE_FRAC * len(good))
     return float(good[edge : len(good) - edge].mean())
 

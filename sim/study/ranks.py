@@ -10,20 +10,18 @@ from sim.engine.ranked import Ranked
 from sim.engine.serving import Run, ServiceSpec
 from sim.engine.window import ROWS
 from sim.state.arrays import B1
-from sim.state.services import Serving
+from sim.state.services import Precedence, Serving
 from sim.workload.requests import Requests
 
 
-def ranking(of: Serving, requests: Requests) -> tuple[np.ndarray, int | None]:
+def ranking(order: Precedence, requests: Requests) -> tuple[np.ndarray, int | None]:
     """Return the rank of each request, (n,) from 0, and that of those at the door, None if none is.
 
     Priorities become ranks without gaps, so that there are no more lists than needed; who waits at
     the door is of the rank behind all.
     """
-    if of.order is None:
-        return np.zeros(len(requests.klass), np.int8), None
-    outside = np.array([name in of.order.door for name in requests.classes])
-    value = np.array([of.order.ranks.get(name, 0) for name in requests.classes], np.int64)
+    outside = np.array([name in order.door for name in requests.classes])
+    value = np.array([order.ranks.get(name, 0) for name in requests.classes], np.int64)
     inside = np.unique(value[~outside])
     door = max(len(inside), 1)
     by_class = np.where(outside, door, np.searchsorted(inside, value)).astype(np.int8)
@@ -34,9 +32,10 @@ def ranking(of: Serving, requests: Requests) -> tuple[np.ndarray, int | None]:
 def run_of(of: Serving, spec: ServiceSpec, requests: Requests, draw: np.ndarray) -> Run:
     """Return the run of a service's requests; where all are of one rank they go as they come."""
     given = requests.arrival_s, requests.prompt, requests.output
-    rank, door = ranking(of, requests)
-    order = of.order
-    if order is None or (door is None and not rank.any()):
+    if (order := of.order) is None:
+        return Run(spec, *given, draw, rows=ROWS)
+    rank, door = ranking(order, requests)
+    if door is None and not rank.any():
         return Run(spec, *given, draw, rows=ROWS)
     spec = replace(
         spec, displaces=order.displaces, door=door, door_kv_tokens=door_kv_tokens(of),
@@ -58,9 +57,9 @@ def is_online(of: Serving, requests: Requests) -> B1:
 
 def online(of: Serving, requests: Requests) -> Requests:
     """Return the requests for whom somebody waits."""
-    mine = is_online(of, requests)
-    if mine.all():
+    if of.order is None or not of.order.door:
         return requests
+    mine = is_online(of, requests)
     return replace(
         requests, arrival_s=requests.arrival_s[mine], prompt=requests.prompt[mine],
         output=requests.output[mine], klass=requests.klass[mine],

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sim.state.arrays import F8
 from sim.workload import rules
-
-F8 = NDArray[np.float64]
 
 YEAR_S = 365 * 86400.0
 MOST_S = 100 * YEAR_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.kernel.jit import inlined, jit, parted
-from sim.kernel.serving.batch import admit, boundary, span
+from sim.kernel.serving.batch import admit
 from sim.kernel.serving.heaps import link, requeue, weigh
 from sim.kernel.serving.lines import cut, queue_up, to_door
 from sim.state.serving import (
@@ -43,7 +43,6 @@ from sim.state.serving import (
     R_OPEN,
     R_SEATS,
     R_START,
-    R_STEPS,
     R_TAIL,
     R_TOKENS,
     R_WAITS,
@@ -175,11 +174,7 @@ def come(s: Service, i: int, now: int) -> None:
         s.t[r, R_DUE] = now
         requeue(s, r)
     elif s.t[r, R_KIND] == DECODE and alone and s.t[r, R_SEATS] < s.rules[BATCH]:
-        j = boundary(s, r, now - s.t[r, R_START])
-        if j < s.t[r, R_STEPS]:
-            s.t[r, R_STEPS] = j
-            s.t[r, R_DUE] = s.t[r, R_START] + span(s, r, j)
-            requeue(s, r)
+        cut(s, r, now - s.t[r, R_START])
 
 
 @jit

@@ -10,7 +10,6 @@ from sim.state.serving import (
     H_PREEMPTED,
     H_PROMPT,
     H_REPLICA,
-    NEVER,
     PREFILL,
     Q_ARRIVAL,
     Q_DRAW,
@@ -51,29 +50,6 @@ def fill(
         h[i, H_PREEMPTED] = 0
         if draw.size > 0:
             q[i, Q_DRAW] = draw[i]
-
-
-@entry
-def outcome(
-    q: np.ndarray, output: np.ndarray, end: int, times: np.ndarray, counts: np.ndarray
-) -> int:
-    """Read what became of the requests that came before tick `end`; return how many they are.
-
-    times, (3, n): seconds to the first token, a token after it, to the last; nan where not so far.
-    counts, (2, n): replica, -1 for none yet, less if shed; preemptions.
-    """
-    h = q.view(np.int32)
-    for i in range(q.shape[0]):
-        came = q[i, Q_ARRIVAL]
-        if came >= end and end < NEVER:
-            return i
-        first, last = q[i, Q_FIRST], q[i, Q_END]
-        times[0, i] = (first - came) / TICKS_PER_S if first >= 0 else np.nan
-        times[2, i] = (last - came) / TICKS_PER_S if last >= 0 else np.nan
-        times[1, i] = (times[2, i] - times[0, i]) / max(output[i] - 1, 1)
-        counts[0, i] = h[i, H_REPLICA]
-        counts[1, i] = h[i, H_PREEMPTED]
-    return q.shape[0]
 
 
 @entry

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.results.metrics.marks import quantiles
-
 F8 = NDArray[np.float64]
 Number = float | None
 
@@ -19,13 +17,14 @@ def spread(values: F8, known: bool = False) -> dict[str, Number]:
     """Return mean, p50, p90, p95 and p99 of the values that are not nan.
 
     Quantiles are linear between order statistics (Hyndman and Fan's type 7, numpy's default). Of no
-    values at all each is None. `known` says that all are: nothing is copied then.
+    values at all each is None. `known`: none is nan, and they may be put into another order.
     """
     some = values if known else values[~np.isnan(values)]
     if some.size == 0:
         return dict.fromkeys(["mean", *QUANTILES])
     found: dict[str, Number] = {"mean": float(some.mean())}
-    found.update(zip(QUANTILES, quantiles(some, list(QUANTILES.values())), strict=True))
+    marks = np.quantile(some, list(QUANTILES.values()), overwrite_input=True)
+    found.update(zip(QUANTILES, map(float, marks), strict=True))
     return found
 
 
