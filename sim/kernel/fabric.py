@@ -190,7 +190,7 @@ def load(s: State, job: int, before: float) -> None:
 def look(s: State, job: int) -> None:
     """Let a job take what its links give it now; if that has moved, its neighbours look too."""
     f = s.fabric
-    if f.stage[job] == COMPUTES:
+    if f.phase[job] == COMPUTES:
         return  # it wants nothing of its links now
     share = given(s, job) if f.n[STORE] < 0 else given_apart(s, job)
     if abs(share - f.share[job]) <= STILL * share:
@@ -263,7 +263,7 @@ def share_links(s: State, now_s: float) -> None:
             book(s, job, now_s)
         if f.n[STORE] >= 0:
             job = min(job, mate(s, job))
-        if f.stage[job] != MEAN:
+        if f.phase[job] != MEAN:
             go_on(s, job, now_s)
         factor, old = speed(s, job), s.paces.factor[FABRIC, job]
         if abs(factor - old) > SAME * old:

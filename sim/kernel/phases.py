@@ -10,7 +10,7 @@ import numpy as np
 from sim.kernel.jit import entry, jit
 from sim.kernel.links import again, ask, bind
 from sim.kernel.order import rows
-from sim.kernel.steps import COMPUTES, MEAN, next_stage, over_s
+from sim.kernel.steps import COMPUTES, MEAN, next_phase, over_s
 from sim.state.columns import EVENTS
 from sim.state.fabric import PLAYED
 from sim.state.handle import State
@@ -36,7 +36,7 @@ def play_steps(s: State, step_s: float, begins: np.ndarray) -> None:
 @jit
 def turn(s: State, job: int, sent: bool) -> None:
     """Let a job begin to send, or leave off, if it has; all whom that reaches look anew."""
-    f, sends = s.fabric, s.fabric.stage[job] != COMPUTES
+    f, sends = s.fabric, s.fabric.phase[job] != COMPUTES
     if sends == sent:
         ask(s, job)
         return
@@ -55,9 +55,9 @@ def turn_steps(s: State, now_s: float) -> float:
     """
     f, at_s, turned = s.fabric, np.inf, False
     for job in rows(s.running):
-        if f.spans[job] and f.stage[job] != MEAN:
-            sent = f.stage[job] != COMPUTES
-            if next_stage(s, job, now_s):
+        if f.spans[job] and f.phase[job] != MEAN:
+            sent = f.phase[job] != COMPUTES
+            if next_phase(s, job, now_s):
                 turn(s, job, sent)
                 s.face.n[EVENTS] += 1
                 turned = True

@@ -13,10 +13,10 @@ from sim.kernel.duty import sending, slowness, with_writes
 from sim.kernel.jit import jit
 from sim.state.fabric import STORE
 from sim.state.handle import State
-from sim.state.words import Cause, Stage
+from sim.state.words import Cause, Phase
 
 FABRIC = int(Cause.FABRIC)
-MEAN, COMPUTES, BOTH, WAITS, SENDS = (int(stage) for stage in Stage)
+MEAN, COMPUTES, BOTH, WAITS, SENDS = (int(phase) for phase in Phase)
 COMPUTE, BESIDE, AFTER = 0, 1, 2
 """Rows of what is left: to compute, to send beside that, to send after it."""
 NOTHING = 1e-12
@@ -60,8 +60,8 @@ def whole(s: State, job: int) -> float:
 def part_sent(s: State, sender: int) -> float:
     """Return in what part of its time a sender sends now, at the share it has."""
     f = s.fabric
-    if f.stage[sender] != MEAN:
-        return 0.0 if f.stage[sender] == COMPUTES else 1.0
+    if f.phase[sender] != MEAN:
+        return 0.0 if f.phase[sender] == COMPUTES else 1.0
     if f.n[STORE] < 0:
         return sending(f.duty[sender], f.share[sender], f.overlap[sender])
     if f.share[sender] <= 0.0:
@@ -74,11 +74,11 @@ def part_sent(s: State, sender: int) -> float:
 def speed(s: State, job: int) -> float:
     """Return how fast a job's work goes on, of what it would alone, at the share it has."""
     f = s.fabric
-    if f.stage[job] == MEAN:
+    if f.phase[job] == MEAN:
         return 1.0 / whole(s, job)
-    if f.stage[job] == SENDS:
+    if f.phase[job] == SENDS:
         return float(f.share[job])
-    return 0.0 if f.stage[job] == WAITS else 1.0
+    return 0.0 if f.phase[job] == WAITS else 1.0
 
 
 @jit
@@ -98,20 +98,20 @@ def go_on(s: State, job: int, now_s: float) -> None:
         if cause != FABRIC:
             own *= s.paces.factor[cause, job]
     step_on(s, job, now_s)
-    stage, sends = f.stage[job], f.share[job] * own
-    f.going[COMPUTE, job] = own if stage in (COMPUTES, BOTH) else 0.0
-    f.going[BESIDE, job] = sends if stage in (BOTH, WAITS) else 0.0
-    f.going[AFTER, job] = sends if stage == SENDS else 0.0
+    phase, sends = f.phase[job], f.share[job] * own
+    f.going[COMPUTE, job] = own if phase in (COMPUTES, BOTH) else 0.0
+    f.going[BESIDE, job] = sends if phase in (BOTH, WAITS) else 0.0
+    f.going[AFTER, job] = sends if phase == SENDS else 0.0
 
 
 @jit
-def name_stage(s: State, job: int) -> None:
+def name_phase(s: State, job: int) -> None:
     """Say what a job does now, by what is left of its step."""
     f = s.fabric
     if f.todo_s[COMPUTE, job] > 0.0:
-        f.stage[job] = BOTH if f.todo_s[BESIDE, job] > 0.0 else COMPUTES
+        f.phase[job] = BOTH if f.todo_s[BESIDE, job] > 0.0 else COMPUTES
     else:
-        f.stage[job] = WAITS if f.todo_s[BESIDE, job] > 0.0 else SENDS
+        f.phase[job] = WAITS if f.todo_s[BESIDE, job] > 0.0 else SENDS
 
 
 @jit
@@ -127,7 +127,7 @@ def new_step(s: State, job: int, begin: float) -> None:
     for k in range(3):
         if f.todo_s[k, job] <= NOTHING * step:
             f.todo_s[k, job] = 0.0
-    name_stage(s, job)
+    name_phase(s, job)
 
 
 @jit
@@ -141,7 +141,7 @@ def over_s(s: State, job: int) -> float:
 
 
 @jit
-def next_stage(s: State, job: int, now_s: float) -> bool:
+def next_phase(s: State, job: int, now_s: float) -> bool:
     """Let a job go over to what comes next, if something of its step is over; return whether."""
     f = s.fabric
     if not over_s(s, job) <= now_s:
@@ -155,6 +155,6 @@ def next_stage(s: State, job: int, now_s: float) -> bool:
     if f.todo_s[COMPUTE, job] + f.todo_s[BESIDE, job] + f.todo_s[AFTER, job] <= 0.0:
         new_step(s, job, 0.0)
     else:
-        name_stage(s, job)
+        name_phase(s, job)
     f.going[:, job] = 0.0  # until the instant is settled: see `go_on`
     return True

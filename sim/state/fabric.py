@@ -179,7 +179,7 @@ class Fabric(NamedTuple):
     # where steps are played phase by phase: see kernel.steps; times are of work, at rate 1
     step_s: F8  # (jobs,) of a step alone; nan: the job does not say
     begins: F8  # (jobs,) where in a step it begins, 0 … 1; -1: its steps are not played
-    stage: I8  # (senders,) what it does now: a Stage
+    phase: I8  # (senders,) what it does now: a Phase
     todo_s: F8  # (3, jobs) what is left of its step: to compute, to send beside that, to send alone
     going: F8  # (3, jobs) how fast each of them goes since `played_s`
     played_s: F8  # (jobs,)
@@ -264,7 +264,7 @@ def fabric_of(
         members=zero(min(many, most)), first_tight=no(many), sent=np.zeros(many),
         moved=np.zeros(many, np.bool_), seeks=zero(n), seeking=np.zeros(n, np.bool_),
         step_s=np.full(n, np.nan) if talk.step_s is None else talk.step_s.copy(),
-        begins=np.full(n, -1.0), stage=zero(many), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
+        begins=np.full(n, -1.0), phase=zero(many), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
         played_s=np.zeros(n), n=np.array([0, 0, 0, entries, 0, 0, first, 0, store], np.int64),
     )  # fmt: skip
 

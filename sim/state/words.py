@@ -70,7 +70,7 @@ class Cause(IntEnum):
     """Its slowest node."""
 
 
-class Stage(IntEnum):
+class Phase(IntEnum):
     """What a job on a fabric does now."""
 
     MEAN = 0
