@@ -50,15 +50,23 @@ NODE_STATES: Final[Columns] = (
     _text("node", "name of the node", required=True),
     _text("pool", "the pool it belongs to", required=True),
     _i4("gpus", "GPUs it has", required=True),
-    _text("state", "absent (not bought, retired), off, coming, on, leaving", required=True),
+    _text("state", "absent (not bought, retired), off, coming, on, leaving, lent", required=True),
     _f8("begin_s", "s", "instant from which it stood so", required=True),
     _f8("end_s", "s", "instant until which it stood so", required=True),
     _text(
         "why",
-        "what ended it: asked, came, refused, given back, interrupted, empty, delivered, "
+        "what ended it: asked, came, refused, given back, lent, interrupted, empty, delivered, "
         "retired; cut: the run stopped here",
         required=True,
     ),
+    _f8("due_s", "s", "of one told to go: by then others want it; no column where none is told"),
+)
+STOPPED: Final[Columns] = (
+    _text("job_id", "the job, or the place of a replica, that had to leave", required=True),
+    _text("node", "the node that was to go", required=True),
+    _f8("at_s", "s", "instant it was stopped, the notice over", required=True),
+    _text("why", "why the node went: given back, lent, interrupted, retired", required=True),
+    _f8("lost_s", "s", "work that it does again for it", required=True),
 )
 SERVICES: Final[Columns] = (
     _text("service", "the service, or service/pool where it has two", required=True),

@@ -62,6 +62,12 @@ HEADLINE = {
     "away_gpu_hours": ("fleet", "away_gpu_hours"),
     "node_usd": ("fleet", "cost_usd"),
     "nodes_gone": ("fleet", "went"),
+    "lent_gpu_hours": ("fleet", "lending", "lent_gpu_hours"),
+    "returned_gpu_hours": ("fleet", "lending", "returned_gpu_hours"),
+    "late_gpu_hours": ("fleet", "lending", "late_gpu_hours"),
+    "lent_stops": ("fleet", "stopped", "lent", "evictions"),
+    "lent_lost_gpu_hours": ("fleet", "stopped", "lent", "lost_gpu_hours"),
+    "lent_waited_gpu_hours": ("fleet", "stopped", "lent", "waited_gpu_hours"),
 }
 
 

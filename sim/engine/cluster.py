@@ -143,10 +143,14 @@ class Cluster:
         jobs: np.ndarray = kernel.on_node(self._clock.state, node)
         return jobs
 
-    def evict(self, job: int, lost_s: float = 0.0) -> None:
-        """Send a running job back to the queue."""
-        kernel.requeue(self._clock.state, job, lost_s, self._clock.now, int(Ended.PREEMPTED))
+    def evict(self, job: int, lost_s: float = 0.0) -> float:
+        """Send a running job back to the queue; return the work it does again, `lost_s` at most.
+
+        One that writes checkpoints does no more again than it has done since.
+        """
+        lost: float = kernel.turn_out(self._clock.state, job, lost_s, self._clock.now)
         self._clock.tell()
+        return lost
 
     def watch(self, jobs: Sequence[int], tell: Callable[[], None]) -> None:
         """Call `tell` when one of these jobs starts, and after nodes were taken from any."""

@@ -11,9 +11,14 @@ from sim.engine.clock import Clock
 from sim.engine.cluster import Cluster
 from sim.rng import Streams
 from sim.state.arrays import B1, F8, I8
-from sim.state.fleet import Fled, Span, Stage
+from sim.state.fleet import Fled, Span, Stage, Stopped
 from sim.state.growth import Change
 from sim.state.supply import Terms
+from sim.state.words import Going
+
+AWAY = (int(Stage.OFF), int(Stage.LENT))
+WORDS = {int(going): going.name.lower().replace("_", " ") for going in Going}
+LENT = WORDS[Going.LENT]
 
 
 class Fleet:
@@ -27,23 +32,26 @@ class Fleet:
         n = cluster.nodes
         self.pool: I8 = np.repeat(np.arange(len(terms)), [t.places for t in terms])
         self.stage: I8 = np.full(n, int(Stage.ON))
+        self.rest: I8 = np.full(n, int(Stage.OFF))  # how it stands while it is away
         self.begin_s: F8 = np.zeros(n)
         self.visit: I8 = np.zeros(n, np.int64)  # counts changes: what was meant for another is void
         self.doomed: B1 = np.zeros(n, np.bool_)  # to be retired: asked for no more
         self.refused: I8 = np.zeros(len(terms), np.int64)  # since the last asking
         self.spans: list[Span] = []
+        self.stops: list[Stopped] = []
         self.notes: list[str] = []
         self.changed_s = 0.0
         self._rng = [streams.stream("supply", pool) for pool in range(len(terms))]
         cluster.freed(self.look)
         clock.listen(self.look)
 
-    def change(self, node: int, stage: Stage, why: str) -> None:
+    def change(self, node: int, stage: int, why: str, due_s: float = np.nan) -> None:
         """A node stands otherwise from now on."""
         now_s = self.clock.now
         if now_s > self.begin_s[node]:
-            span = Span(node, int(self.stage[node]), float(self.begin_s[node]), now_s, why)
-            self.spans.append(span)
+            self.spans.append(Span(
+                node, int(self.stage[node]), float(self.begin_s[node]), now_s, why, due_s
+            ))  # fmt: skip
         self.stage[node], self.begin_s[node] = stage, now_s
         self.visit[node] += 1
         self.changed_s = now_s
@@ -51,6 +59,7 @@ class Fleet:
     def away(self, node: int, stage: Stage) -> None:
         """A node is not there at the beginning."""
         self.cluster.go(node)
+        self.rest[node] = Stage.OFF if stage == Stage.ABSENT else stage
         self.change(node, stage, "")
 
     def count(self, stage: Stage) -> I8:
@@ -59,7 +68,7 @@ class Fleet:
 
     def ask(self, pool: int, many: int) -> int:
         """Ask for nodes of a pool, lowest number first; return for how many there were places."""
-        free = (self.pool == pool) & (self.stage == Stage.OFF) & ~self.doomed
+        free = (self.pool == pool) & np.isin(self.stage, AWAY) & ~self.doomed
         nodes = np.flatnonzero(free)[: max(many, 0)].tolist()
         for node in nodes:
             self.change(node, Stage.COMING, "asked")
@@ -76,7 +85,7 @@ class Fleet:
             return
         if refused:
             self.refused[pool] += 1
-            self.change(node, Stage.OFF, "refused")
+            self.change(node, int(self.rest[node]), "refused")
         else:
             self.arrive(node, "came")
 
@@ -101,29 +110,33 @@ class Fleet:
         if self.visit[node] == visit:
             self.leave(node, "interrupted", self.terms[int(self.pool[node])].notice_s)
 
-    def leave(self, node: int, why: str, notice_s: float) -> None:
+    def leave(self, node: int, why: str, notice_s: float, due_s: float = np.nan) -> None:
         """Tell a node that is on to go: at once if it is empty, else within its notice."""
         if self.stage[node] != Stage.ON:
             return
+        self.rest[node] = Stage.LENT if why == LENT else Stage.OFF
         self.cluster.withdraw(node)
         self.cluster.leaving.add(node)
-        self.change(node, Stage.LEAVING, why)
+        self.change(node, Stage.LEAVING, why, due_s)
         jobs = self.cluster.on(node).tolist()
         movers = self.cluster.movers
         self.clock.state.jobs.watched[[job for job in jobs if job not in movers]] = True
         if jobs:
-            self.clock.process(self.stopped(node, int(self.visit[node]), notice_s))
+            self.clock.process(self.stopped(node, int(self.visit[node]), why, notice_s))
         for job in jobs:
             if job in movers:
                 movers[job](job)
         self.look()
 
-    def stopped(self, node: int, visit: int, notice_s: float) -> Generator[simpy.Event, None, None]:
+    def stopped(
+        self, node: int, visit: int, why: str, notice_s: float
+    ) -> Generator[simpy.Event, None, None]:
         """Stop who still runs on a node when its notice is over."""
         yield self.clock.timeout(notice_s)
         if self.visit[node] == visit:
             for job in self.cluster.on(node).tolist():
-                self.cluster.evict(job, self.lost_s)
+                lost_s = self.cluster.evict(job, self.lost_s)
+                self.stops.append(Stopped(job, node, self.clock.now, why, lost_s))
             self.look()
 
     def look(self) -> None:
@@ -133,7 +146,8 @@ class Fleet:
             if row[node] < 0:
                 self.cluster.leaving.discard(node)
                 self.cluster.go(node)
-                self.change(node, Stage.ABSENT if self.doomed[node] else Stage.OFF, "empty")
+                rest = Stage.ABSENT if self.doomed[node] else self.rest[node]
+                self.change(node, int(rest), "empty")
 
     def deliver(self, change: Change, nodes: Sequence[int]) -> Generator[simpy.Event, None, None]:
         """Nodes are bought, and there from an instant on."""
@@ -152,13 +166,13 @@ class Fleet:
             self.leave(node, "retired", notice_s)
         yield self.clock.timeout(notice_s)
         for node in nodes:
-            if self.stage[node] in (Stage.OFF, Stage.COMING):
+            if self.stage[node] in (*AWAY, Stage.COMING):
                 self.change(node, Stage.ABSENT, "retired")
             self.leave(node, "retired", 0.0)  # one that came within the notice
 
     def ended(self, end_s: float) -> Fled:
         """Return how each node stood over the whole run, in order of node and time."""
-        last = [Span(node, int(self.stage[node]), float(self.begin_s[node]), end_s, "cut")
+        last = [Span(node, int(self.stage[node]), float(self.begin_s[node]), end_s, "cut", np.nan)
                 for node in range(len(self.stage)) if end_s > self.begin_s[node]]  # fmt: skip
         spans = sorted([*self.spans, *last], key=lambda span: (span.node, span.begin_s))
-        return Fled(self.terms, spans, self.notes)
+        return Fled(self.terms, spans, self.stops, self.notes)

@@ -8,7 +8,7 @@ import numpy as np
 import simpy
 
 from sim import kernel
-from sim.engine.fleet import Fleet
+from sim.engine.fleet import WORDS, Fleet
 from sim.state.arrays import B1, F8, I8
 from sim.state.columns import ARRIVED, LEFT, PLENTY
 from sim.state.fleet import Stage
@@ -111,13 +111,17 @@ def hold_to(fleet: Fleet, seen: FleetSeen, wish: NodeWish, notice_s: float | Non
         spare = int(seen.pools.most[pool] - seen.pools.ready[pool] - seen.pools.booting[pool])
         made += fleet.ask(pool, min(many, spare))
     left = seen.pools.ready - seen.pools.least
-    for node in seen.nodes.node[np.asarray(wish.remove, np.bool_)].tolist():
+    many = len(seen.nodes.node)
+    why = np.zeros(many, np.int64) if wish.why is None else wish.why
+    due_s = np.full(many, np.nan) if wish.due_s is None else wish.due_s
+    for row in np.flatnonzero(np.asarray(wish.remove, np.bool_)).tolist():
+        node = int(seen.nodes.node[row])
         pool = int(fleet.pool[node])
         if left[pool] > 0:
             left[pool] -= 1
             made += 1
             within_s = fleet.terms[pool].notice_s if notice_s is None else notice_s
-            fleet.leave(node, "given back", within_s)
+            fleet.leave(node, WORDS[int(why[row])], within_s, float(due_s[row]))
     return made
 
 

@@ -13,9 +13,9 @@ from sim.kernel.apart import pass_apart
 from sim.kernel.calendar import close_window, open_window
 from sim.kernel.deal import deal
 from sim.kernel.fair_pass import pass_shares
-from sim.kernel.job import give_up, requeue, set_rate
+from sim.kernel.job import give_up, set_rate
 from sim.kernel.links import lay, set_link
-from sim.kernel.node import come, fail, go, offer, on_node, repair, withdraw
+from sim.kernel.node import come, fail, go, offer, on_node, repair, turn_out, withdraw
 from sim.kernel.paths import route
 from sim.kernel.phases import play_steps, turn_steps
 from sim.kernel.quota_lane import advance_apart, advance_limits, advance_quota
@@ -70,7 +70,6 @@ __all__ = [
     "relent",
     "repace",
     "repair",
-    "requeue",
     "route",
     "set_aside",
     "set_link",
@@ -78,6 +77,7 @@ __all__ = [
     "standing",
     "submit",
     "transfer",
+    "turn_out",
     "turn_steps",
     "withdraw",
     "withhold",

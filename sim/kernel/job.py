@@ -233,11 +233,13 @@ def send_back(s: State, job: int, lost: float, now_s: float, why: int, holds: bo
         enter(s, job)
 
 
-@entry
-def requeue(s: State, job: int, lost_s: float, now_s: float, why: int) -> None:
-    """Send a running job back to the queue, up to `lost_s` seconds of its work the poorer."""
+@jit
+def requeue(s: State, job: int, lost_s: float, now_s: float, why: int) -> float:
+    """Send a running job back to the queue; return the work it lost, at most `lost_s` seconds."""
     settle(s, job, now_s)
-    send_back(s, job, min(lost_s, done_s(s, job)), now_s, why, True)
+    lost = min(lost_s, done_s(s, job))
+    send_back(s, job, lost, now_s, why, True)
+    return lost
 
 
 @entry

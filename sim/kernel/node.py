@@ -15,6 +15,7 @@ from sim.state.handle import State
 from sim.state.words import Ended
 
 NODE_FAIL = int(Ended.NODE_FAIL)
+PREEMPTED = int(Ended.PREEMPTED)
 REPAIRED = int(Ended.REPAIRED)
 ABSENT = int(Ended.ABSENT)
 
@@ -62,6 +63,15 @@ def fail(s: State, node: int, lost_s: float, now_s: float) -> int:
     s.nodes.outage[node] = row
     s.nodes.row[node] = -1  # an outage is nobody's allocation
     return hit
+
+
+@entry
+def turn_out(s: State, job: int, lost_s: float, now_s: float) -> float:
+    """A job must leave its nodes and goes back to the queue; return the work it does again.
+
+    That is `lost_s` at most, and of one that writes checkpoints what it has done since.
+    """
+    return requeue(s, job, unsaved(s, job, lost_s, now_s), now_s, PREEMPTED)
 
 
 @entry

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,58 @@ if TYPE_CHECKING:
     from sim.results import Result
 
 BINS = 240
+
+
+def told(metrics: Mapping[str, Any]) -> list[str]:
+    """Return in sentences what became of nodes that came and went, and who paid; [] if none did."""
+    if "fleet" not in metrics:
+        return []
+    found = metrics["fleet"]
+    away = " and ".join(
+        f"{found[f'{name}_gpu_hours']:,.0f} {words}"
+        for name, words in (("off", "off"), ("lent", "lent to others"))
+        if found[f"{name}_gpu_hours"] > 0.0
+    )
+    said = [f"GPU-hours: {found['bought_gpu_hours']:,.0f} bought, {found['on_gpu_hours']:,.0f} on, "
+            f"{found['used_gpu_hours']:,.0f} used" + (f", {away}." if away else ".")]  # fmt: skip
+    if lent := found.get("lending"):
+        said.append(of_lending(lent))
+    for why, cost in found.get("stopped", {}).items():
+        said.append(of_stops(why, cost))
+    if said[1:]:
+        said.append("What fewer nodes cost those who were not stopped, a second run without tells: "
+                    "rackplan -m with node_scaler=none and this one, all else alike.")  # fmt: skip
+    return said
+
+
+def of_lending(lent: Mapping[str, Any]) -> str:
+    """Return in sentences what others had of lent nodes, and how these changed hands."""
+    ways, nodes = lent["handed_over"], lent["nodes"]
+    text = (
+        f"{nodes:,} node{'s were' if nodes != 1 else ' was'} lent: others had "
+        f"{lent['lent_gpu_hours']:,.1f} GPU-hours of them, {lent['returned_gpu_hours']:,.1f} came "
+        f"back by the end; {lent['here_gpu_hours']:,.1f} were here, "
+        f"{lent['used_gpu_hours']:,.1f} of these used. Handed over {sum(ways.values()):,} times: "
+        f"{ways['at_once']:,} idle, {ways['emptied']:,} emptied within the notice, "
+        f"{ways['stopped']:,} by stopping who ran there"
+    )
+    if lent["late"]:
+        text += f"; {lent['late']:,} of them late, by {lent['late_gpu_hours']:,.1f} GPU-hours"
+    return (
+        f"{text}. On the way out {lent['leaving_gpu_hours']:,.1f} GPU-hours took no new job, on "
+        f"the way back {lent['returning_gpu_hours']:,.1f} went by."
+    )
+
+
+def of_stops(why: str, cost: Mapping[str, Any]) -> str:
+    """Return in a sentence who was stopped because nodes went, and what that cost."""
+    many, jobs = cost["evictions"], cost["jobs"]
+    text = (
+        f"Stopped because a node was {why}: {many:,} time{'s' if many != 1 else ''} a job"
+        f"{f', {jobs:,} of them' if jobs != many else ''}; {cost['lost_gpu_hours']:,.1f} GPU-hours "
+        f"of work to be done again, {cost['waited_gpu_hours']:,.1f} waited until they ran again"
+    )
+    return text + (f"; and {cost['replicas']:,} replicas." if cost["replicas"] else ".")
 
 
 @figures.style()
@@ -38,7 +91,7 @@ def over_time(result: Result, width: float = figures.WIDE) -> str:
         own = np.isin(np.array(words)[code], names)
         return means(Segments(begin[own], end[own], np.ones(int(own.sum()))), edges_s)
 
-    on, moving, off = many("on"), many("coming", "leaving"), many("off")
+    on, moving, off = many("on"), many("coming", "leaving"), many("off", "lent")
     figure, (axis,) = figures.canvas(width, 2.6)
     figures.filled(axis, on + moving, edges, ORANGE, SAND)
     figures.filled(axis, on, edges, BLUE, PALE)

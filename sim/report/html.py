@@ -205,6 +205,7 @@ def page(result: Result) -> str:
         ended=fates(result.metrics["jobs"]),
         over_time=[figures.over_time(result, width) for width in WIDTHS],
         nodes=[fleet.over_time(result, width) for width in WIDTHS],
+        came_and_went=[held(text) for text in fleet.told(result.metrics)],
         links=[links.over_time(result, width) for width in WIDTHS],
         fabric=[links.drawn(result, width) for width in WIDTHS],
         waits=[figures.waits(result, SIZES, width) for width in WIDTHS],

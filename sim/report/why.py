@@ -138,6 +138,12 @@ LABELS = {
     "away_gpu_hours": "GPU-hours away: off or lent",
     "node_usd": "US dollars",
     "nodes_gone": "nodes that went",
+    "lent_gpu_hours": "GPU-hours lent",
+    "returned_gpu_hours": "of these returned",
+    "late_gpu_hours": "handed over late",
+    "lent_stops": "times a job was stopped for it",
+    "lent_lost_gpu_hours": "GPU-hours of work lost",
+    "lent_waited_gpu_hours": "GPU-hours waited by the stopped",
 }
 GROUPS = (
     ("what a job waited for, mean", ("for_gpus_mean_s", "scattered_mean_s", "held_back_mean_s")),
@@ -146,6 +152,9 @@ GROUPS = (
     ("what else",
      ("fragmentation_frac", "restarts", "suspended", "lost_gpu_s", "worst_tenant_slowdown")),
     ("nodes that come and go", ("node_gpu_hours", "away_gpu_hours", "node_usd", "nodes_gone")),
+    ("nodes lent to others, and what it cost",
+     ("lent_gpu_hours", "returned_gpu_hours", "late_gpu_hours", "lent_stops",
+      "lent_lost_gpu_hours", "lent_waited_gpu_hours")),
 )  # fmt: skip
 BECAUSE = {
     "for_gpus_mean_s": "waiting for GPUs that are in use",

@@ -10,7 +10,7 @@ import pyarrow as pa
 from sim import table
 from sim.state import State
 from sim.state.fleet import Fled, Stage
-from sim.table_served import NODE_STATES
+from sim.table_served import NODE_STATES, STOPPED
 
 
 def node_states(fled: Fled, state: State, names: list[str]) -> pa.Table:
@@ -26,7 +26,25 @@ def node_states(fled: Fled, state: State, names: list[str]) -> pa.Table:
         "end_s": np.array([span.end_s for span in fled.spans]),
         "why": [span.why for span in fled.spans],
     }
+    due_s = np.array([span.due_s for span in fled.spans])
+    if not np.isnan(due_s).all():
+        values["due_s"] = due_s
     return table.from_numpy(NODE_STATES, values)
+
+
+def stopped(fled: Fled, request: pa.Table, names: list[str]) -> pa.Table | None:
+    """Return the STOPPED table, in order of time; None where nobody was stopped."""
+    if not fled.stopped:
+        return None
+    rows = [one.job for one in fled.stopped]
+    values: dict[str, Any] = {
+        "job_id": request.column("job_id").cast(pa.string()).take(pa.array(rows)),
+        "node": [names[one.node] for one in fled.stopped],
+        "at_s": np.array([one.at_s for one in fled.stopped]),
+        "why": [one.why for one in fled.stopped],
+        "lost_s": np.array([one.lost_s for one in fled.stopped]),
+    }
+    return table.from_numpy(STOPPED, values)
 
 
 def about(fled: Fled) -> list[dict[str, Any]]:

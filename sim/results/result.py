@@ -46,6 +46,7 @@ class Result:
         `result.requests` is the table of them, declared in `sim.table_served`, made when asked for.
     replicas, services : tables of services, declared there too; None without one.
     node_states : how each node stood, where some came or went, declared there too; else None.
+    stopped : who was stopped because its node was to go, there too; None where nobody was.
     links : what the fullest links of the fabric carried, by bins of time, there too; else None.
     fabric : what each link that jobs share carried in the mean, there too; else None.
     manifest : what made the run: configuration, seed, inputs, status, end_s, warmup_s.
@@ -61,6 +62,7 @@ class Result:
     replicas: pa.Table | None = None
     services: pa.Table | None = None
     node_states: pa.Table | None = None
+    stopped: pa.Table | None = None
     links: pa.Table | None = None
     fabric: pa.Table | None = None
 

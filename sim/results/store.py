@@ -30,6 +30,7 @@ TABLES = {
     "replicas": table_served.REPLICAS,
     "services": table_served.SERVICES,
     "node_states": table_served.NODE_STATES,
+    "stopped": table_served.STOPPED,
     "links": table_served.LINKS,
     "fabric": table_served.FABRIC,
 }

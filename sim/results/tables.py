@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from sim import table
 from sim.results.causes import causes
-from sim.results.fleet import about, node_states
+from sim.results.fleet import about, node_states, stopped
 from sim.results.links import tables_of_links
 from sim.results.result import Result
 from sim.results.segments import held, milli_held, outages
@@ -223,5 +223,6 @@ def result(
         manifest=said,
         **tables_of(served),
         node_states=None if fled is None else node_states(fled, state, names),
+        stopped=None if fled is None else stopped(fled, request, names),
         **tables_of_links(state, end_s),
     )

@@ -14,13 +14,15 @@ class Stage(IntEnum):
     ABSENT = 0
     """Not bought yet, or retired."""
     OFF = 1
-    """Could be asked for: off, lent to others, or the provider's."""
+    """Could be asked for: off, or the provider's."""
     COMING = 2
     """Asked for: boots, is provisioned, wakes."""
     ON = 3
     """Takes jobs, unless it has failed."""
     LEAVING = 4
     """Takes no new jobs, and goes when it is empty, or after its notice."""
+    LENT = 5
+    """Others have it, until it is asked for."""
 
 
 class Span(NamedTuple):
@@ -31,6 +33,17 @@ class Span(NamedTuple):
     begin_s: float
     end_s: float
     why: str
+    due_s: float  # by then it was to be gone; nan: not told
+
+
+class Stopped(NamedTuple):
+    """One job that was stopped because its node was to go."""
+
+    job: int
+    node: int
+    at_s: float
+    why: str
+    lost_s: float
 
 
 class Fled(NamedTuple):
@@ -38,4 +51,5 @@ class Fled(NamedTuple):
 
     terms: tuple[Terms, ...]
     spans: list[Span]
+    stopped: list[Stopped]
     notes: list[str]

@@ -129,6 +129,8 @@ class NodeWish(NamedTuple):
     add: I8  # (p,) nodes to ask for
     remove: B1  # (n,) nodes to give back; what runs on them is told to leave
     notes: F8  # (rows, 3): what, when_s, value
+    why: I8 | None = None  # (n,) a Going each, of those given back; None: nobody here needs them
+    due_s: F8 | None = None  # (n,) instant by which others want them; None and nan: not told
 
 
 __all__ = [

@@ -121,6 +121,15 @@ class Ended(IntEnum):
     """Not there: the node was off, lent, or not bought, from this row's start to its end."""
 
 
+class Going(IntEnum):
+    """Why a node scaler gives a node back."""
+
+    GIVEN_BACK = 0
+    """Nobody here needs it: it is off, or its provider's again."""
+    LENT = 1
+    """Others want it, and have it until it is asked for again."""
+
+
 class Way(IntEnum):
     """Whether jobs of one quality of service take nodes from running jobs of another."""
 

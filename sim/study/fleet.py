@@ -59,7 +59,7 @@ def fleet_of(
             clock.process(fleet.retire(change))
     for terms, end in zip(fleet.terms, last, strict=True):
         for node in range(terms.first + terms.start, end):
-            fleet.away(node, Stage.OFF)
+            fleet.away(node, Stage.LENT if fleet.pool[node] == scaler.lends else Stage.OFF)
     for node in np.flatnonzero(fleet.stage == Stage.ON).tolist():
         fleet.watch_spot(node)
     if asks:

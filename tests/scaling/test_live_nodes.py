@@ -45,7 +45,7 @@ def spans(result):
 def held_only_while_there(result):
     """Assert that nobody holds a node while it is absent, off or coming; states fill the span."""
     rows, end_s = spans(result), result.manifest["end_s"]
-    away = [r for r in rows if r["state"] in ("absent", "off", "coming")]
+    away = [r for r in rows if r["state"] in ("absent", "off", "lent", "coming")]
     for row in result.ledger.to_pylist():
         if row["job_id"] is None:
             continue
@@ -155,7 +155,7 @@ def test_lending_holds_its_plan():
         supply=Supply(come_s=60.0),
     ))  # fmt: skip
     held_only_while_there(made)
-    off = [(r["begin_s"], r["end_s"]) for r in spans(made) if r["state"] == "off"]
+    off = [(r["begin_s"], r["end_s"]) for r in spans(made) if r["state"] == "lent"]
     assert off == [(3480.0, 7200.0)]
     assert made.metrics["fleet"]["away_gpu_hours"] == pytest.approx(4 * (7200 - 3480) / 3600)
 

@@ -10,6 +10,7 @@ import numpy as np
 from sim.errors import ScenarioError
 from sim.state.arrays import B1, F8, I8
 from sim.state.scaling import NOTHING, FleetSeen, NodeWish
+from sim.state.words import Going
 
 
 class AbstractNodeScaler(abc.ABC):
@@ -18,12 +19,18 @@ class AbstractNodeScaler(abc.ABC):
     A policy keeps nothing in itself: notes go out with its wish and come in with the next asking.
     Nodes that are asked for take their time, or do not come (`FleetSeen.failed`); nodes that are
     given back are emptied first, and whoever runs there is stopped after the notice it is due.
+    The wish may say why a node goes (`Going`) and by when it is wanted elsewhere.
     The engine holds a wish to `least` and `most` of each pool.
     """
 
     every_s: float = 10.0
     notice_s: float | None = None
     """Notice of nodes that it gives back; None: as the supply says."""
+
+    @property
+    def lends(self) -> int | None:
+        """Return the pool whose nodes that are not here at instant 0 are lent to others."""
+        return None
 
     @abc.abstractmethod
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:
@@ -72,17 +79,5 @@ def held_back(seen: FleetSeen, remove: B1) -> B1:
     return made
 
 
-__all__ = [
-    "B1",
-    "F8",
-    "I8",
-    "NOTHING",
-    "AbstractNodeScaler",
-    "FleetSeen",
-    "NodeWish",
-    "held_back",
-    "nothing",
-    "refuse",
-    "room",
-    "wrong",
-]
+__all__ = ["B1", "F8", "I8", "NOTHING", "AbstractNodeScaler", "FleetSeen", "Going", "NodeWish",
+           "held_back", "nothing", "refuse", "room", "wrong"]  # fmt: skip

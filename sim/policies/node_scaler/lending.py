@@ -13,6 +13,7 @@ from sim.policies.node_scaler.base import (
     NOTHING,
     AbstractNodeScaler,
     FleetSeen,
+    Going,
     NodeWish,
     nothing,
     refuse,
@@ -24,15 +25,16 @@ from sim.policies.node_scaler.base import (
 @final
 @dataclass(frozen=True)
 class Lending(AbstractNodeScaler):
-    """A plan of [hour, nodes]: so many nodes of pool `pool` are lent from that hour on.
+    """A plan of [hour, nodes]: so many nodes of pool `pool` are here from that hour on.
 
-    They come at the hour, and are called back `notice_s` before an hour that has fewer: idle ones
-    first, then those whose work may move, then those in use the least. The plan is repeated every
-    `period_s`; the last entry rules until the first.
+    The others are lent, and come back when an hour has more. They are told to go `notice_s` before
+    an hour that has fewer: idle ones first, then those whose work may move, then those in use the
+    least. The plan is repeated every `period_s`; the last entry rules until the first. A notice
+    that is no multiple of `every_s` makes them late by the rest.
 
     Source: scheduled lending between serving and research; notices as spot instances have: 120 s
     AWS, 30 s Google Cloud and Azure.
-    Neglects: time zones; lending by forecast.
+    Neglects: time zones; lending by forecast; who owns the nodes: lent is who is not here.
     """
 
     plan: Sequence[Sequence[float]] = ((0.0, 8.0), (7.0, 0.0), (20.0, 8.0))
@@ -52,20 +54,27 @@ class Lending(AbstractNodeScaler):
             found.append(f"node_scaler.plan: must have hours from 0 to below {hours:g}, nodes >= 0")
         refuse(found)
 
-    def lent(self, at_s: float) -> int:
-        """Return how many nodes the plan has lent at an instant."""
+    @property
+    def lends(self) -> int:
+        """Return the pool whose nodes are lent while they are not here."""
+        return self.pool
+
+    def here(self, at_s: float) -> tuple[int, float]:
+        """Return how many nodes the plan has here at an instant, and since when."""
         plan = np.array(sorted(map(tuple, self.plan)), np.float64)
-        row = int(np.searchsorted(plan[:, 0] * 3600.0, at_s % self.period_s, side="right")) - 1
-        return int(plan[row, 1])
+        hours_s, into_s = plan[:, 0] * 3600.0, at_s % self.period_s
+        row = int(np.searchsorted(hours_s, into_s, side="right")) - 1
+        begun_s = at_s - into_s - (self.period_s if row < 0 else 0.0)
+        return int(plan[row, 1]), float(begun_s + hours_s[row])
 
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:
-        """Return the nodes to lend, or those to call back."""
+        """Return the nodes to call back, or those to lend."""
         del notes
         add, remove = nothing(seen)
         pools, nodes, pool = seen.pools, seen.nodes, self.pool
         there = int(pools.ready[pool] + pools.booting[pool])
-        soon = self.lent(seen.now_s + self.notice_s)
-        now = min(self.lent(seen.now_s), soon)
+        soon, since_s = self.here(seen.now_s + self.notice_s)
+        now = min(self.here(seen.now_s)[0], soon)
         if there < now:
             add[pool] = min(now - there, int(room(seen)[pool]))
         mine = np.flatnonzero(nodes.pool == pool)
@@ -73,4 +82,5 @@ class Lending(AbstractNodeScaler):
         idle = np.isfinite(nodes.idle_since_s[mine])
         order = mine[np.lexsort((used, ~nodes.movable[mine], ~idle))]
         remove[order[: max(len(mine) - max(soon, int(pools.least[pool])), 0)]] = True
-        return NodeWish(add, remove, NOTHING)
+        why, due_s = np.full(len(remove), int(Going.LENT)), np.full(len(remove), since_s)
+        return NodeWish(add, remove, NOTHING, why, due_s)

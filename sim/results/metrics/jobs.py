@@ -46,3 +46,16 @@ def jain(values: F8) -> Number:
     known = values[~np.isnan(values)]
     square = float((known**2).sum())
     return None if square == 0.0 else float(known.sum() ** 2 / (known.size * square))
+
+
+def lost_gpu_s(columns: dict[str, F8]) -> F8:
+    """Return the GPU time whose work was lost, (n,), of all that each job held.
+
+    Of work and lost work together it is the share of the lost; of a job that has not ended, whose
+    work so far is not told, the lost work at rate 1, at most all it held.
+    """
+    held, lost_s = columns["gpu_s"], columns["lost_s"]
+    share = lost_s / np.maximum(columns["work_s"] + lost_s, 1e-300)
+    ended = ~np.isnan(columns["end_s"])
+    lost: F8 = np.where(ended, held * share, np.minimum(held, lost_s * columns["gpus"]))
+    return lost

@@ -11,7 +11,7 @@ from sim import table
 from sim.results.metrics.elastic import elastic
 from sim.results.metrics.evictions import evictions
 from sim.results.metrics.fleet import fleet
-from sim.results.metrics.jobs import F8, SIZES, Number, bounded_slowdown, jain, spread
+from sim.results.metrics.jobs import F8, SIZES, Number, bounded_slowdown, jain, lost_gpu_s, spread
 from sim.results.metrics.network import network, writes
 from sim.results.metrics.quota import quotas
 from sim.results.metrics.services import services
@@ -82,19 +82,6 @@ def slowdowns(result: Result, columns: dict[str, F8], counted: np.ndarray) -> F8
     total = np.bincount(code[rows], slow[rows], len(names))
     means: F8 = total[many > 0] / many[many > 0]
     return means
-
-
-def lost_gpu_s(columns: dict[str, F8]) -> F8:
-    """Return the GPU time whose work was lost, (n,), of all that each job held.
-
-    Of work and lost work together it is the share of the lost; of a job that has not ended, whose
-    work so far is not told, the lost work at rate 1, at most all it held.
-    """
-    held, lost_s = columns["gpu_s"], columns["lost_s"]
-    share = lost_s / np.maximum(columns["work_s"] + lost_s, 1e-300)
-    ended = ~np.isnan(columns["end_s"])
-    lost: F8 = np.where(ended, held * share, np.minimum(held, lost_s * columns["gpus"]))
-    return lost
 
 
 def cluster(result: Result, columns: dict[str, F8]) -> dict[str, Any]:
