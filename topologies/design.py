@@ -78,3 +78,7 @@ class Design(abc.ABC):
         except ValueError as error:
             return [f"fabric: {error}"]
         return []
+
+    def together(self, gpus_per_node: int) -> int:
+        """Return how many GPUs NVLink joins: those of a node, or of a domain of several."""
+        return gpus_per_node

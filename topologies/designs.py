@@ -77,6 +77,10 @@ class RailOptimized(Design):
         made = holding(made, gpus_per_node)
         return nvlink_arrays(made, self.nvlink_gpus, self.nvlink_Bps) if self.nvlink_gpus else made
 
+    def together(self, gpus_per_node: int) -> int:
+        """Return how many GPUs NVLink joins: those of a node, or of a domain of several."""
+        return self.nvlink_gpus or gpus_per_node
+
 
 @final
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ class AbstractFabric(Protocol):
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
         """Return why it cannot join so many nodes, each as `path: what is; what must be`."""
 
+    def together(self, gpus_per_node: int) -> int:
+        """Return how many GPUs NVLink joins: those of a node, or of a domain of several."""
+
 
 class AbstractWays(Protocol):
     """Directed links, link 2 e + 1 the way back of link 2 e, and which of them flows take."""
@@ -90,6 +93,10 @@ class NoFabric:
         """Return nothing: it fits every cluster."""
         del nodes, gpus_per_node
         return []
+
+    def together(self, gpus_per_node: int) -> int:
+        """Return the GPUs of a node."""
+        return gpus_per_node
 
 
 class Talk(NamedTuple):

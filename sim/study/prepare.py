@@ -182,7 +182,9 @@ def fabric_for(
     if tree is None:
         return None
     nic_Bps = tree[1][: len(nodes.gpus)] / np.maximum(nodes.gpus, 1)
-    talk, writes = talk_of(jobs, scenario.comm, float(nic_Bps.min())), scenario.storage.writes(jobs)
+    together = scenario.fabric.together(int(nodes.gpus.max()))
+    talk = talk_of(jobs, scenario.comm, together, float(nic_Bps.min()))
+    writes = scenario.storage.writes(jobs)
     shared = any(of.link_Bps > 0.0 for of, _ in scenario.services.listed())
     for wanted, path, instead in (
         (writes is not None, "storage: hangs above leaves and pods", "storage=none"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
@@ -67,8 +67,12 @@ class ByModel(AbstractComm):
         expert_parameters, experts_a_token (0 each: dense), overlap (0).
     others : the model of jobs of other classes, and of none; empty: they send nothing.
     flops_per_s : that a GPU reaches, not its peak.
-    gpus_per_node : of the nodes that jobs run on.
-    nvlink_Bps, nic_Bps : a GPU's way out, inside its node and into the fabric.
+    gpus_per_node : that NVLink joins; None: those of a domain, where the fabric has NVLink over
+        several nodes, else of the cluster's largest nodes.
+    nvlink_Bps, nic_Bps : a GPU's way out, inside its node and into the fabric; nic_Bps None: the
+        slowest of the fabric's. Another number than the fabric's is what a NIC reaches, not its
+        line rate.
+    alpha_s : of one message between nodes.
 
     Source: as `physics.training`.
     Neglects: as there; jobs on parts of nodes, which send more: all are reckoned on whole ones.
@@ -77,9 +81,17 @@ class ByModel(AbstractComm):
     models: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     others: str = ""
     flops_per_s: float = 400e12
-    gpus_per_node: int = 8
+    gpus_per_node: int | None = None
     nvlink_Bps: float = 450e9
-    nic_Bps: float = 50e9
+    nic_Bps: float | None = None
+    alpha_s: float = 0.0
+
+    def on(self, gpus_per_node: int, nic_Bps: float) -> ByModel:
+        """Return the same where NVLink joins so many GPUs with such NICs, unless it says."""
+        each = gpus_per_node if self.gpus_per_node is None else self.gpus_per_node
+        return replace(
+            self, gpus_per_node=each, nic_Bps=nic_Bps if self.nic_Bps is None else self.nic_Bps
+        )
 
     def assumed(self, jobs: pa.Table) -> Talk:
         """Return what each job of the table would send; wrong knobs raise ScenarioError."""
@@ -88,6 +100,8 @@ class ByModel(AbstractComm):
             value = getattr(self, name)
             if not (type(value) in (int, float) and 0 < value < np.inf):
                 found.append(f"comm.{name}: is {value!r}; must be a number above 0")
+        if not (type(self.alpha_s) in (int, float) and 0 <= self.alpha_s < np.inf):
+            found.append(f"comm.alpha_s: is {self.alpha_s!r}; must be a time >= 0")
         if found:
             raise ScenarioError(found)
         gpus = np.asarray(table.to_numpy(jobs, "gpus")).astype(np.int64)
@@ -122,6 +136,7 @@ class ByModel(AbstractComm):
             np.asarray(has["tokens_per_gpu"] * kinds, np.float64),
             **{key: has[key] for key in PARTS if key in has and key != "overlap"},
         )  # fmt: skip
-        made = profile(model, split, self.flops_per_s, self.gpus_per_node, self.nvlink_Bps,
-                       overlap=has.get("overlap", 0.0))  # fmt: skip
-        return duty(made, self.nic_Bps)[which], step_s(made, self.nic_Bps)[which]
+        each, nic_Bps = self.gpus_per_node or 1, self.nic_Bps or np.inf  # told by now: see `on`
+        made = profile(model, split, self.flops_per_s, each, self.nvlink_Bps, self.alpha_s,
+                       has.get("overlap", 0.0))  # fmt: skip
+        return duty(made, nic_Bps)[which], step_s(made, nic_Bps)[which]

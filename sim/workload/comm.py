@@ -22,6 +22,11 @@ Pattern = Literal["ring", "all_to_all"]
 class AbstractComm(abc.ABC):
     """An assumption about jobs that do not say what they send."""
 
+    def on(self, gpus_per_node: int, nic_Bps: float) -> AbstractComm:
+        """Return the same where NVLink joins so many GPUs, each with a NIC of so much."""
+        del gpus_per_node, nic_Bps
+        return self
+
     @abc.abstractmethod
     def assumed(self, jobs: pa.Table) -> Talk:
         """Return what each job of the table would send; wrong knobs raise ScenarioError."""
@@ -116,12 +121,13 @@ def _told(jobs: pa.Table, gpu_Bps: float, step_s: F8) -> F8:
     return np.where(np.isnan(given), duty, given)
 
 
-def talk_of(jobs: pa.Table, comm: AbstractComm, gpu_Bps: float) -> Talk:
+def talk_of(jobs: pa.Table, comm: AbstractComm, gpus_per_node: int, gpu_Bps: float) -> Talk:
     """Return what each job sends: as it says, else as is assumed.
 
     A job says it by `comm_fraction`, or by `comm_bytes` in `step_s` with NICs of `gpu_Bps` a GPU:
     duty = comm_bytes / (gpu_Bps step_s). More than that has time for raises ScenarioError.
     """
+    comm = comm.on(gpus_per_node, gpu_Bps)
     assumed, step_s = comm.assumed(jobs), table.to_numpy(jobs, "step_s")
     told = _told(jobs, gpu_Bps, step_s)
     overlap = table.to_numpy(jobs, "comm_overlap")
