@@ -62,6 +62,10 @@ HEADLINE = {
     "away_gpu_hours": ("fleet", "away_gpu_hours"),
     "node_usd": ("fleet", "cost_usd"),
     "nodes_gone": ("fleet", "went"),
+    "borrowed_gpu_hours": ("borrowed", "borrowed_gpu_hours"),
+    "borrowed_evictions": ("borrowed", "evictions"),
+    "borrowed_lost_gpu_hours": ("borrowed", "lost_gpu_hours"),
+    "borrowed_waited_gpu_hours": ("borrowed", "waited_gpu_hours"),
     "lent_gpu_hours": ("fleet", "lending", "lent_gpu_hours"),
     "returned_gpu_hours": ("fleet", "lending", "returned_gpu_hours"),
     "late_gpu_hours": ("fleet", "lending", "late_gpu_hours"),
@@ -191,6 +195,7 @@ def compared(folder: Path) -> int:
     """Compare the runs of a sweep that are whole, and return how many they are."""
     from sim.app.terminal import fault, grid
     from sim.report import comparison, write_comparison
+    from sim.report.lent import against
 
     with unhurried(lambda: "interrupted; the runs that are whole were not compared"):
         places, earlier = places_of(folder)
@@ -199,6 +204,8 @@ def compared(folder: Path) -> int:
         if rows:
             made = comparison(rows)
             grid("comparison", made.header(), made.cells(), made.first_to_go())
+            for text in against(made.designs):
+                print(text)
             page = write_comparison(made, folder / PAGE)
             print(f"comparison: {page}")
         for text in together(faults):

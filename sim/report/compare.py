@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim import files
-from sim.report import serving, why
+from sim.report import lent, serving, why
 from sim.report.paired import Difference, paired
 from sim.units import human_s
 
@@ -242,6 +242,8 @@ def page(made: Comparison) -> str:
         labels=made.labels(),
         grounds=grounds(made),
         answer=QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), answer(made)),
+        lent=[QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+              for text in lent.against(made.designs)],
         best=best_of(made),
         said=said,
         shift=shift,

@@ -36,6 +36,22 @@ def told(metrics: Mapping[str, Any]) -> str:
     return text
 
 
+def borrowed(metrics: Mapping[str, Any]) -> str:
+    """Return in sentences what services took from running jobs; "" if they took nothing."""
+    found = metrics.get("borrowed")
+    if not found:
+        return ""
+    many = found["evictions"]
+    return (
+        f"Services took nodes from running jobs {many:,} time{'s' if many != 1 else ''}: they had "
+        f"{found['borrowed_gpu_hours']:,.1f} GPU-hours of them, "
+        f"{found['returned_gpu_hours']:,.1f} with replicas that were gone by the end. It cost "
+        f"these jobs {found['lost_gpu_hours']:,.1f} GPU-hours of work to be done again, and "
+        f"{found['waited_gpu_hours']:,.1f} waited until they ran again. The same run with "
+        "preemption=none tells what their waits were without."
+    )
+
+
 def lines(part: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a line a class of jobs that was sent back: how often, a job and in all, and lost."""
     return [

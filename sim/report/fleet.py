@@ -63,10 +63,10 @@ def of_lending(lent: Mapping[str, Any]) -> str:
 def of_stops(why: str, cost: Mapping[str, Any]) -> str:
     """Return in a sentence who was stopped because nodes went, and what that cost."""
     many, jobs = cost["evictions"], cost["jobs"]
+    some = f" ({jobs:,} different ones)" if jobs != many else ""
     text = (
-        f"Stopped because a node was {why}: {many:,} time{'s' if many != 1 else ''} a job"
-        f"{f', {jobs:,} of them' if jobs != many else ''}; {cost['lost_gpu_hours']:,.1f} GPU-hours "
-        f"of work to be done again, {cost['waited_gpu_hours']:,.1f} waited until they ran again"
+        f"Stopped because a node was {why}: {many:,} time{'s' if many != 1 else ''} a job{some}; "
+        f"{cost['lost_gpu_hours']:,.1f} GPU-hours of work to be done again, {cost['waited_gpu_hours']:,.1f} waited until they ran again"
     )
     return text + (f"; and {cost['replicas']:,} replicas." if cost["replicas"] else ".")
 

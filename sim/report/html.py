@@ -218,6 +218,7 @@ def page(result: Result) -> str:
         tenants=few if [row["name"] for row in few] != ["(none)"] else [],
         hidden=len(tenants) - len(few),
         gave_way=held(evicted.told(result.metrics)),
+        borrowed=held(evicted.borrowed(result.metrics)),
         sent_back=[
             (what, evicted.lines(result.metrics[of]))
             for what, of in (("GPUs", "by_size"), ("tenant", "by_tenant"))

@@ -140,6 +140,11 @@ class Result:
             )
         told |= services.headline(found)
         told |= fleet.headline(found)
+        if took := found.get("borrowed"):
+            told["taken by services"] = (
+                f"{took['borrowed_gpu_hours']:,.1f} GPU-hours, {took['evictions']:,} times from a "
+                f"job; {took['lost_gpu_hours']:,.1f} of work lost"
+            )
         if "serving" in found and not states["submitted"]:
             told = {name: text for name, text in told.items() if name not in OF_JOBS}
         if self.rejected is not None and self.rejected.num_rows:

@@ -19,16 +19,45 @@ PAIRS = 20
 NOBODY = "(nobody)"
 
 
+def services_of(result: Result) -> dict[str, str]:
+    """Return the service of each of its pools, or of itself where it has none, by name."""
+    return {
+        part["name"]: one["name"]
+        for one in result.manifest.get("services") or ()
+        for part in one.get("pools") or [one]
+    }
+
+
+def job_of(result: Result, names: pa.Array) -> np.ndarray:
+    """Return the row of each job by name, (k,); from the number of jobs on a number a service.
+
+    The places of replicas, `service/3`, are the service's, services in order of their names.
+    """
+    ids = result.jobs.column("job_id").combine_chunks()
+    row = pc.index_in(names, ids)
+    made: np.ndarray = np.array(row.fill_null(-1).cast(pa.int64()))
+    if row.null_count:
+        pools = services_of(result)
+        order = sorted(set(pools.values()))
+        places = names.filter(pc.is_null(row)).dictionary_encode()
+        code = [order.index(pools[place.rsplit("/", 1)[0]])
+                for place in places.dictionary.to_pylist()]  # fmt: skip
+        made[made < 0] = len(ids) + np.array(code, np.int64)[np.asarray(places.indices)]
+    return made
+
+
 def rows_of(result: Result) -> dict[str, np.ndarray]:
-    """Return the ledger's rows of jobs as columns, (k,): job, node, gpu_s, start_s, end_s, why."""
-    ids = result.jobs.column("job_id").combine_chunks()  # replicas of services are none of them
-    led = result.ledger.filter(pc.is_in(result.ledger.column("job_id"), ids))
+    """Return the ledger's rows of jobs as columns, (k,): job, node, gpu_s, start_s, end_s, why.
+
+    Replicas of services are rows too, of a job beyond the last (`job_of`).
+    """
+    led = result.ledger.filter(pc.is_valid(result.ledger.column("job_id")))
     made: dict[str, np.ndarray] = {n: table.to_numpy(led, n) for n in ("start_s", "end_s", "gpus")}
-    made["job"] = np.asarray(pc.index_in(led.column("job_id").combine_chunks(), ids))
+    made["job"] = job_of(result, led.column("job_id").combine_chunks())
     made["node"] = table.codes(led, "node")[0]
     why, words = table.codes(led, "why")
     made["why"] = np.array([words.index(w) if w in words else -1 for w in CAUSES])
-    made["cause"] = why
+    made["cause"] = np.where(made["job"] < result.jobs.num_rows, why, -1)  # replicas: elsewhere
     share = table.to_numpy(led, "gpu_milli", 1000.0) / 1000.0
     made["gpu_s"] = made["gpus"] * share * (made["end_s"] - made["start_s"])
     return made
@@ -54,8 +83,9 @@ def evictions(result: Result) -> dict[str, Any]:
     """Return how often jobs lost their nodes, to whom, and the longest chain.
 
     count and gpu_s: interruptions of a job, and GPU time of the runs that they ended, by cause;
-    by_tenant: who evicted whom, as {taker: {who gave way: times}}, the most frequent; longest
-    chain: a job that was evicted and evicts others in its turn makes a chain of 2, and so on.
+    by_tenant: who evicted whom, as {taker: {who gave way: times}}, the most frequent, services by
+    their names; longest chain: a job that was evicted and evicts others in its turn makes a chain
+    of 2, and so on.
     """
     if not pc.any(pc.is_in(result.ledger.column("why"), pa.array(CAUSES))).as_py():
         return {"count": {}, "gpu_s": {}, "by_tenant": {}, "longest_chain": 0}
@@ -71,6 +101,9 @@ def evictions(result: Result) -> dict[str, Any]:
     gone = np.flatnonzero(np.isin(rows["cause"], codes))
     who, taker = takers(rows, gone)
     tenant, names = table.codes(result.jobs, "tenant", "(none)")
+    own = sorted(set(services_of(result).values()))
+    tenant = np.concatenate([tenant, len(names) + np.arange(len(own))])
+    names = [*names, *own]
     seen: dict[tuple[float, int], set[int]] = {}
     for row in gone:
         seen.setdefault((float(rows["end_s"][row]), int(rows["job"][row])), set())

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from sim import table
+from sim.results.metrics.borrowed import borrowed
 from sim.results.metrics.elastic import elastic
 from sim.results.metrics.evictions import evictions
 from sim.results.metrics.fleet import fleet
@@ -156,5 +157,6 @@ def summary(result: Result) -> dict[str, Any]:
         "by_tenant": tenants(result, columns, counted),
         "by_queue": quotas(result),
         **services(result),
+        **borrowed(result),
         **fleet(result),
     }
