@@ -66,7 +66,8 @@ def of_stops(why: str, cost: Mapping[str, Any]) -> str:
     some = f" ({jobs:,} different ones)" if jobs != many else ""
     text = (
         f"Stopped because a node was {why}: {many:,} time{'s' if many != 1 else ''} a job{some}; "
-        f"{cost['lost_gpu_hours']:,.1f} GPU-hours of work to be done again, {cost['waited_gpu_hours']:,.1f} waited until they ran again"
+        f"{cost['lost_gpu_hours']:,.1f} GPU-hours of work to be done again, "
+        f"{cost['waited_gpu_hours']:,.1f} waited until they ran again"
     )
     return text + (f"; and {cost['replicas']:,} replicas." if cost["replicas"] else ".")
 
