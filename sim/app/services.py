@@ -18,14 +18,20 @@ from sim.app.terminal import counted, grid
 from sim.app.verbs import answered
 from sim.errors import ScenarioError
 from sim.files import data_dir
-from sim.physics.calibration import ALIASES, named
+from sim.physics.calibration import ALIASES, Key, named
 from sim.rng import Streams
+from sim.state.services import Serving
 from sim.study.capacity import Found, fitting, search
+from sim.study.capacity_apart import FoundApart, search_apart
 from sim.study.ranks import online
+
+Lines = tuple[list[str], list[float], list[float]]
+"""Of each choice its name, its GPUs, exact and by the closed form; nan: none."""
 
 USAGE = """rackplan services screen experiment=serving
 rackplan services search experiment=serving share_frac=99% draw=capacity.svg
-  screen: closed forms only; search: the fewest replicas that meet the SLO, by the exact kernel
+  screen: closed forms only; search: the fewest replicas that meet the SLO, by the exact kernel;
+          of pools apart the fewest GPUs of both
   model=llama_70b     one model; else all whose step times are known
   share_frac=99%      of requests that must have the SLO
   window_s=1h         the busiest so long of the requests is asked
@@ -76,20 +82,27 @@ def composed(words: Sequence[str]) -> tuple[Any, int]:
     return whole, int(plain["seed"])
 
 
-def label(one: Found) -> str:
+def label(key: Key) -> str:
     """Return a choice in words."""
-    gpu, model, gpus, bits, software = one.key
+    gpu, model, gpus, bits, software = key
     return f"{model}, {gpus} {gpu}, {bits} bit, {software}"
 
 
-def shown(title: str, found: Sequence[Found], exact: bool, price: Any) -> None:
+def number(value: float | None, form: str = ",.0f") -> str:
+    """Return a number in words, a dash for none."""
+    return "–" if value is None or not np.isfinite(value) else format(value, form)
+
+
+def printed(title: str, columns: list[tuple[str, list[str]]], first_to_go: Sequence[str]) -> None:
     """Print a row a choice."""
+    rows = [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
+    grid(title, [name for name, _ in columns], rows, first_to_go)
 
-    def number(value: float | None, form: str = ",.0f") -> str:
-        return "–" if value is None or not np.isfinite(value) else format(value, form)
 
+def shown(title: str, found: Sequence[Found], exact: bool, price: Any) -> Lines:
+    """Print a row a choice, and how far the closed forms are from it; return what is drawn."""
     columns = [
-        ("choice", [label(one) for one in found]),
+        ("choice", [label(one.key) for one in found]),
         ("requests/s each", [number(one.most_per_s, ",.2f") for one in found]),
         ("TPOT, ms", [number(1e3 * one.tpot_s, ",.1f") for one in found]),
         ("replicas by mean", [number(one.mean) for one in found]),
@@ -105,8 +118,57 @@ def shown(title: str, found: Sequence[Found], exact: bool, price: Any) -> None:
         cost = [None if one.gpus is None or one.key[0] not in price else
                 one.gpus * price[one.key[0]] for one in found]  # fmt: skip
         columns.append(("usd an hour", [number(value, ",.2f") for value in cost]))
-    rows = [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
-    grid(title, [name for name, _ in columns], rows, ("TPOT, ms", "by square root"))
+    printed(title, columns, ("TPOT, ms", "by square root"))
+    for text in errors(found):
+        print(text)
+    if not exact:
+        print("by the mean: with the default service 0 to 56 % fewer than search finds, most "
+              "where a step is near the SLO")  # fmt: skip
+    mean = [one.mean * one.key[2] if np.isfinite(one.mean) else np.nan for one in found]
+    gpus = [np.nan if one.gpus is None else one.gpus for one in found]
+    return columns[0][1], gpus, mean
+
+
+def shown_apart(
+    title: str, found: Sequence[FoundApart], exact: bool, price: Any, pools: tuple[Serving, Serving]
+) -> Lines:
+    """As `shown`, of two pools."""
+    names = ["as configured" if one.key is None else label(one.key) for one in found]
+    columns = [
+        ("choice", names),
+        ("prompts: closed form", [number(one.screened[0]) for one in found]),
+    ]
+    columns.append(("decoding: closed form", [number(one.screened[1]) for one in found]))
+    if exact:
+        for i, name in enumerate(("prompts", "decoding")):
+            some = [None if one.replicas is None else one.replicas[i] for one in found]
+            columns.append((name, [number(value) for value in some]))
+        columns.append(("within the SLO", [number(100 * one.attained, ".2f") for one in found]))
+    guess = [one.total(one.screened) for one in found]
+    guess = [value if np.isfinite(value) else np.nan for value in guess]
+    gpus = [np.nan if one.gpus is None else float(one.gpus) for one in found]
+    columns.append(("GPUs", [number(value) for value in (gpus if exact else guess)]))
+    if exact and price:
+        columns.append(("usd an hour", [number(paid(one, price, pools), ",.2f") for one in found]))
+    printed(title, columns, ("prompts: closed form", "decoding: closed form"))
+    off = [100.0 * (a / b - 1.0) for a, b in zip(guess, gpus, strict=True) if np.isfinite(a / b)]
+    if off:
+        print(f"GPUs by closed form: {min(off):+.0f} to {max(off):+.0f} % of the exact kernel's")
+    if not exact:
+        print("by closed form: with the default SLO and tokens, 5 to 150 requests a second, gaps "
+              "of cv 1 to 4, 17 % fewer to 50 % more than search finds; up to 64 % fewer where the "
+              "SLO is near the longest prompts")  # fmt: skip
+    return names, gpus, guess
+
+
+def paid(one: FoundApart, price: Any, pools: tuple[Serving, Serving]) -> float | None:
+    """Return what an hour of a choice costs; None where a type has no price."""
+    each: list[float | None] = [
+        of.gpu_h_usd if one.key is None else price.get(one.key[0]) for of in pools
+    ]
+    if one.replicas is None or None in each:
+        return None
+    return sum(n * g * (usd or 0.0) for n, g, usd in zip(one.replicas, one.each, each, strict=True))
 
 
 def errors(found: Sequence[Found]) -> Iterator[str]:
@@ -123,39 +185,32 @@ def answer(given: Sequence[str], exact: bool) -> None:
     own, words = told(given)
     whole, seed = composed(words)
     listed = whole.services.listed()
-    if any(of.pool for of, _ in listed):
-        raise ScenarioError([
-            "services: computes prompts and decodes on pools apart; screen and search know "
-            "replicas that do both: take services=llm, or compare runs with -m"
-        ])  # fmt: skip
     if not listed:
         raise ScenarioError(["services: there is none; must be one, as in experiment=serving"])
     keys = fitting(named(own["model"]) if own["model"] else None)
-    for of, requests in listed:
+    firsts = [i for i, (of, _) in enumerate(listed) if of.link is None]
+    for i in firsts:
+        of, requests = listed[i]
         asks = online(of, requests.requests(Streams(seed), of.name))
-        rows = search(of, asks, keys, own["share_frac"], own["window_s"], seed, exact)
-        found = list(counted(of.name, rows, len(keys), "choices of hardware"))
+        wanted = own["share_frac"], own["window_s"], seed, exact
         slo = f"TTFT {of.slo_ttft_s:g} s and TPOT {1e3 * of.slo_tpot_s:g} ms"
         share = f"{100 * own['share_frac']:g} % of the busiest {own['window_s']:g} s"
-        shown(
-            f"{of.name}: {slo} for {share}",
-            found,
-            exact,
-            getattr(whole.services, "gpu_h_usd", None),
-        )
-        for text in errors(found):
-            print(text)
-        if not exact:
-            print("by the mean: with the default service 0 to 56 % fewer than search finds, most "
-                  "where a step is near the SLO")  # fmt: skip
+        title, price = f"{of.name}: {slo} for {share}", getattr(whole.services, "gpu_h_usd", None)
+        if of.pool:
+            pools, some = (of, listed[i + 1][0]), [None, *keys]
+            apart = search_apart(pools, asks, some, *wanted)
+            pairs = list(counted(of.name, apart, len(some), "choices of hardware"))
+            lines = shown_apart(title, pairs, exact, price, pools)
+        else:
+            rows = search(of, asks, keys, *wanted)
+            found = list(counted(of.name, rows, len(keys), "choices of hardware"))
+            lines = shown(title, found, exact, price)
         if own["draw"]:
             from sim.report import write_capacity
 
             out = Path(own["draw"])
-            out = out if len(listed) == 1 else out.with_name(f"{of.name}-{out.name}")
-            mean = [one.mean * one.key[2] if np.isfinite(one.mean) else np.nan for one in found]
-            gpus = [np.nan if one.gpus is None else one.gpus for one in found]
-            write_capacity([label(one) for one in found], gpus, mean, out)
+            out = out if len(firsts) == 1 else out.with_name(f"{of.name}-{out.name}")
+            write_capacity(*lines, out)
             print(f"figure: {out}")
 
 

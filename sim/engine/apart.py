@@ -28,6 +28,38 @@ class Link:
         return np.asarray(self.latency_s + prompt * self.token_s, np.float64)
 
 
+def first_of(
+    prompts: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the rows of the requests, (n, …), once the first pool has computed their prompts."""
+    ones = np.ones_like(output)
+    return played(prompts, Run(prompts, arrival_s, prompt, ones, draw)).service.q
+
+
+def rest_of(
+    rows: NDArray[np.int64],
+    decodes: ServiceSpec,
+    link: Link,
+    prompt: Any,
+    output: Any,
+    draw: NDArray[np.int64],
+) -> dict[str, NDArray[Any]]:
+    """Return columns by request as `serve`, of rows that `first_of` gave, which stay unchanged."""
+    q = rows.copy()
+    more = np.flatnonzero((output > 1) & (q[:, Q_END] >= 0))
+    sent = q[more, Q_END] + ticks(link.times_s(prompt[more]))
+    order = np.argsort(sent, kind="stable")
+    more, sent = more[order], sent[order]
+    pool = replace(decodes, joins=True)
+    drawn = draw[more] if len(draw) else draw
+    run = Run(pool, np.zeros(len(more)), prompt[more], output[more], drawn)
+    run.service.q[:, Q_ARRIVAL] = sent
+    h, rest = q.view(np.int32), played(pool, run).service
+    q[more, Q_END], h[more, H_REPLICA] = rest.q[:, Q_END], rest.h[:, H_REPLICA]
+    h[more, H_PREEMPTED] += rest.h[:, H_PREEMPTED]
+    return columns(q, output)
+
+
 def serve_apart(
     prompts: ServiceSpec,
     decodes: ServiceSpec,
@@ -46,16 +78,5 @@ def serve_apart(
     """
     prompt, output = np.asarray(prompt, np.int64), np.asarray(output, np.int64)
     drawn = np.zeros(0, np.int64) if draw is None else np.asarray(draw, np.int64)
-    q = played(prompts, Run(prompts, arrival_s, prompt, np.ones_like(output), drawn)).service.q
-    more = np.flatnonzero((output > 1) & (q[:, Q_END] >= 0))
-    sent = q[more, Q_END] + ticks(link.times_s(prompt[more]))
-    order = np.argsort(sent, kind="stable")
-    more, sent = more[order], sent[order]
-    pool = replace(decodes, joins=True)
-    drawn = drawn[more] if len(drawn) else drawn
-    run = Run(pool, np.zeros(len(more)), prompt[more], output[more], drawn)
-    run.service.q[:, Q_ARRIVAL] = sent
-    h, rest = q.view(np.int32), played(pool, run).service
-    q[more, Q_END], h[more, H_REPLICA] = rest.q[:, Q_END], rest.h[:, H_REPLICA]
-    h[more, H_PREEMPTED] += rest.h[:, H_PREEMPTED]
-    return columns(q, output)
+    rows = first_of(prompts, arrival_s, prompt, output, drawn)
+    return rest_of(rows, decodes, link, prompt, output, drawn)

@@ -86,7 +86,7 @@ def test_faults_name_the_remedy(tmp_path, word, told):
 
 
 def test_prompts_and_decoding_on_pools_apart(tmp_path):
-    """A run whose report shows both pools, hours of both; a search that says it does not know them."""
+    """A run whose report shows both pools, hours of both; a search over both."""
     words = ("services=llm_pools", "workload=none", "services.requests.duration_s=20 min",
              "services.slo_by_class={code: {slo_ttft_s: 5 s}}", "services.requests.classes={code: 1}",
              "autoscaler=static_peak", "services.prefill.max_replicas=2",
@@ -100,8 +100,9 @@ def test_prompts_and_decoding_on_pools_apart(tmp_path):
     page = (tmp_path / "here/report.html").read_text()
     assert "Replicas, prefill: ready" in page
     assert "Time a token after it" in page
-    done = rackplan(tmp_path, "services", "search", "services=llm_pools", code=2)
-    assert "on pools apart; screen and search" in done.stdout + done.stderr
+    words = ("services=llm_pools", "services.requests.duration_s=5 min", "model=llama_8b")
+    done = rackplan(tmp_path, "services", "search", *words)
+    assert "as configured" in done.stdout
 
 
 def test_a_fault_of_one_pools_policy_is_told_at_its_path(tmp_path):
