@@ -42,6 +42,7 @@ PURE = {  # knobs and columns without a dimension
         "damping",
         "factor",
         "keep",
+        "keeps",
         "least",
         "load",
         "most",

@@ -56,12 +56,13 @@ GROUPS: dict[str, type] = {
     "storage": AbstractStorage,
     "failures": AbstractProcess,
     "link_failures": AbstractProcess,
+    "slow_nodes": AbstractProcess,
     "reservations": AbstractProcess,
     "steps": AbstractProcess,
 }
 LEFT_OUT = (
     "failures", "reservations", "preemption", "elastic", "quota", "sharing", "limits",
-    "services", "autoscaler", "fabric", "comm", "link_failures",
+    "services", "autoscaler", "fabric", "comm", "link_failures", "slow_nodes",
     "node_scaler", "supply", "growth", "steps",
     "storage",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from sim.engine.link_failures import LinkFailures
 from sim.engine.patience import relent
 from sim.engine.phases import Phases
 from sim.engine.reservations import Reservations
+from sim.engine.slow_nodes import SlowNodes
 from sim.engine.switch_failures import SwitchFailures
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LinkFailures",
     "Phases",
     "Reservations",
+    "SlowNodes",
     "Stop",
     "SwitchFailures",
     "interruptible",

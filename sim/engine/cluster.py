@@ -102,6 +102,13 @@ class Cluster:
             kernel.set_link(self._clock.state, link + 1, part)
             finder.changed(self._clock, link - first, part)
 
+    def hobble(self, node: int, keeps: float) -> None:
+        """A node keeps a part of its speed from now on, above 0; 1 is all of it.
+
+        For a process that says so: `hobbles`.
+        """
+        kernel.hobble(self._clock.state, node, keeps, self._clock.now)
+
     def withdraw(self, node: int) -> None:
         """Offer a node to no more jobs; those on it go on."""
         kernel.withdraw(self._clock.state, node)
@@ -209,6 +216,11 @@ class AbstractProcess(abc.ABC):
     def hits_per_s(self) -> float:
         """Return how often it takes each node from the job there, in the mean."""
         return 0.0
+
+    @property
+    def hobbles(self) -> bool:
+        """Return whether it makes nodes slow for a while."""
+        return False
 
     def names(self) -> Mapping[str, tuple[str, Iterable[str]]]:
         """Return the names that its settings hold: by path, what they are (`tenant`), and they."""

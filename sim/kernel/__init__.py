@@ -13,6 +13,7 @@ from sim.kernel.apart import pass_apart
 from sim.kernel.calendar import close_window, open_window
 from sim.kernel.deal import deal
 from sim.kernel.fair_pass import pass_shares
+from sim.kernel.hobble import hobble
 from sim.kernel.job import give_up, set_rate
 from sim.kernel.links import lay, set_link
 from sim.kernel.node import come, fail, go, offer, on_node, repair, turn_out, withdraw
@@ -53,6 +54,7 @@ __all__ = [
     "give_up",
     "go",
     "grow",
+    "hobble",
     "hold_back",
     "lay",
     "let_go",

@@ -15,7 +15,7 @@ from sim.kernel.links import linked, unlinked
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
 from sim.kernel.quota import let_go, wait
-from sim.kernel.rate import book_end, pace, set_rate, settle, slow
+from sim.kernel.rate import NODE, book_end, pace, pace_beside, set_rate, settle, slow
 from sim.kernel.rows import close_row, open_row
 from sim.kernel.sharing import joined, parted
 from sim.kernel.usage import use
@@ -148,6 +148,8 @@ def start(s: State, job: int, kind: int, now_s: float) -> None:
             s.ledger.devices[row] = choose(s, job, node, gpus, row)
         take(s, job, node, gpus, row, 1)
     jobs.state[job], jobs.kind[job] = RUNNING, kind
+    if s.paces.keeps.size > 0:
+        s.paces.factor[NODE, job] = pace_beside(s, job)
     jobs.rate[job] = pace(s, job)
     jobs.asof_s[job] = now_s
     if np.isnan(jobs.start_s[job]):

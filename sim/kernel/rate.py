@@ -7,10 +7,12 @@ import numpy as np
 from sim.kernel.agenda import book
 from sim.kernel.jit import entry, jit
 from sim.kernel.limits import cut, round_after
+from sim.state.columns import WHOLE
 from sim.state.handle import State
-from sim.state.words import JobState
+from sim.state.words import Cause, JobState
 
 RUNNING = int(JobState.RUNNING)
+NODE = int(Cause.NODE)
 
 
 @jit
@@ -20,6 +22,28 @@ def pace(s: State, job: int) -> float:
     for cause in range(s.paces.factor.shape[0]):
         rate *= s.paces.factor[cause, job]
     return float(rate)
+
+
+@jit
+def pace_beside(s: State, job: int) -> float:
+    """Return how fast a job goes on its nodes, of what it would if none of them were slow.
+
+    Every rank waits for the slowest. Where that keeps k of its speed, compute takes 1 / k as long,
+    and what is sent no longer than before. Of a step of 1 alone, d of it sent, o of that beside
+    compute:
+
+        1 / ((1 - o) d + max((1 - (1 - o) d) / k, o d))
+    """
+    keeps, after, beside = 1.0, 0.0, 0.0
+    for r in range(s.jobs.row0[job], s.jobs.row0[job] + s.jobs.rows[job]):
+        keeps = min(keeps, s.paces.keeps[int(s.ledger.node[r])])
+    if keeps >= 1.0:
+        return 1.0
+    if s.fabric.duty.size > 0 and s.jobs.rows[job] > 1 and s.jobs.milli[job] == WHOLE:
+        sent = s.fabric.duty[job]
+        beside = s.fabric.overlap[job] * sent
+        after = (1.0 - s.fabric.overlap[job]) * sent
+    return 1.0 / (after + max((1.0 - after) / keeps, beside))
 
 
 @jit

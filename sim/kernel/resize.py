@@ -14,7 +14,7 @@ from sim.kernel.job import better, send_back, start, take
 from sim.kernel.limits import cut
 from sim.kernel.links import linked, unlinked
 from sim.kernel.order import drop, insert, remove
-from sim.kernel.rate import pace, settle
+from sim.kernel.rate import NODE, pace, pace_beside, settle
 from sim.kernel.rows import close_row, open_row
 from sim.kernel.size import told_size
 from sim.kernel.spans import find
@@ -81,6 +81,10 @@ def rehold(s: State, job: int, gpus: int, now_s: float) -> None:
         if s.devices.on:
             s.ledger.devices[row] = choose(s, job, node, chunk, row)
         take(s, job, node, chunk, row, 1)
+    if s.paces.keeps.size > 0:
+        settle(s, job, now_s)
+        s.paces.factor[NODE, job] = pace_beside(s, job)
+        jobs.rate[job] = pace(s, job)
     linked(s, job, now_s)
     if s.usage.gpu_s.size > 0:
         use(s, job, 1, now_s)

@@ -15,7 +15,7 @@ from sim.state.fabric import STORE
 from sim.state.handle import State
 from sim.state.words import Cause, Phase
 
-FABRIC = int(Cause.FABRIC)
+FABRIC, NODE = int(Cause.FABRIC), int(Cause.NODE)
 MEAN, COMPUTES, BOTH, WAITS, SENDS = (int(phase) for phase in Phase)
 COMPUTE, BESIDE, AFTER = 0, 1, 2
 """Rows of what is left: to compute, to send beside that, to send after it."""
@@ -40,10 +40,19 @@ def writer(s: State, job: int) -> bool:
 
 
 @jit
+def duty_of(s: State, job: int) -> float:
+    """Return the part of its time, alone, in which a job sends: less beside a slow node.
+
+    All here is of the time that it takes on its nodes alone, however slow they are.
+    """
+    return float(s.fabric.duty[job] * s.paces.factor[NODE, job])
+
+
+@jit
 def unwritten(s: State, job: int) -> float:
     """Return how long a job takes at its share for what takes 1 alone, its writes left out."""
     f = s.fabric
-    return slowness(f.duty[job], f.share[job], f.overlap[job]) if f.spans[job] else 1.0
+    return slowness(duty_of(s, job), f.share[job], f.overlap[job]) if f.spans[job] else 1.0
 
 
 @jit
@@ -53,7 +62,8 @@ def whole(s: State, job: int) -> float:
     if not writer(s, job) or not f.spans[mate(s, job)]:
         return alone
     writes = mate(s, job)
-    return with_writes(alone, f.duty[writes], f.share[writes], f.overlap[writes] > 0.0)
+    write = f.duty[writes] * s.paces.factor[NODE, job]
+    return with_writes(alone, write, f.share[writes], f.overlap[writes] > 0.0)
 
 
 @jit
@@ -63,11 +73,13 @@ def part_sent(s: State, sender: int) -> float:
     if f.phase[sender] != MEAN:
         return 0.0 if f.phase[sender] == COMPUTES else 1.0
     if f.n[STORE] < 0:
-        return sending(f.duty[sender], f.share[sender], f.overlap[sender])
+        return sending(duty_of(s, sender), f.share[sender], f.overlap[sender])
     if f.share[sender] <= 0.0:
         return 1.0
     sent, job = f.duty[sender] / f.share[sender], min(sender, mate(s, sender))
-    return min(sent / whole(s, job) if sender == job or writer(s, job) else sent, 1.0)
+    if sender != job and not writer(s, job):
+        return min(sent, 1.0)
+    return min(sent * s.paces.factor[NODE, job] / whole(s, job), 1.0)
 
 
 @jit
@@ -118,7 +130,7 @@ def name_phase(s: State, job: int) -> None:
 def new_step(s: State, job: int, begin: float) -> None:
     """Let a job begin a step at such a part of it, 0 … 1: there as it would be alone."""
     f, step = s.fabric, s.fabric.step_s[job]
-    sent, at = f.duty[job] * step, begin * step if 1.0 - begin > NOTHING else 0.0
+    sent, at = duty_of(s, job) * step, begin * step if 1.0 - begin > NOTHING else 0.0
     beside = f.overlap[job] * sent
     after = (1.0 - f.overlap[job]) * sent
     f.todo_s[COMPUTE, job] = max(step - after - at, 0.0)

@@ -130,3 +130,4 @@ class Answers(NamedTuple):
     waits: Any = None  # state.waits.Edges; None where nobody waits for another job
     windows: int = 0  # times in which nodes are set aside
     fabric: Fabric | None = None  # the links that jobs share; None where they feel none
+    hobbles: bool = False  # nodes may be slow for a while

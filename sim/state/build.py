@@ -204,7 +204,7 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
     devices = devices_of(less, nodes, rule, gives, score, slices)
     sharing = Sharing(bool(less.any() and (share.factor[1:] != 1.0).any()), share.factor)
     fabric = answers.fabric or no_fabric()
-    slows = slows or sharing.on or fabric.on
+    slows = slows or sharing.on or fabric.on or answers.hobbles
     n, m = len(jobs.gpus), len(nodes.kind)
     zero = jobs.gpus == 0
     shares = jobs.gpus[less]
@@ -241,7 +241,8 @@ def assemble(jobs: Jobs, nodes: Nodes, kinds: Kinds, answers: Answers, asks: Ask
         jobs, nodes, kinds, order_of(n), order_of(min(n, slots)), order_of(min(n, slots)), agenda,
         ledger, events_of(jobs, waits), whole(rule), whole(gives), taste, devices, score,
         cache_of(jobs, nodes, score, devices), usage_of(jobs, half_life_s),
-        Paces(np.ones((len(Cause) if slows else 0, n))), elastic,
+        Paces(np.ones((len(Cause) if slows else 0, n)), np.ones(m if answers.hobbles else 0)),
+        elastic,
         notes_of(n, len(kinds.size), notes, gives.deals),
         *(quota or (no_quota(), no_caps(), no_shares(), no_sizes())),
         slices, sharing, spans, Moving(gives.most_moved > 0, int(gives.most_moved)),

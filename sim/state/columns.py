@@ -180,6 +180,7 @@ class Paces(NamedTuple):
     """What slows or speeds each job besides its kind of node; no rows where nothing does."""
 
     factor: F8  # (causes, jobs) see `words.Cause`; a job's rate is its speed times all of them
+    keeps: F8  # (nodes,) the part of its speed that each node has now; no rows where all are whole
 
 
 class Elastic(NamedTuple):

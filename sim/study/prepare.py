@@ -240,6 +240,7 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
         quota, share, scenario.limits.rule(), edges_of(jobs),
         sum(process.windows for process in scenario.processes),
         fabric_for(tree, ways, scenario, nodes, jobs),
+        any(process.hobbles for process in scenario.processes),
     )  # fmt: skip
     elastic = elastic_of(columns, numbers) if sized else shares.elastic
     asks = asks._replace(elastic=elastic, slices=classes.slices, spans=spans)
