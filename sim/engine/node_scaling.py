@@ -101,7 +101,8 @@ class Watch:
         refused = self.fleet.refused.copy()
         self.fleet.refused[:] = 0
         now_s = self.fleet.clock.now
-        return FleetSeen(now_s, self.pools(), self.nodes(), self.waiting(), refused)
+        leaving = self.fleet.count(Stage.LEAVING)
+        return FleetSeen(now_s, self.pools(), self.nodes(), self.waiting(), refused, leaving)
 
 
 def hold_to(fleet: Fleet, seen: FleetSeen, wish: NodeWish, notice_s: float | None) -> int:

@@ -121,6 +121,7 @@ class FleetSeen(NamedTuple):
     nodes: NodesSeen
     waiting: WaitingSeen
     failed: I8  # (p,) nodes asked for since the last asking that will not come: stock-outs
+    leaving: I8 | None = None  # (p,) nodes told to go that are not empty yet; None: none
 
 
 class NodeWish(NamedTuple):

@@ -248,8 +248,21 @@ def test_one_that_fits_elsewhere_goes_else_a_cheaper_one_takes_its_place():
     assert wish.remove.tolist() == [True, False]
     assert not wish.add.any()
     wish = Karpenter().wish(fleet(pools, [little, FULL], now_s=60.0), NOTHING)
-    assert wish.remove.tolist() == [True, False]
     assert wish.add.tolist() == [0, 1]
+    assert not wish.remove.any()  # it is waited for
+    wish = Karpenter().wish(fleet(pools, [little, FULL], now_s=70.0, booting=[0, 1]), wish.notes)
+    assert not wish.add.any()
+    assert not wish.remove.any()
+    there = [little, FULL, (1, 1, 12.0, 75.0, True)]
+    ready = Karpenter().wish(fleet(pools, there, now_s=80.0), wish.notes)
+    assert ready.remove.tolist() == [True, False, False]
+    moved = [FULL, (1, 1, 12.0, 75.0, True)]  # told to go, not gone yet: its place is kept
+    going = fleet(pools, moved, now_s=90.0)._replace(leaving=np.array([1, 0]))
+    assert not Karpenter().wish(going, ready.notes).remove.any()
+    full = [little, FULL, (1, 0, 0.0, math.inf, False)]  # another has taken it: all begins anew
+    lost = Karpenter().wish(fleet(pools, full, now_s=80.0), wish.notes)
+    assert not lost.remove.any()
+    assert lost.add.tolist() == [0, 1]
     kept = Karpenter(underutilized=False).wish(fleet(pools, [little, FULL], now_s=60.0), NOTHING)
     assert not kept.remove.any()
 

@@ -26,6 +26,13 @@ def with_new(seen: FleetSeen, free: Free, pool: int, count: int) -> Free:
     )
 
 
+def taken_from(seen: FleetSeen, free: Free) -> B1:
+    """Return which nodes that are up have been taken from, (n,): pieces have a place there."""
+    up = len(seen.nodes.pool)
+    made: B1 = free.gpus[:up] < seen.nodes.free_gpus
+    return made | (free.cpus[:up] < seen.nodes.free_cpus)
+
+
 def for_gangs(seen: FleetSeen, may: B1, most: I8, price: F8) -> tuple[I8, B1]:
     """Return the nodes to ask for, (p,), so that each gang has all its nodes, in queue order.
 
@@ -56,6 +63,4 @@ def for_gangs(seen: FleetSeen, may: B1, most: I8, price: F8) -> tuple[I8, B1]:
             add[pool] += count
             free = with_new(seen, then, pool, count)
             place(rest, free)
-    up = len(seen.nodes.pool)
-    taken_from = (free.gpus[:up] < seen.nodes.free_gpus) | (free.cpus[:up] < seen.nodes.free_cpus)
-    return add, taken_from
+    return add, taken_from(seen, free)

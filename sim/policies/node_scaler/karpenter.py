@@ -9,20 +9,19 @@ import numpy as np
 
 from sim.policies.node_scaler.backoff import backed_off
 from sim.policies.node_scaler.base import (
-    B1,
     F8,
-    I8,
     AbstractNodeScaler,
     FleetSeen,
     NodeWish,
-    held_back,
     nothing,
     refuse,
     room,
     wrong,
 )
-from sim.policies.node_scaler.cheapest import cheapest, saves
-from sim.policies.node_scaler.packing import free_of, pieces_of, place, take
+from sim.policies.node_scaler.cheapest import cheapest
+from sim.policies.node_scaler.consolidation import REPLACES, Thrift, consolidated
+from sim.policies.node_scaler.gangs import taken_from
+from sim.policies.node_scaler.packing import Pieces, free_of, pieces_of, place, take
 
 
 @final
@@ -31,9 +30,10 @@ class Karpenter(AbstractNodeScaler):
     """What fits nowhere is packed, largest first, onto the cheapest new nodes that hold it.
 
     A batch closes when nothing new has come for `batch_idle_s`, or its first is `batch_most_s` old.
-    Nodes go when they are empty for `consolidate_after_s`, or one by one when what runs on them
-    fits elsewhere, or on a new cheaper node, which is then asked for; `budget_frac` of the nodes at
-    once, rounded up. A pool that failed is left alone for `backoff_s`.
+    Nodes go when they are empty for `consolidate_after_s` and nobody is to start there, or one by
+    one when what runs on them fits elsewhere, or on a new cheaper node, which is asked for and
+    waited for; `budget_frac` of the nodes at once, rounded up. A pool that failed is left alone for
+    `backoff_s`.
 
     Source: Karpenter: 1 s, 10 s, consolidateAfter 0 s, WhenEmptyOrUnderutilized, budget 10 %,
     rounded up; failed offers are skipped for 3 min.
@@ -53,38 +53,22 @@ class Karpenter(AbstractNodeScaler):
         """Refuse wrong numbers."""
         refuse(wrong(self, shares=("budget_frac",)))
 
-    def closed(self, seen: FleetSeen) -> bool:
-        """Return whether the batch of waiting jobs is closed."""
+    def closed(self, seen: FleetSeen, left: Pieces) -> bool:
+        """Return whether the batch of those that fit on nothing is closed."""
         since_s = seen.waiting.since_s
-        if len(since_s) == 0:
-            return False
         quiet = seen.now_s - since_s.max() >= self.batch_idle_s
-        return bool(quiet or seen.now_s - since_s.min() >= self.batch_most_s)
-
-    def consolidated(self, seen: FleetSeen, shut: B1) -> tuple[I8, B1]:
-        """Return what to ask for and what to give back so that the nodes cost less."""
-        add, remove = nothing(seen)
-        idle = seen.now_s - seen.nodes.idle_since_s >= self.consolidate_after_s
-        many = int(np.ceil(self.budget_frac * len(remove)))
-        remove = held_back(seen, idle)
-        remove[np.flatnonzero(remove)[many:]] = False
-        if remove.any() or not self.underutilized or many == 0:
-            return add, remove
-        node, pool = saves(seen, shut)
-        if node >= 0:
-            remove[node] = True
-            add[pool] += pool >= 0
-        return add, remove
+        return bool(quiet or seen.now_s - since_s[left.job].min() >= self.batch_most_s)
 
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:
-        """Return new nodes for a closed batch; if nobody waits, what saves money."""
+        """Return new nodes for a closed batch; if nobody waits for one, what saves money."""
         shut, kept = backed_off(seen, notes, self.backoff_s, self.backoff_s, 0.0)
-        pieces = pieces_of(seen)
-        left = take(pieces, ~place(pieces, free_of(seen)))
+        pieces, free = pieces_of(seen), free_of(seen)
+        left = take(pieces, ~place(pieces, free))
+        if not len(left.gpus):
+            rule = Thrift(self.consolidate_after_s, self.underutilized, self.budget_frac)
+            less = consolidated(seen, shut, taken_from(seen, free), notes, rule)
+            return NodeWish(less.add, less.remove, np.concatenate([kept, less.notes]))
         add, remove = nothing(seen)
-        if len(left.gpus):
-            if self.closed(seen):
-                add = cheapest(seen, left, np.where(shut, 0, room(seen)))
-        elif not seen.pools.booting.any():
-            add, remove = self.consolidated(seen, shut)
-        return NodeWish(add, remove, kept)
+        if self.closed(seen, left):
+            add = cheapest(seen, left, np.where(shut, 0, room(seen)))
+        return NodeWish(add, remove, np.concatenate([kept, notes[notes[:, 0] == REPLACES]]))

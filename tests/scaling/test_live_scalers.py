@@ -1,0 +1,215 @@
+"""Karpenter and cloud burst in a whole run: each instant from the documented arithmetic.
+
+Instants are chosen so that nothing but what is meant falls on an asking.
+"""
+
+import math
+
+import pytest
+
+from sim import Scenario, simulate
+from sim.policies.node_scaler import CloudBurst, Karpenter
+from sim.state import Homogeneous, Pools, Supply
+from sim.workload import NoJobs, Poisson
+from sim.workload.requests import DrawnRequests, LogNormalTokens
+from sim.workload.services import LlmReplica, LlmService, Stages
+from tests.scaling.test_live_nodes import held_only_while_there, jobs, spans
+
+COME_S = 40.0
+
+
+def asking(from_s, every_s):
+    """Return the first asking from an instant on."""
+    return every_s * math.ceil(from_s / every_s)
+
+
+def went(made, pool=None):
+    """Return each node's stages in the run, as (state, begin)."""
+    own = {}
+    for r in spans(made):
+        if pool is None or r["pool"] == pool:
+            own.setdefault(r["node"], []).append((r["state"], r["begin_s"]))
+    return list(own.values())
+
+
+def starts(made):
+    return made.jobs.column("start_s").to_pylist()
+
+
+def play(cluster, rows, scaler, horizon_s=1e5, **supply):
+    made = simulate(Scenario(cluster, jobs(*rows), node_scaler=scaler, supply=Supply(**supply),
+                             horizon_s=horizon_s))  # fmt: skip
+    held_only_while_there(made)
+    return made
+
+
+# ---------------------------------------------------------------- Karpenter
+
+
+def cloud(**pools):
+    """A cluster of such pools, nodes and GPUs each, and what the supply says of them."""
+    made = Pools(tuple({"name": name, "nodes": nodes, "gpus_per_node": gpus}
+                       for name, (nodes, gpus, _) in pools.items()))  # fmt: skip
+    return made, {name: {"start_nodes": 0, **terms} for name, (*_, terms) in pools.items()}
+
+
+def test_a_batch_is_asked_for_a_second_after_the_last_of_it_came():
+    came = [2.0, 2.75, 3.5]
+    made = play(Homogeneous(5, 8), [(s, 8, 500.25) for s in came], Karpenter(every_s=1.0), 500.0,
+                start_nodes=0, come_s=COME_S)  # fmt: skip
+    asked = asking(came[-1] + 1.0, 1.0)
+    assert starts(made) == [asked + COME_S] * 3
+    some = [("off", 0.0), ("coming", asked), ("on", asked + COME_S)]
+    assert went(made) == [some] * 3 + [[("off", 0.0)]] * 2
+
+
+def test_a_batch_that_never_rests_is_asked_for_ten_seconds_after_its_first_and_then_another():
+    """A job each half second: two batches, each counted from the first that has no node yet."""
+    came = [0.25 + 0.5 * k for k in range(30)]
+    first = asking(came[0] + 10.0, 1.0)
+    then = [s for s in came if s > first]
+    second = asking(min(then[0] + 10.0, came[-1] + 1.0), 1.0)
+    made = play(Homogeneous(40, 8), [(s, 8, 900.25) for s in came], Karpenter(every_s=1.0), 500.0,
+                start_nodes=0, come_s=COME_S)  # fmt: skip
+    assert starts(made) == [(first if s < first else second) + COME_S for s in came]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 30.0])
+def test_empty_nodes_go_a_tenth_at_an_asking_rounded_up(after_s):
+    """Of 23 nodes 3, then of 20, 18, 16, 14, 12 2, then 1, an asking each: ceil(n / 10)."""
+    many, ends = 23, 100.5
+    made = play(Homogeneous(many, 8), [(0.0, 8, ends)] * many + [(1e3, 8, 1.0)],
+                Karpenter(every_s=1.0, consolidate_after_s=after_s), 300.0)  # fmt: skip
+    gone, left, at_s = [], many, asking(ends + after_s, 1.0)
+    while left:
+        go = math.ceil(left / 10)
+        gone, left, at_s = gone + [at_s] * go, left - go, at_s + 1.0
+    assert sorted(begin for node in went(made) for word, begin in node if word == "off") == gone
+
+
+def test_a_pool_without_stock_is_left_alone_for_three_minutes_and_the_next_is_asked():
+    cluster, pools = cloud(
+        cheap=(1, 8, {"node_h_usd": 1.0, "refused_frac": 1.0, "refused_after_s": 20.0}),
+        dear=(9, 8, {"node_h_usd": 2.0}),
+    )
+    again = 230.0
+    made = play(cluster, [(2.5, 8, 900.0), (100.5, 8, 900.0), (again, 8, 900.0)],
+                Karpenter(every_s=1.0), 600.0, come_s=COME_S, pools=pools)  # fmt: skip
+    first = asking(2.5 + 1.0, 1.0)
+    told = first + 20.0
+    late = asking(again + 1.0, 1.0)
+    assert late > told + 180.0
+    assert went(made, "cheap") == [[("off", 0.0), ("coming", first), ("off", told),
+                                    ("coming", late), ("off", late + 20.0)]]  # fmt: skip
+    second = asking(100.5 + 1.0, 1.0)  # the cheap one is left alone then
+    assert starts(made) == [told + COME_S, second + COME_S, late + 20.0 + COME_S]
+
+
+TWO = {"large": (1, 8, {"node_h_usd": 20.0, "start_nodes": 1}),
+       "small": (2, 1, {"node_h_usd": 3.0})}  # fmt: skip
+
+
+@pytest.mark.parametrize("notice_s", [30.0, 100.0])
+def test_a_cheaper_node_is_there_before_the_one_it_replaces_is_told_to_go(notice_s):
+    """It is asked for at once, ready 40 s later; the work moves when its notice is over."""
+    cluster, pools = cloud(**TWO)
+    made = play(cluster, [(0.25, 1, 400.5)], Karpenter(every_s=1.0), 5e3, come_s=COME_S,
+                pools=pools, moves_jobs=True, lost_s=0.0, notice_s=notice_s)  # fmt: skip
+    asked, ready = 1.0, 1.0 + COME_S
+    moved = ready + notice_s
+    assert went(made, "large") == [[("on", 0.0), ("leaving", ready), ("off", moved)]]
+    over = 0.25 + 400.5  # moving took no time and lost no work
+    assert went(made, "small")[0] == [("off", 0.0), ("coming", asked), ("on", ready)]
+    assert [(r["start_s"], r["end_s"]) for r in made.ledger.to_pylist() if r["job_id"]] == [
+        (0.25, moved), (moved, over)
+    ]  # fmt: skip
+
+
+def test_a_replica_moves_to_the_cheaper_node_without_waiting_for_it():
+    """Told to go when the new node is ready, it drains while another comes up there: no gap."""
+    step = ((0.02, 1e-4, 1e-7), (0.02, 5e-5, 1e-9, 1e-4, 1e-7))
+    one = LlmService(
+        requests=DrawnRequests(2.0, 200.0, Poisson(), LogNormalTokens(300, 1.0, 60, 1.0, 4000)),
+        replica=LlmReplica(1, None, *step, batch=16, chunk_tokens=256, kv_tokens=50_000),
+        cold_start=Stages(0.0, 0.0, 7.0, 0.0), min_replicas=1, max_replicas=2, start_replicas=1,
+    )  # fmt: skip
+    cluster, pools = cloud(**TWO)
+    made = simulate(Scenario(
+        cluster, NoJobs(), services=one, node_scaler=Karpenter(every_s=1.0),
+        supply=Supply(come_s=COME_S, pools=pools, notice_s=300.0),
+    ))  # fmt: skip
+    held_only_while_there(made)
+    first, second = made.replicas.to_pylist()[:2]
+    ready = 1.0 + COME_S
+    assert (first["told_s"], second["asked_s"], second["start_s"]) == (ready, ready, ready)
+    assert second["ready_s"] == ready + 7.0
+    assert went(made, "large") == [[("on", 0.0), ("leaving", ready), ("off", first["end_s"])]]
+    assert set(made.requests.column("fate").to_pylist()) == {"answered"}
+
+
+def test_who_cannot_be_replaced_for_want_of_stock_stays():
+    cluster, pools = cloud(**TWO)
+    pools["small"] |= {"refused_frac": 1.0, "refused_after_s": 20.0}
+    made = play(cluster, [(0.25, 1, 500.5)], Karpenter(every_s=1.0), 5e3, come_s=COME_S,
+                pools=pools, moves_jobs=True, lost_s=0.0)  # fmt: skip
+    assert made.jobs.column("end_s").to_pylist() == [500.75]
+    asked = [begin for word, begin in went(made, "small")[0] if word == "coming"]
+    assert asked == [1.0, 1.0 + 20.0 + 180.0, 1.0 + 2 * (20.0 + 180.0)]  # left alone when told
+    assert went(made, "large") == [[("on", 0.0)]]
+
+
+# ---------------------------------------------------------------- cloud burst
+
+OWN = {"own": (1, 8, {"start_nodes": 1})}
+
+
+def burst(rows, pools, horizon_s=1e5, **knobs):
+    cluster, terms = cloud(**OWN, **pools)
+    return play(cluster, [(0.0, 8, 50_000.5), *rows], CloudBurst(**knobs), horizon_s, come_s=240.0,
+                pools=terms)  # fmt: skip
+
+
+def test_a_gang_bursts_after_its_patience_runs_when_all_came_and_goes_when_idle():
+    made = burst([(30.0, 16, 1000.5)], {"rent": (3, 8, {"node_h_usd": 10.0})})
+    asked = asking(30.0 + 600.0, 60.0)
+    came = asked + 240.0
+    over = came + 1000.5
+    gone = asking(over + 600.0, 60.0)
+    assert starts(made)[1] == came
+    some = [("off", 0.0), ("coming", asked), ("on", came), ("off", gone)]
+    assert went(made, "rent") == [some, some, [("off", 0.0)]]
+    assert made.metrics["fleet"]["cost_usd"] == pytest.approx(2 * 10.0 * (gone - asked) / 3600.0)
+
+
+def test_what_has_no_stock_is_told_later_and_the_next_cheapest_is_asked():
+    made = burst([(30.0, 16, 1000.5)], {
+        "none": (2, 8, {"node_h_usd": 10.0, "refused_frac": 1.0, "refused_after_s": 50.0}),
+        "more": (2, 8, {"node_h_usd": 12.0}),
+    }, 3000.0)  # fmt: skip
+    asked = asking(30.0 + 600.0, 60.0)
+    told = asking(asked + 50.0, 60.0)
+    assert went(made, "none") == [[("off", 0.0), ("coming", asked), ("off", asked + 50.0)]] * 2
+    assert starts(made)[1] == told + 240.0
+
+
+@pytest.mark.parametrize(("most_s", "lengths"), [
+    (600.0, (600, 600, 600, 600)), (2400.0, (600, 1200, 2400, 2400)),
+])  # fmt: skip
+def test_a_stock_out_is_asked_again_after_a_back_off_that_doubles_to_its_bound(most_s, lengths):
+    made = burst([(30.0, 8, 1000.5)], {
+        "none": (1, 8, {"node_h_usd": 10.0, "refused_frac": 1.0, "refused_after_s": 50.0}),
+    }, 9000.0, backoff_most_s=most_s)  # fmt: skip
+    asked = [asking(30.0 + 600.0, 60.0)]
+    for length in lengths:  # counted from the asking at which the refusal is told
+        asked.append(asking(asking(asked[-1] + 50.0, 60.0) + length, 60.0))
+    found = [begin for word, begin in went(made, "none")[0] if word == "coming"]
+    assert found[: len(asked)] == [s for s in asked if s < 9000.0]
+    assert made.metrics["fleet"]["cost_usd"] == 0.0
+
+
+def test_two_jobs_of_one_pool_and_what_is_left_of_a_node():
+    """Three jobs of 4 GPUs: two share a node of 8, so two nodes are rented, not three."""
+    made = burst([(30.0, 4, 1000.5)] * 3, {"rent": (9, 8, {"node_h_usd": 10.0})}, 3000.0)
+    came = asking(630.0, 60.0) + 240.0
+    assert starts(made)[1:] == [came] * 3
+    assert sum(len(node) > 1 for node in went(made, "rent")) == 2
