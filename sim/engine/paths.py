@@ -90,7 +90,7 @@ class Finder:
             links, use_Bps = self.used(state, job)
             if state.fabric.n[SPARE] < len(links):
                 clock.state = state.replaced(fabric=roomier(state.fabric, len(links)))
-        kernel.lay(clock.state, job, links, use_Bps)
+        kernel.lay(clock.state, job, links, use_Bps, clock.now)
 
     def used(self, state: State, job: int) -> tuple[I8, F8]:
         """Return (link, B/s) of a running job, (k,) each: what crosses at its full speed."""

@@ -69,7 +69,7 @@ class Transfers:
         self._duty, clock = duty, self._clock
         if clock.state.fabric.n[SPARE] < len(links):
             clock.state = clock.state.replaced(fabric=roomier(clock.state.fabric, len(links)))
-        kernel.transfer(clock.state, self._pools[1].slots[0], links, use_Bps, duty)
+        kernel.transfer(clock.state, self._pools[1].slots[0], links, use_Bps, duty, clock.now)
 
     def _crossed(self) -> tuple[float, I8, F8]:
         """Return how many transfers there may be at once, and (link, B/s) of so many, (k,) each.

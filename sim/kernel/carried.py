@@ -1,12 +1,24 @@
 """What each link of the fabric has carried so far, in bins of time that widen as the run goes on.
 
-Compiled apart, for runs with a fabric.
+A sender sends alike over all its links: it counts for how many seconds of its full speed it has
+sent, and its links hear of it when a bin is over or it leaves them. Compiled apart, for runs with
+a fabric.
 """
 
 from __future__ import annotations
 
 from sim.kernel.jit import jit
 from sim.state.handle import State
+
+
+@jit
+def crossing(s: State, link: int) -> float:
+    """Return what crosses a link in the mean now, B/s."""
+    f, load_Bps, e = s.fabric, 0.0, s.fabric.newest[link]
+    while e >= 0:
+        load_Bps += f.use_Bps[e] * f.part[f.job[e]] * f.share[f.job[e]]
+        e = f.older[e]
+    return float(load_Bps)
 
 
 @jit
@@ -27,24 +39,36 @@ def widen(s: State) -> None:
 
 
 @jit
-def carry(s: State, link: int, now_s: float) -> None:
-    """Book what a link has carried up to now, and how much it carries from then on.
+def put(s: State, sender: int, k: int, for_s: float) -> None:
+    """Put into a bin of all its links what a sender has sent in such a time at full speed."""
+    f, row, e = s.fabric, s.fabric.sent_bytes[k], s.fabric.first[sender]
+    while e >= 0 and for_s > 0.0:
+        row[f.link[e]] += f.use_Bps[e] * for_s
+        e = f.next[e]
 
-    Where that is as much as before, both are left for later.
+
+@jit
+def count(s: State, sender: int, now_s: float) -> None:
+    """Count what a sender has sent up to now, and how much it sends from then on.
+
+    What it sent in bins that are over is put there.
     """
-    f, at_s, Bps = s.fabric, s.fabric.asof_s[link], s.fabric.carried_Bps[link]
-    bins = f.sent_bytes.shape[0]
-    while now_s >= bins * f.bin_s[0]:
+    f, at_s = s.fabric, s.fabric.counted_s[sender]
+    while now_s >= f.sent_bytes.shape[0] * f.bin_s[0]:
         widen(s)
-    if Bps == f.load_Bps[link]:
-        return
-    while Bps > 0.0 and at_s < now_s:
-        k = int(at_s / f.bin_s[0])
-        to_s = min(now_s, (k + 1) * f.bin_s[0])
-        if to_s <= at_s:  # rounding: at_s is the bin's own end
-            k += 1
-            to_s = min(now_s, (k + 1) * f.bin_s[0])
-        f.sent_bytes[k, link] += Bps * (to_s - at_s)
-        at_s = to_s
-    f.asof_s[link] = now_s
-    f.carried_Bps[link] = f.load_Bps[link]
+    k, last = int(at_s / f.bin_s[0]), int(now_s / f.bin_s[0])
+    while k < last:
+        ends_s = (k + 1) * f.bin_s[0]
+        put(s, sender, k, f.unput_s[sender] + f.sends[sender] * max(ends_s - at_s, 0.0))
+        f.unput_s[sender], at_s, k = 0.0, max(ends_s, at_s), k + 1
+    f.unput_s[sender] += f.sends[sender] * (now_s - at_s)
+    f.counted_s[sender], f.sends[sender] = now_s, f.part[sender] * f.share[sender]
+
+
+@jit
+def put_rest(s: State, sender: int, now_s: float) -> None:
+    """Put what a sender has sent up to now over its links, which it is about to leave."""
+    f = s.fabric
+    count(s, sender, now_s)
+    put(s, sender, int(now_s / f.bin_s[0]), f.unput_s[sender])
+    f.unput_s[sender], f.sends[sender] = 0.0, 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.carried import crossing
 from sim.kernel.jit import jit
 from sim.kernel.pick import note
 from sim.state.handle import State
@@ -35,11 +36,11 @@ def summed(s: State, leaves: np.ndarray) -> np.ndarray:
 def load_of(s: State, height: int, domain: int) -> float:
     """Return what crosses the uplinks of the leaves of a domain now, B/s; 0 without a fabric."""
     total, at = 0.0, s.topology.vertex
-    if s.topology.climb[LEAST_LOAD] == 0 or s.fabric.load_Bps.size == 0:
+    if s.topology.climb[LEAST_LOAD] == 0 or s.fabric.newest.size == 0:
         return total
     for leaf in range(at.size):
         if at[leaf] >= 0 and domain_over(s, height, leaf) == domain:
-            total += s.fabric.load_Bps[at[leaf]]
+            total += crossing(s, at[leaf])
     return total
 
 

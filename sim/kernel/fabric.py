@@ -5,7 +5,7 @@ Compiled apart, for runs with a fabric.
 
 from __future__ import annotations
 
-from sim.kernel.carried import carry
+from sim.kernel.carried import count, crossing
 from sim.kernel.jit import forked, jit
 from sim.kernel.links import account, ask, bind
 from sim.kernel.rate import slow
@@ -32,19 +32,25 @@ NEAR = 1.0 + 1e-14
 def crowded(s: State, link: int) -> bool:
     """Return whether a link could not carry all its jobs at the most that their NICs give.
 
-    One that it just carries is not bound, if it is alone: drawn paths have many such links. What
-    they send over it in the mean is summed anew, and what one more of them could send.
+    One that it just carries is not bound, if it is alone: drawn paths have many such links.
     """
-    f, need_Bps, load_Bps, more_Bps, e = s.fabric, 0.0, 0.0, 0.0, s.fabric.newest[link]
+    f, need_Bps, e = s.fabric, 0.0, s.fabric.newest[link]
     while e >= 0:
-        job = f.job[e]
-        need_Bps += f.use_Bps[e] * f.top[job]
-        load_Bps += f.use_Bps[e] * f.part[job] * f.share[job]
-        more_Bps = max(more_Bps, f.use_Bps[e] * f.share[job] * (1.0 - f.part[job]))
+        need_Bps += f.use_Bps[e] * f.top[f.job[e]]
         e = f.older[e]
-    f.load_Bps[link], f.more_Bps[link] = load_Bps, more_Bps
     alone = f.newest[link] >= 0 and f.older[f.newest[link]] < 0
     return bool(need_Bps > f.capacity_Bps[link] * (NEAR if alone else ROOM))
+
+
+@jit
+def weigh(s: State, link: int) -> None:
+    """Sum anew what its jobs send over a link in the mean, and what one more of them could send."""
+    f, more_Bps, e = s.fabric, 0.0, s.fabric.newest[link]
+    while e >= 0:
+        job = f.job[e]
+        more_Bps = max(more_Bps, f.use_Bps[e] * f.share[job] * (1.0 - f.part[job]))
+        e = f.older[e]
+    f.load_Bps[link], f.more_Bps[link] = crossing(s, link), more_Bps
 
 
 @jit
@@ -76,8 +82,9 @@ def ask_changed(s: State) -> None:
     for i in range(f.n[SOILED]):
         link = f.dirty[i]
         f.is_dirty[link] = False
-        was, f.tight[link] = f.tight[link], f.level[link] > 0 and crowded(s, link)
+        was, f.tight[link] = f.tight[link], crowded(s, link)
         if was or f.tight[link]:
+            weigh(s, link)
             ask_users(s, link)
     f.n[SOILED] = 0
 
@@ -121,11 +128,11 @@ def meet(s: State, job: int, member: int) -> None:
     """Note that a job looks at its links at this instant, and which of them could bind somebody.
 
     Those stand in order in a list of their own, for it may look many times: which they are is
-    settled before. What it sends over all others is brought up to date at the end: see `book`.
+    settled before.
     """
     f, last, e = s.fabric, -1, s.fabric.first[job]
     f.met[job], f.members[member] = f.n[SEARCH], job
-    f.sent[job], f.moved[job], f.first_tight[job] = f.part[job] * f.share[job], False, -1
+    f.first_tight[job] = -1
     while e >= 0:
         if f.tight[f.link[e]]:
             if last < 0:
@@ -174,7 +181,7 @@ def load(s: State, job: int, before: float) -> None:
     Both in parts of its full speed. Its neighbours look again, where that may tell them something.
     """
     f, share, part = s.fabric, s.fabric.share[job], part_sent(s, job)
-    f.part[job], f.moved[job], e = part, True, f.first_tight[job]
+    f.part[job], e = part, f.first_tight[job]
     while e >= 0:
         link = f.link[e]
         f.load_Bps[link] += f.use_Bps[e] * (part * share - before)
@@ -230,19 +237,6 @@ def settle_shares(s: State) -> int:
 
 
 @jit
-def book(s: State, job: int, now_s: float) -> None:
-    """Bring up to date what a job sends over its links that bind nobody, and what all carry."""
-    f, e = s.fabric, s.fabric.first[job]
-    more = f.part[job] * f.share[job] - f.sent[job]
-    while e >= 0:
-        link = f.link[e]
-        if not f.tight[link]:
-            f.load_Bps[link] += f.use_Bps[e] * more
-        carry(s, link, now_s)
-        e = f.next[e]
-
-
-@jit
 def share_links(s: State, now_s: float) -> None:
     """Give those their rates whom what happened at this instant reaches over links.
 
@@ -252,15 +246,15 @@ def share_links(s: State, now_s: float) -> None:
     Source: Bertsekas and Gallager, Data Networks (1992), 6.5.2; a mean field over duty cycles.
     Neglects: jobs in step with each other; what more than one sends at a time, beyond its mean.
     """
-    f, soiled = s.fabric, s.fabric.n[SOILED]
-    if f.n[ASKS] == 0 and soiled == 0:
+    f = s.fabric
+    if f.n[ASKS] == 0 and f.n[SOILED] == 0:
         return
     ask_changed(s)
     members = settle_shares(s)
     for i in range(members):
         job = f.members[i]
-        if f.moved[job]:
-            book(s, job, now_s)
+        if f.sends[job] != f.part[job] * f.share[job]:
+            count(s, job, now_s)
         if f.n[STORE] >= 0:
             job = min(job, mate(s, job))
         if f.phase[job] != MEAN:
@@ -271,8 +265,6 @@ def share_links(s: State, now_s: float) -> None:
             slow(s, job, FABRIC, factor, now_s)
             if writer(s, job) and f.spans[mate(s, job)]:
                 f.waits[job] = 1.0 - factor * unwritten(s, job)
-    for i in range(soiled):
-        carry(s, f.dirty[i], now_s)
     if f.n[PLAYED] == 1:
         s.face.n[AWAITED] = 1  # who plays the steps hears of it
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.carried import put_rest
 from sim.kernel.jit import entry, forked, jit
 from sim.kernel.rate import pace, settle
 from sim.kernel.steps import mate, new_step, part_sent, writer
@@ -115,7 +116,7 @@ def join(s: State, job: int, now_s: float) -> None:
             if f.level[v] > 0 and f.n[FIRST] < 0:
                 crossing = m * (total - m) / (total - least) if f.all_to_all[job] else float(least)
                 use(s, job, v, nic_Bps * crossing)
-    f.spans[job], f.since_s[job] = True, now_s
+    f.spans[job], f.since_s[job], f.counted_s[job] = True, now_s, now_s
     if f.begins[job] >= 0.0:
         new_step(s, job, f.begins[job])
         f.played_s[job], f.going[:, job] = now_s, 0.0
@@ -149,7 +150,7 @@ def store(s: State, job: int, now_s: float) -> None:
     f.duty[writes] = f.mean_Bps[job] / (nic_Bps * total)
     if not f.spans[job]:
         f.since_s[job] = now_s
-    f.spans[writes] = True
+    f.spans[writes], f.counted_s[writes] = True, now_s
     f.share[writes] = f.top[writes]
     f.part[writes] = part_sent(s, writes)
     ask(s, writes)
@@ -196,10 +197,10 @@ def depart(s: State, job: int, now_s: float) -> None:
     if not f.spans[job] and (writes < 0 or not f.spans[writes]):
         return
     account(s, job, now_s)
-    lift(s, job)
+    leave(s, job, now_s)
     f.spans[job] = False
     if writes >= 0:
-        lift(s, writes)
+        leave(s, writes, now_s)
         f.spans[writes], f.waits[job] = False, 0.0
     settle(s, job, now_s)
     s.paces.factor[FABRIC, job] = 1.0
@@ -227,8 +228,16 @@ def lift(s: State, job: int) -> None:
     f.first[job] = -1
 
 
+@jit
+def leave(s: State, sender: int, now_s: float) -> None:
+    """Let a sender leave its links, what it has sent over them booked."""
+    if s.fabric.first[sender] >= 0:
+        put_rest(s, sender, now_s)
+        lift(s, sender)
+
+
 @entry
-def lay(s: State, job: int, links: np.ndarray, use_Bps: np.ndarray) -> None:
+def lay(s: State, job: int, links: np.ndarray, use_Bps: np.ndarray, now_s: float) -> None:
     """Let a job use these links, (k,) vertices, so much of each at its full speed, and no others.
 
     There must be room for k entries. What it gets is settled at the end of the instant.
@@ -237,7 +246,7 @@ def lay(s: State, job: int, links: np.ndarray, use_Bps: np.ndarray) -> None:
     f.seeking[job] = False
     if not f.spans[job]:
         return  # it has left its nodes again
-    lift(s, job)
+    leave(s, job, now_s)
     for k in range(links.size):
         use(s, job, links[k], use_Bps[k])
     ask(s, job)

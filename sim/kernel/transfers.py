@@ -8,21 +8,24 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import entry
-from sim.kernel.links import ask, lift, use
+from sim.kernel.links import ask, leave, use
 from sim.kernel.steps import mate, part_sent
 from sim.state.columns import AWAITED
 from sim.state.handle import State
 
 
 @entry
-def transfer(s: State, job: int, links: np.ndarray, use_Bps: np.ndarray, duty: float) -> None:
+def transfer(
+    s: State, job: int, links: np.ndarray, use_Bps: np.ndarray, duty: float, now_s: float
+) -> None:
     """Let be sent over these links, (k,), so much of each at full speed, for `duty` of the time.
 
     Under the number of a job that writes nothing itself, whom it does not slow. There must be room
     for k entries. What it gets is settled at the end of the instant; whoever listens hears of it.
     """
     f, sender = s.fabric, mate(s, job)
-    lift(s, sender)
+    leave(s, sender, now_s)
+    f.counted_s[sender] = now_s
     if not f.spans[sender]:
         f.share[sender] = 1.0
     f.spans[sender] = links.size > 0

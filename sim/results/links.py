@@ -19,16 +19,19 @@ MOST = 64
 def sent(state: State, end_s: float) -> F8:
     """Return the bytes that each link has carried in each bin up to the end, (bins, links).
 
-    Only what happened since a link's last change is added: nothing is written.
+    What senders have not put there yet is added: nothing is written.
     """
     f = state.fabric
     made, width = f.sent_bytes.copy(), float(f.bin_s[0])
     edges = np.minimum(width * np.arange(1, len(made) + 1), end_s)
     edges[-1] = end_s
-    for link in np.flatnonzero(f.carried_Bps > 0.0).tolist():
-        at_s = float(f.asof_s[link])
-        held_s = np.diff(np.maximum(edges, at_s), prepend=at_s)
-        made[:, link] += f.carried_Bps[link] * held_s
+    for sender in np.flatnonzero(f.first >= 0).tolist():
+        at_s, e = float(f.counted_s[sender]), int(f.first[sender])
+        for_s = f.sends[sender] * np.diff(np.maximum(edges, at_s), prepend=at_s)
+        for_s[min(int(at_s / width), len(made) - 1)] += f.unput_s[sender]
+        while e >= 0:
+            made[:, f.link[e]] += f.use_Bps[e] * for_s
+            e = int(f.next[e])
     return made
 
 

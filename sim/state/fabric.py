@@ -130,13 +130,11 @@ class Fabric(NamedTuple):
     capacity_Bps: F8  # (vertices,) now
     gpu_Bps: F8  # (nodes,) of a GPU's NIC
     level: I8  # (vertices,) 0 for nodes, 1 for leaves, 2 for pods
-    load_Bps: F8  # (vertices,) what crosses the link in the mean
-    more_Bps: F8  # (vertices,) what one job on it could send besides, at most, at its share
+    load_Bps: F8  # (vertices,) what crosses the link in the mean; kept while it is tight
+    more_Bps: F8  # (vertices,) what one job on it could send besides, at most, at its share; so too
     bound: I8  # (vertices,) how many jobs it binds
     newest: I8  # (vertices,) its newest entry; -1 is none
-    asof_s: F8  # (vertices,) until when what it carried is booked
-    carried_Bps: F8  # (vertices,) what it carries since
-    sent_bytes: F8  # (bins, vertices) what it has carried, by bins of time from 0 on
+    sent_bytes: F8  # (bins, vertices) what senders have put there, by bins of time from 0 on
     bin_s: F8  # (1,) how long a bin is: twice as long each time that they are full
     # entries: a job uses a link, (entries,) each
     job: I8  # the sender
@@ -157,6 +155,9 @@ class Fabric(NamedTuple):
     top: F8  # no greater share of its full speed, for its own NICs
     share: F8  # of its full speed, while it sends
     part: F8  # of its time in which it sends
+    sends: F8  # what part of its full speed it sends in the mean since `counted_s`
+    counted_s: F8
+    unput_s: F8  # for how long at full speed it has sent what its links have not heard of
     since_s: F8  # (jobs,) its factor holds since
     ran_s: F8  # (jobs,) on several nodes, in all
     lost_s: F8  # (jobs,) of that, for links that others use too
@@ -178,8 +179,6 @@ class Fabric(NamedTuple):
     met: I8  # (senders,) the last search that met it
     members: I8  # (senders at once,) who has looked
     first_tight: I8  # (senders,) of those who have looked: see `next_tight`
-    sent: F8  # (senders,) of them, what part of its full speed each sent in the mean before
-    moved: B1  # (senders,) of them, whether that has changed
     # where jobs cross links by ways of their own: `engine.paths` has them found
     seeks: I8  # (jobs,) those that have started and are to be told their links
     seeking: B1  # (jobs,)
@@ -222,12 +221,13 @@ def _name(hint: Any) -> str:
 
 def fabric_of(
     tree: tuple[I8, F8] | None, gpus: I8, talk: Talk | None, ways: AbstractWays | None = None,
-    writes: Writes | None = None,
+    writes: Writes | None = None, last_s: float = 0.0,
 ) -> Fabric:  # fmt: skip
     """Return a fabric that nobody uses yet; `gpus` (nodes,) are those of each node.
 
     Room for entries: each GPU that is held makes at most one a level; under ways see `roomier`.
-    What jobs write makes as many again, and one on the link of storage.
+    What jobs write makes as many again, and one on the link of storage. A run that lasts until
+    `last_s` at least begins with the bins that it has then, for widening them looks at all.
     """
     if tree is None or talk is None:
         return no_fabric()
@@ -235,6 +235,9 @@ def fabric_of(
     if writes is not None:
         parent, built = np.append(parent, -1), np.append(built, writes.storage_Bps)
     bins = max(1, min(BINS, ROOM // max(len(parent), 1)))
+    width_s = FIRST_BIN_S
+    while bins * width_s <= last_s:
+        width_s *= 2.0
     level = _levels(parent, len(gpus))
     first = -1 if ways is None else len(parent) - len(ways.capacity_Bps)
     n, m, v, most = len(talk.duty), len(gpus), len(parent), int(gpus.sum()) + 1
@@ -253,23 +256,23 @@ def fabric_of(
     return Fabric(
         on=True, parent=parent, built_Bps=built, capacity_Bps=built.copy(),
         gpu_Bps=built[:m] / np.maximum(gpus, 1), level=level, load_Bps=np.zeros(v),
-        more_Bps=np.zeros(v), bound=zero(v), newest=no(v), asof_s=np.zeros(v),
-        carried_Bps=np.zeros(v), sent_bytes=np.zeros((bins, v)), bin_s=np.array([FIRST_BIN_S]),
-        job=zero(entries),
-        link=zero(entries), use_Bps=np.zeros(entries), next=no(entries), older=no(entries),
-        newer=no(entries), next_tight=no(entries), spare=np.arange(entries, dtype=np.int64),
+        more_Bps=np.zeros(v), bound=zero(v), newest=no(v),
+        sent_bytes=np.zeros((bins, v)), bin_s=np.array([width_s]),
+        job=zero(entries), link=zero(entries), use_Bps=np.zeros(entries), next=no(entries),
+        older=no(entries), newer=no(entries), next_tight=no(entries), spare=np.arange(entries, dtype=np.int64),
         duty=np.append(talk.duty, np.zeros(many - n)),
         overlap=np.append(talk.overlap, np.full(many - n, beside)),
         all_to_all=talk.all_to_all.copy(), first=no(many), binds=no(many),
         spans=np.zeros(many, np.bool_), top=np.ones(many), share=np.ones(many),
-        part=np.zeros(many), since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n),
+        part=np.zeros(many), sends=np.zeros(many), counted_s=np.zeros(many),
+        unput_s=np.zeros(many), since_s=np.zeros(n), ran_s=np.zeros(n), lost_s=np.zeros(n),
         tier=zero(n), mean_Bps=np.zeros(n) if writes is None else writes.mean_Bps.copy(),
         every_s=np.array([np.inf if writes is None else writes.every_s]),
         waits=np.zeros(n), waited_s=np.zeros(n), asks=zero(many),
         asking=np.zeros(many, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_),
         held=zero(v), seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(many),
-        members=zero(min(many, most)), first_tight=no(many), sent=np.zeros(many),
-        moved=np.zeros(many, np.bool_), seeks=zero(n), seeking=np.zeros(n, np.bool_),
+        members=zero(min(many, most)), first_tight=no(many),
+        seeks=zero(n), seeking=np.zeros(n, np.bool_),
         step_s=np.full(n, np.nan) if talk.step_s is None else talk.step_s.copy(),
         begins=np.full(n, -1.0), phase=zero(many), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
         played_s=np.zeros(n), n=np.array([0, 0, 0, entries, 0, 0, first, 0, store], np.int64),

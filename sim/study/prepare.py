@@ -197,7 +197,8 @@ def fabric_for(
             )  # fmt: skip
     if writes is None and shared:
         writes = Writes(np.zeros(jobs.num_rows), np.inf, False, 1.0)  # nobody writes, others send
-    return fabric_of(tree, nodes.gpus, talk, ways, writes)
+    last_s = min(float(table.to_numpy(jobs, "submit_s").max(initial=0.0)), scenario.horizon_s)
+    return fabric_of(tree, nodes.gpus, talk, ways, writes, last_s)
 
 
 def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: Streams) -> State:
