@@ -50,8 +50,9 @@ def nccl_ring_s(
                                 + steps S / (n part bus_Bps)
 
     Source: NVIDIA/nccl 5067397, src/graph/tuning.cc.
-    Neglects: small messages, for which NCCL has other protocols; the caps of those by channel, and
-        Simple's plateau over nodes (their numbers are not in our sources).
+    Neglects: small messages, for which NCCL has other protocols; the caps of those by channel (not
+        in our sources); that NCCL lengthens Simple's latency over nodes 1.4 times, which would be
+        further from what is measured.
     """
     S, n = np.asarray(size_bytes, np.float64), gpus_per_node * nodes
     steps, outer = (1 if gather else 2) * (n - 1), (1 if gather else 2) * (nodes - 1)

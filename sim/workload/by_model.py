@@ -75,7 +75,9 @@ class ByModel(AbstractComm):
     alpha_s : of one message between nodes.
 
     Source: as `physics.training`.
-    Neglects: as there; jobs on parts of nodes, which send more: all are reckoned on whole ones.
+    Neglects: as there; jobs on parts of nodes, which send more: all are reckoned on whole ones; who
+        sends to whom by kind of group: all goes round one ring of nodes, or from all to all where
+        there are experts, however few ranks a group of them has.
     """
 
     models: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
