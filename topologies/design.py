@@ -11,7 +11,7 @@ from topologies.fabric import Fabric
 from topologies.load import Load, load
 from topologies.routes.policy import AbstractRouting, Spraying
 from topologies.tree import Tree
-from topologies.ways import Ways, laid, ways
+from topologies.ways import Ways, faults_of, knob_faults, laid, ways
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +74,13 @@ class Design(abc.ABC):
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
         """Return why such a fabric cannot join so many nodes; nothing if it can."""
         try:
-            self.laid(nodes, gpus_per_node)
+            fabric = self.arrays(nodes, gpus_per_node)
+            found = faults_of(fabric, self.routing, self.queue_pairs)
+            if not found:
+                laid(fabric, ways(fabric, self.routing, self.queue_pairs))
         except ValueError as error:
-            return [f"fabric: {error}"]
-        return []
+            found = [str(error), *knob_faults(self.routing, self.queue_pairs)]
+        return [f"fabric: {text}" for text in found]
 
     def together(self, gpus_per_node: int) -> int:
         """Return how many GPUs NVLink joins: those of a node, or of a domain of several."""

@@ -123,13 +123,22 @@ def in_tiers(fabric: Fabric) -> bool:
     return type(fabric.router) is Tiers
 
 
-def faults_of(fabric: Fabric, routing: str, queue_pairs: int) -> list[str]:
-    """Return why a routing cannot be on a fabric; nothing if it can."""
-    found, router = [], getattr(fabric.router, "below", fabric.router)
+def knob_faults(routing: str, queue_pairs: int) -> list[str]:
+    """Return why a routing can be on no fabric at all."""
+    found = []
     if routing not in ROUTINGS:
-        return [f"routing is {routing!r}; must be one of {', '.join(ROUTINGS)}"]
+        found.append(f"routing is {routing!r}; must be one of {', '.join(ROUTINGS)}")
     if queue_pairs < 1:
         found.append(f"queue_pairs is {queue_pairs}; must be at least 1")
+    return found
+
+
+def faults_of(fabric: Fabric, routing: str, queue_pairs: int) -> list[str]:
+    """Return why a routing cannot be on a fabric; nothing if it can."""
+    found, router = (
+        knob_faults(routing, queue_pairs),
+        getattr(fabric.router, "below", fabric.router),
+    )
     if routing == "adaptive" and not in_tiers(fabric):
         found.append(f"routing is adaptive, but {fabric.name} is not tiers alone; set routing=ecmp")
     if routing == "spraying" and not isinstance(router, Tiers):

@@ -12,7 +12,7 @@ from sim.policies.placement import AbstractPlacement
 from sim.state import AbstractCluster, AbstractFabric, Inventory, NoFabric
 from sim.state.mig import faults_of
 from sim.state.quota import LIMITS, SHARES
-from sim.workload import NoStorage
+from sim.workload import NoStorage, SameForAll
 from sim.workload.services import AbstractServices
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ def unfelt(scenario: Scenario, routed: bool) -> list[str]:
     def has(*kinds: type) -> bool:
         return any(isinstance(process, kinds) for process in scenario.processes)
 
+    if bare and scenario.comm != SameForAll():
+        found.append("comm: there is no fabric, so nothing is sent; set one, as leaf_spine")
     if bare and has(Phases):
         found.append("steps: there is no fabric, so no phase is felt; set one, as leaf_spine")
     if bare and not isinstance(scenario.storage, NoStorage):

@@ -153,6 +153,8 @@ class Scenario:
                 "preemption.round_s: is set beside backfill.interval_s; passes are made either in "
                 "rounds or by Slurm's cycle: set one of them"
             )
+        if isinstance(self.comm, AbstractComm):
+            found += self.comm.issues()
         found += misfits(self)
         found += beside_services(self)
         found += beside_quota(self)

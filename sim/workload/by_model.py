@@ -15,7 +15,7 @@ from sim.physics.parallelism import duty, step_s
 from sim.physics.training import Split, Transformer, profile
 from sim.state.arrays import F8, I8
 from sim.state.fabric import Talk
-from sim.workload.comm import AbstractComm
+from sim.workload.comm import AbstractComm, refused
 
 NEEDED = ("parameters", "layers", "hidden", "sequence_tokens", "tokens_per_gpu")
 COUNTS = ("tensor", "context", "pipeline", "expert", "microbatches")
@@ -36,9 +36,10 @@ def fault_of(key: str, value: float) -> str:
     if key not in KNOWN:
         return f"is not known; valid are {', '.join(KNOWN)}"
     least, most = 0.0 if key in PARTS else 1.0, 1.0 if key == "overlap" else 1e18
-    if type(value) in (int, float) and least <= value <= most:
+    whole = key in COUNTS
+    if type(value) in (int, float) and least <= value <= most and (not whole or value % 1 == 0):
         return ""
-    return f"is {value!r}; must be a number from {least:g} to {most:g}"
+    return f"is {value!r}; must be a {'whole ' if whole else ''}number from {least:g} to {most:g}"
 
 
 def faults_of(models: Mapping[str, Mapping[str, float]], others: str) -> Iterator[str]:
@@ -95,17 +96,24 @@ class ByModel(AbstractComm):
             self, gpus_per_node=each, nic_Bps=nic_Bps if self.nic_Bps is None else self.nic_Bps
         )
 
-    def assumed(self, jobs: pa.Table) -> Talk:
-        """Return what each job of the table would send; wrong knobs raise ScenarioError."""
+    def issues(self) -> list[str]:
+        """Return what is wrong with its knobs, each as `path: what is; what must be`."""
         found = list(faults_of(self.models, self.others))
         for name in ("flops_per_s", "gpus_per_node", "nvlink_Bps", "nic_Bps"):
             value = getattr(self, name)
+            if value is None and name in ("gpus_per_node", "nic_Bps"):
+                continue  # told by `on`
             if not (type(value) in (int, float) and 0 < value < np.inf):
                 found.append(f"comm.{name}: is {value!r}; must be a number above 0")
         if not (type(self.alpha_s) in (int, float) and 0 <= self.alpha_s < np.inf):
             found.append(f"comm.alpha_s: is {self.alpha_s!r}; must be a time >= 0")
-        if found:
-            raise ScenarioError(found)
+        return found
+
+    def assumed(self, jobs: pa.Table) -> Talk:
+        """Return what each job of the table would send; wrong knobs raise ScenarioError."""
+        refused(self)
+        if self.gpus_per_node is None or self.nic_Bps is None:
+            raise ScenarioError(["comm: gpus_per_node or nic_Bps is None; say them, or ask `on`"])
         gpus = np.asarray(table.to_numpy(jobs, "gpus")).astype(np.int64)
         code, names = table.codes(jobs, "job_class")
         n = jobs.num_rows

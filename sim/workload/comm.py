@@ -27,12 +27,16 @@ class AbstractComm(abc.ABC):
         del gpus_per_node, nic_Bps
         return self
 
+    def issues(self) -> list[str]:
+        """Return what is wrong with its knobs, each as `path: what is; what must be`."""
+        return []
+
     @abc.abstractmethod
     def assumed(self, jobs: pa.Table) -> Talk:
         """Return what each job of the table would send; wrong knobs raise ScenarioError."""
 
 
-def _checked(fractions: Mapping[str, float], pattern: str) -> None:
+def _faults(fractions: Mapping[str, float], pattern: str) -> list[str]:
     found = [
         f"comm.{name}: is {value!r}; must be a number from 0 to 1"
         for name, value in fractions.items()
@@ -40,7 +44,12 @@ def _checked(fractions: Mapping[str, float], pattern: str) -> None:
     ]
     if pattern not in PATTERNS:
         found.append(f"comm.comm_pattern: is {pattern!r}; must be one of {', '.join(PATTERNS)}")
-    if found:
+    return found
+
+
+def refused(comm: AbstractComm) -> None:
+    """Raise ScenarioError for wrong knobs."""
+    if found := comm.issues():
         raise ScenarioError(found)
 
 
@@ -63,10 +72,14 @@ class SameForAll(AbstractComm):
     comm_overlap: float = 0.0
     comm_pattern: Pattern = "ring"
 
+    def issues(self) -> list[str]:
+        """Return what is wrong with its knobs, each as `path: what is; what must be`."""
+        parts = {"comm_fraction": self.comm_fraction, "comm_overlap": self.comm_overlap}
+        return _faults(parts, self.comm_pattern)
+
     def assumed(self, jobs: pa.Table) -> Talk:
         """Return what each job of the table would send; wrong knobs raise ScenarioError."""
-        parts = {"comm_fraction": self.comm_fraction, "comm_overlap": self.comm_overlap}
-        _checked(parts, self.comm_pattern)
+        refused(self)
         n, all_to_all = jobs.num_rows, self.comm_pattern == "all_to_all"
         return Talk(
             np.full(n, float(self.comm_fraction)), np.full(n, float(self.comm_overlap)),
@@ -93,10 +106,15 @@ class ByClass(AbstractComm):
     comm_overlap: float = 0.0
     comm_pattern: Pattern = "ring"
 
+    def issues(self) -> list[str]:
+        """Return what is wrong with its knobs, each as `path: what is; what must be`."""
+        by = {f"comm_fractions.{name}": value for name, value in self.comm_fractions.items()}
+        parts = by | {"others": self.others, "comm_overlap": self.comm_overlap}
+        return _faults(parts, self.comm_pattern)
+
     def assumed(self, jobs: pa.Table) -> Talk:
         """Return what each job of the table would send; wrong knobs raise ScenarioError."""
-        by = {f"comm_fractions.{name}": value for name, value in self.comm_fractions.items()}
-        _checked(by | {"others": self.others, "comm_overlap": self.comm_overlap}, self.comm_pattern)
+        refused(self)
         code, names = table.codes(jobs, "job_class")
         one = np.array([float(self.comm_fractions.get(name, self.others)) for name in names])
         n, all_to_all = jobs.num_rows, self.comm_pattern == "all_to_all"

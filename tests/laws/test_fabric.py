@@ -227,6 +227,11 @@ def test_faults_are_named_with_their_remedy():
     with pytest.raises(ScenarioError) as caught:
         run(made, nodes=8, fabric=LeafSpine(0, 1), comm=SameForAll(1.5))
     assert any("fabric: nodes_per_leaf" in text for text in caught.value.issues)
+    assert any("comm.comm_fraction: is 1.5" in text for text in caught.value.issues)
+    with pytest.raises(ScenarioError) as caught:
+        run(made, nodes=8, fabric=LeafSpine(4, 1, node_Bps=0.0, routing="hashed", queue_pairs=0))
+    told = [text.split(" is ")[0] for text in caught.value.issues]
+    assert told == ["fabric: node_Bps", "fabric: routing", "fabric: queue_pairs"]
     with pytest.raises(ScenarioError) as caught:
         run(made, nodes=8, fabric=LeafSpine(4, 1), comm=SameForAll(1.5))
     assert any("comm.comm_fraction: is 1.5" in text for text in caught.value.issues)
@@ -234,6 +239,13 @@ def test_faults_are_named_with_their_remedy():
     with pytest.raises(ScenarioError) as caught:
         run(told, nodes=8, fabric=LeafSpine(4, 1))
     assert "lower comm_bytes" in caught.value.issues[0]
+
+
+def test_what_is_not_felt_without_a_fabric_is_told():
+    made = jobs_of((0.0, 16, 100.0))
+    notes = run(made, nodes=8, comm=SameForAll(0.5)).manifest["notes"]
+    assert [text for text in notes if text.startswith("comm:")]
+    assert not run(made, nodes=8).manifest["notes"]
 
 
 def test_without_a_fabric_nothing_is_told_of_it():

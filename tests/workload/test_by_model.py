@@ -117,7 +117,7 @@ def test_messages_wait_and_their_job_sends_for_less_of_its_time():
 
 
 def test_every_fault_is_told():
-    wrong = {"a": {"parameters": 1e9, "layers": 0, "width": 3, "overlap": 1.5}}
+    wrong = {"a": {"parameters": 1e9, "layers": 0, "width": 3, "overlap": 1.5, "tensor": 2.5}}
     with pytest.raises(ScenarioError) as told:
         ByModel(wrong, "b", gpus_per_node=8, nic_Bps=0.0, alpha_s=-1.0).assumed(
             jobs(
@@ -133,6 +133,7 @@ def test_every_fault_is_told():
         "sequence_tokens, tokens_per_gpu, tensor, context, pipeline, expert, microbatches, active, "
         "kv, expert_parameters, experts_a_token, overlap",
         "comm.models.a.overlap: is 1.5; must be a number from 0 to 1",
+        "comm.models.a.tensor: is 2.5; must be a whole number from 1 to 1e+18",
         "comm.others: is 'b'; must be one of models, a, or empty",
         "comm.nic_Bps: is 0.0; must be a number above 0",
         "comm.alpha_s: is -1.0; must be a time >= 0",
