@@ -6,18 +6,21 @@ Slower by some hundred times than `serving`: for a user's own table, and to chec
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.apart import Link
+from sim.engine.table_replica import Limits, Part, Replica
 from sim.errors import ScenarioError
 
 F8 = NDArray[np.float64]
+COMES, ENDS, SENDS, SENT = range(4)
+AGAIN_S = 1.0
+"""After this it is tried again to send what had no room."""
 
 
 def along(at: Sequence[float], value: Sequence[float], most: int) -> F8:
@@ -47,132 +50,184 @@ class StepTable:
     mixed_factor: float = 1.0
 
 
-@dataclass
-class _Replica:
-    """One replica: prompts that wait, sequences that decode, the step under way."""
+@dataclass(frozen=True)
+class PoolRules:
+    """When pools lend, and who goes first; without limits none does.
 
-    prompts: deque[int] = field(default_factory=deque)
-    came: list[int] = field(default_factory=list)  # whose prompts were computed elsewhere
-    seats: dict[int, int] = field(default_factory=dict)  # request: decode step at which it ends
-    taken: list[int] = field(default_factory=list)
-    steps: int = 0  # decode steps done
-    ends: int = 0  # the first at which a sequence ends
-    ran: bool = False  # the step under way decodes
-    due_s: float = np.inf
-    load: int = 0  # prompt tokens that wait or are computed, and requests not answered
+    kv_tokens : held by a replica at most; what has no room is sent a second later.
+    queue_tokens : a list is long where somebody waits and prompt tokens not done would be above.
+    most_passed : who was passed over by so many steps goes first.
+    """
+
+    kv_tokens: float = np.inf
+    queue_tokens: float = np.inf
+    most_passed: float = np.inf
 
 
 class Tables:
-    """Replicas that step by a table; each does all, or some do prompts and the others decode."""
+    """Replicas that step by a table; each does all, or some do prompts and the others decode.
+
+    A request goes where fewest prompt tokens and answers are not done. Of two pools it is told both
+    its replicas as it comes: the second has least KV memory promised. Where the first's list is
+    long, or the second's memory is promised away, one of the other pool is lent and does both until
+    it is empty; where none can be lent, the least loaded of all does the whole request.
+
+    Source: Splitwise (ISCA 2024), 4.2, the mixed pool; its simulator Mutinifni/splitwise-sim
+    (MIT), token_jsq and mixed_pool. Neglects: that memory of an answer grows step by step.
+    """
 
     def __init__(
-        self, table: StepTable, prompts: int, decodes: int, budget: int, batch: int, link: Link
-    ) -> None:
+        self, table: StepTable, prompts: int, decodes: int, budget: int, batch: int, link: Link,
+        rules: PoolRules | None = None,
+    ) -> None:  # fmt: skip
         """Take `prompts` replicas for prompts, `decodes` for decoding; 0 of these: each does both.
 
-        At most `budget` tokens a step, of prompts first and whole, one at least; `batch` sequences.
+        At most `budget` tokens a step, of prompts first and whole, one at least; `batch` parts of
+        requests.
         """
-        self.apart, self.budget, self.batch, self.link = decodes > 0, budget, batch, link
-        self.pool = [_Replica() for _ in range(prompts + decodes)]
-        self.front, self.back = self.pool[:prompts], self.pool[prompts:] or self.pool[:prompts]
-        self.factor = table.mixed_factor
-        self.table = table
+        self.apart, self.link, self.table = decodes > 0, link, table
+        self.rules = rules or PoolRules()
+        may = Limits(budget, batch, self.rules.kv_tokens, self.rules.most_passed)
+        self.all = [Replica(may, self.takes_s, int(i >= prompts)) for i in range(prompts + decodes)]
+        self.pools = [[r for r in self.all if r.home == pool] for pool in (0, 1)]
+        self.lent: list[Replica] = []
 
-    def begin(self, r: _Replica, now_s: float) -> None:
-        """Start the next step of a replica, if there is one."""
-        for i in r.came:
-            self.join(r, i)
-        r.came.clear()
-        total, many = 0, len(r.seats)
-        while r.prompts and len(r.taken) < self.batch:
-            tokens = int(self.prompt[r.prompts[0]])
-            if r.taken and total + tokens > self.budget:
-                break
-            total += tokens
-            r.taken.append(r.prompts.popleft())
-        room = self.batch
-        if r.taken:
-            room = max(min(self.budget - total, self.batch - len(r.taken)), 0)
-        if many > room > 0:  # the last to join wait a step
-            for i in list(r.seats)[room:]:
-                r.seats[i] += 1
-            r.ends = min(r.seats.values())
-        many = min(many, room)
-        r.ran = many > 0
-        if r.taken:
-            step_s = self.prompt_s[total + many] * (self.factor if many else 1.0)
-        elif many:
-            step_s = self.decode_s[many]
-        else:
-            r.due_s = np.inf
-            return
-        r.due_s = now_s + step_s
+    def takes_s(self, tokens: int, answers: int) -> float:
+        """Return what a step of so many prompt tokens and answers takes."""
+        if not tokens:
+            return float(self.decode_s[answers])
+        return float(self.prompt_s[tokens + answers]) * (
+            self.table.mixed_factor if answers else 1.0
+        )
 
-    def join(self, r: _Replica, i: int) -> None:
-        """Seat a request whose first token is there."""
-        r.seats[i] = r.steps + int(self.output[i]) - 1
-        r.ends = min(r.ends, r.seats[i]) if len(r.seats) > 1 else r.seats[i]
+    def for_prompt(self, some: list[Replica], tokens: int) -> Replica | None:
+        """Return the least loaded of some replicas; None if its list is long."""
+        best = min(some, key=lambda r: r.load, default=None)
+        long = best and best.waits and best.load + tokens > self.rules.queue_tokens
+        return None if long else best
 
-    def finish(self, r: _Replica, now_s: float) -> list[int]:
-        """Book the step that ends now; return the requests to be sent to another replica."""
-        sent = []
-        if r.ran:
-            r.steps += 1
-            if r.ends <= r.steps:
-                for i in [i for i, end in r.seats.items() if end <= r.steps]:
-                    del r.seats[i]
-                    self.end_s[i] = now_s
-                    r.load -= 1
-                r.ends = min(r.seats.values(), default=0)
-        for i in r.taken:
-            self.first_s[i] = now_s
-            r.load -= int(self.prompt[i])
-            if self.output[i] == 1:
-                self.end_s[i] = now_s
-            elif self.apart:
-                sent.append(i)
-            else:
-                self.join(r, i)
-                continue
-            r.load -= 0 if self.apart else 1
-        r.taken.clear()
-        return sent
+    def for_answer(self, some: list[Replica], size: int) -> Replica | None:
+        """Return the one with least KV memory promised; None if it has no room for so much."""
+        best = min(some, key=lambda r: r.promised, default=None)
+        full = best and best.promised + size >= best.may.kv_tokens
+        return None if full else best
+
+    def lend(self, home: int, by: str) -> Replica | None:
+        """Let the replica of a pool with the least `by` do both from now on, and return it."""
+        pool = self.pools[home]
+        if not pool:
+            return None
+        best = min(pool, key=lambda r: getattr(r, by))
+        pool.remove(best)
+        self.lent.append(best)
+        return best
+
+    def routed(self, tokens: int, size: int) -> tuple[Replica, Replica]:
+        """Return who computes a prompt of so many tokens, and who answers; `size` in KV tokens."""
+        if not self.apart:
+            best = min(self.all, key=lambda r: r.load)
+            return best, best
+        ahead, behind = self.for_prompt(self.pools[0], tokens), self.for_answer(self.pools[1], size)
+        ahead = ahead or self.for_prompt(self.lent, tokens)
+        behind = behind or self.for_answer(self.lent, size)
+        ahead = ahead or self.lend(1, "load")
+        behind = behind or self.lend(0, "promised")
+        if ahead is None or behind is None:
+            ahead = min([*self.pools[0], *self.lent, *self.pools[1]], key=lambda r: r.load)
+            behind = ahead
+        return ahead, behind
 
     def serve(self, arrival_s: Any, prompt: Any, output: Any) -> dict[str, NDArray[Any]]:
-        """Return columns by request as `serving.serve`: ttft_s, tpot_s, e2e_s.
+        """Return columns by request as `serving.serve`: ttft_s, tpot_s, e2e_s; NaN if never served.
 
-        A request goes to the replica with the fewest prompt tokens and requests outstanding, the
-        first of equals. Neglects: KV memory.
+        Once only for each object.
         """
         self.prompt, self.output = np.asarray(prompt, np.int64), np.asarray(output, np.int64)
-        arrival_s, n = np.asarray(arrival_s, np.float64), len(self.prompt)
-        most = max(int(self.prompt.max(initial=1)), self.budget) + self.batch
+        arrival_s, n, may = np.asarray(arrival_s, np.float64), len(self.prompt), self.all[0].may
+        most = max(int(self.prompt.max(initial=1)), may.budget) + may.batch
         self.prompt_s = along(self.table.prompt_tokens, self.table.prompt_s, most)
-        self.decode_s = along(self.table.sequences, self.table.decode_s, self.batch)
+        self.decode_s = along(self.table.sequences, self.table.decode_s, may.batch)
         self.first_s, self.end_s = np.full(n, np.nan), np.full(n, np.nan)
-        sends = self.link.times_s(self.prompt)
-        events = [(float(at_s), 0, i, i) for i, at_s in enumerate(arrival_s)]  # sorted: a heap
-        count = n
-        while events:
-            now_s, what, _, i = heapq.heappop(events)
-            if what == 1:
-                r = self.pool[i]
-                for sent in self.finish(r, now_s):
-                    heapq.heappush(events, (now_s + float(sends[sent]), 2, count, sent))
-                    count += 1
-            elif what == 0:
-                r = min(self.front, key=lambda one: one.load)
-                r.load += int(self.prompt[i]) + (0 if self.apart else 1)
-                r.prompts.append(i)
-            else:
-                r = min(self.back, key=lambda one: one.load)
-                r.load += 1
-                r.came.append(i)
-            if what == 1 or r.due_s == np.inf:
-                self.begin(r, now_s)
-                if r.due_s < np.inf:
-                    heapq.heappush(events, (r.due_s, 1, count, self.pool.index(r)))
-                    count += 1
+        self.sends_s = self.link.times_s(self.prompt)
+        self.events = [(float(at_s), i, COMES, i) for i, at_s in enumerate(arrival_s)]
+        heapq.heapify(self.events)
+        self.count, self.both = n, dict[int, tuple[Replica, Replica]]()
+        told = dict.fromkeys(range(len(self.all)), np.inf)
+        does = {COMES: self.come, SENDS: self.send, SENT: self.arrive}
+        while self.events:
+            now_s, _, what, i = heapq.heappop(self.events)
+            if what != ENDS:
+                does[what](i, now_s)
+            elif now_s == self.all[i].due_s:
+                told[i] = np.inf
+                self.finish(self.all[i], now_s)
+            for k, r in enumerate(self.all):
+                if r.due_s not in (told[k], np.inf):
+                    told[k] = r.due_s
+                    self.later(r.due_s, ENDS, k)
         ttft, e2e = self.first_s - arrival_s, self.end_s - arrival_s
         later = np.maximum(self.output - 1, 1)
         return {"ttft_s": ttft, "tpot_s": (e2e - ttft) / later, "e2e_s": e2e}
+
+    def later(self, at_s: float, what: int, i: int) -> None:
+        """Note an event."""
+        heapq.heappush(self.events, (at_s, self.count, what, i))
+        self.count += 1
+
+    def come(self, i: int, now_s: float) -> None:
+        """Find a request's replicas; the first takes its prompt."""
+        tokens, rest = int(self.prompt[i]), int(self.output[i]) - 1
+        ahead, behind = self.routed(tokens, tokens + 1 + rest)
+        behind = behind if rest else ahead  # a single token is there with the prompt
+        self.both[i] = ahead, behind
+        for r in {id(r): r for r in (ahead, behind)}.values():
+            r.promised += tokens + 1
+        behind.promised += rest
+        ahead.load += tokens
+        behind.load += min(rest, 1)
+        ahead.come(Part(i, True, tokens, 1, tokens + 1), now_s)
+        if ahead is behind and rest:
+            ahead.come(self.answer(i), now_s)
+
+    def answer(self, i: int) -> Part:
+        """Return what is left of a request after its first token."""
+        rest = int(self.output[i]) - 1
+        return Part(i, False, 1, rest, rest)
+
+    def finish(self, r: Replica, now_s: float) -> None:
+        """Book a run of steps that ends now, and begin the next; who is empty goes home."""
+        for part in r.end():
+            i = part.request
+            r.load -= part.tokens
+            if part.prompt:
+                self.first_s[i] = now_s
+            if not part.prompt or self.output[i] == 1:
+                self.end_s[i] = now_s
+                self.free(r, int(self.prompt[i] + self.output[i]))
+            elif self.both[i][1] is not r:
+                self.send(i, now_s)
+        r.begin(now_s)
+        if not r.parts and r in self.lent:
+            self.lent.remove(r)
+            self.pools[r.home].append(r)
+
+    def free(self, r: Replica, tokens: int) -> None:
+        """Give KV memory back."""
+        r.held -= tokens
+        r.promised -= tokens
+
+    def send(self, i: int, now_s: float) -> None:
+        """Send a request's KV memory to the replica that answers; a second later, if it is full."""
+        behind, tokens = self.both[i][1], int(self.prompt[i]) + 1
+        if behind.held + tokens > behind.may.kv_tokens:
+            self.later(now_s + AGAIN_S, SENDS, i)
+            return
+        behind.held += tokens
+        self.later(now_s + float(self.sends_s[i]), SENT, i)
+
+    def arrive(self, i: int, now_s: float) -> None:
+        """Take a request's KV memory; where it came from there is room again."""
+        ahead, behind = self.both[i]
+        self.free(ahead, int(self.prompt[i]) + 1)
+        behind.come(self.answer(i), now_s)
+        ahead.look(now_s)
