@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from topologies.fabric import Fabric, family
 from topologies.routes.updown import Tiers
-from topologies.wiring import at_least_one, even, split, tiered
+from topologies.sound import sound
+from topologies.wiring import even, split, tiered
 
 
 @family
@@ -46,14 +47,22 @@ def clos(
     Source: Clos 1953; Leiserson 1985; counts as in NVIDIA's DGX SuperPOD tables.
     Neglects: switches of different radix in one fabric, ports kept free for management.
     """
-    at_least_one(
-        nodes=nodes, radix=radix, rails=rails, planes=planes, cables_per_lane=cables_per_lane
-    )
-    at_least_one(nodes_per_rack=nodes_per_rack, gpus_per_node=gpus_per_node)
+    sound(
+        one={"nodes": nodes, "radix": radix, "rails": rails, "planes": planes,
+             "cables_per_lane": cables_per_lane, "nodes_per_rack": nodes_per_rack,
+             "gpus_per_node": gpus_per_node},
+        above={"leaf_oversubscription": leaf_oversubscription,
+               "spine_oversubscription": spine_oversubscription, "link_Bps": link_Bps},
+        least={"latency_s": latency_s, "nodes_per_leaf": nodes_per_leaf},
+        more=[] if tiers in range(4) else [
+            f"tiers is {tiers}; must be 1, 2 or 3, or 0: the least that hold all"],
+    )  # fmt: skip
     lanes = rails * planes
     parts = (1 if rails_meet else rails) * planes
     one_tier = tiers == 1 or (tiers == 0 and parts == lanes and nodes * cables_per_lane <= radix)
-    down, up = (radix, 0) if one_tier else split(radix, leaf_oversubscription)
+    down, up = (
+        (radix, 0) if one_tier else split(radix, leaf_oversubscription, "leaf_oversubscription")
+    )
     per_leaf = nodes_per_leaf or down // cables_per_lane
     if per_leaf * cables_per_lane > down or per_leaf < 1:
         raise ValueError(
@@ -85,11 +94,11 @@ def clos(
             f"most {radix // in_part * per_leaf} nodes: raise tiers to 3 or radix"
         )
     else:
-        below, above = split(radix, spine_oversubscription)
+        below, above = split(radix, spine_oversubscription, "spine_oversubscription")
         if below % in_part:
             raise ValueError(
                 f"a spine's {below} ports down do not divide into units of {in_part} leaves; must "
-                f"be a multiple of {in_part}: change rails, radix or spine_oversubscription"
+                f"be a multiple of {in_part}: change rails or radix"
             )
         together = below // in_part
         groups = -(-units // together)

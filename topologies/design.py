@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from topologies.bill import Prices
 from topologies.describe import Description, describe
 from topologies.fabric import Fabric
 from topologies.load import Load, load
 from topologies.routes.policy import AbstractRouting, Spraying
+from topologies.sound import UnsoundError
 from topologies.tree import Tree
 from topologies.ways import Ways, faults_of, knob_faults, laid, ways
+
+ALIASES = {
+    "leaf_oversubscription": "oversubscription",
+    "domain_gpus": "nvlink_gpus",
+    "gpu_Bps": "nvlink_Bps",
+}
+"""What a family calls a knob that a design calls otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +47,15 @@ class Design(abc.ABC):
         fibre_usd: float | None = None,
         optic_usd: float | None = None,
     ) -> Description:
-        """Return its counts, bisection and bill; a sum without its prices (`Prices`) is None."""
+        """Return its counts, bisection and bill; a sum without its prices (`Prices`) is None.
+
+        ValueError says why there can be none, or none routed so.
+        """
+        fabric = self.arrays(nodes, gpus_per_node)
+        if found := faults_of(fabric, self.routing, self.queue_pairs):
+            raise UnsoundError(found)
         prices = Prices(switch_usd, switch_W, copper_usd, fibre_usd, optic_usd)
-        return describe(self.arrays(nodes, gpus_per_node), prices)
+        return describe(fabric, prices)
 
     def loaded(
         self,
@@ -72,15 +86,30 @@ class Design(abc.ABC):
         return laid(fabric, made), made
 
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
-        """Return why such a fabric cannot join so many nodes; nothing if it can."""
+        """Return why such a fabric cannot join so many nodes, by knob; nothing if it can."""
         try:
             fabric = self.arrays(nodes, gpus_per_node)
-            found = faults_of(fabric, self.routing, self.queue_pairs)
-            if not found:
-                laid(fabric, ways(fabric, self.routing, self.queue_pairs))
         except ValueError as error:
-            found = [str(error), *knob_faults(self.routing, self.queue_pairs)]
-        return [f"fabric: {text}" for text in found]
+            return [*self.told(error), *self.by_knob(knob_faults(self.routing, self.queue_pairs))]
+        try:
+            laid(fabric, ways(fabric, self.routing, self.queue_pairs))
+        except ValueError as error:
+            return self.told(error)
+        return []
+
+    def told(self, error: ValueError) -> list[str]:
+        """Return each fault of an error that this design raised, by the knob where it names one."""
+        return self.by_knob(getattr(error, "faults", [str(error)]))
+
+    def by_knob(self, faults: list[str]) -> list[str]:
+        """Return each fault as `path: what is; what must be`."""
+        known, found = {each.name for each in fields(self)}, []
+        for fault in faults:
+            name, _, rest = fault.partition(" ")
+            knob = name if name in known else ALIASES.get(name, "")
+            named = knob in known and rest.startswith(("is ", "has "))
+            found.append(f"fabric.{knob}: {rest}" if named else f"fabric: {fault}")
+        return found
 
     def together(self, gpus_per_node: int) -> int:
         """Return how many GPUs NVLink joins: those of a node, or of a domain of several."""

@@ -16,7 +16,11 @@ from topologies.nvlink import nvlink_arrays
 from topologies.rail_only import rail_only
 from topologies.rail_optimized import rail_optimized
 from topologies.sized import grid, groups_of, holding, least_arity
+from topologies.sound import sound
 from topologies.torus import torus
+
+MOST_DIMENSIONS = 8
+"""Of a HyperX: 2 switches along each are 256 already."""
 
 
 @final
@@ -211,8 +215,11 @@ class DragonflyPlus(Design):
 
     def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
         """Return the fabric of so many nodes; ValueError says why there can be none."""
-        size = max(1, self.radix // 2) ** 2
-        groups = groups_of(nodes, size, "group", "radix")
+        sound({"parallel": self.parallel}, {"link_Bps": self.link_Bps},
+              {"latency_s": self.latency_s},
+              [] if self.radix > 1 else [f"radix is {self.radix}; must be at least 2, and even"]
+        )  # fmt: skip
+        groups = groups_of(nodes, (self.radix // 2) ** 2, "group", "radix")
         return dragonfly_plus.arrays(
             groups, self.radix, self.parallel, self.link_Bps, self.latency_s, gpus_per_node
         )
@@ -231,7 +238,11 @@ class Torus(Design):
 
     def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
         """Return the fabric of so many nodes; ValueError says why there can be none."""
-        dims = grid(nodes, max(1, self.dimensions), max(1, self.cube))
+        sound({"nodes": nodes}, {"link_Bps": self.link_Bps},
+              {"latency_s": self.latency_s, "cube": self.cube},
+              [] if self.dimensions in (2, 3) else
+              [f"dimensions is {self.dimensions}; must be 2 or 3"])  # fmt: skip
+        dims = grid(nodes, self.dimensions, max(1, self.cube))
         return torus.arrays(
             dims,
             self.cube,
@@ -255,7 +266,10 @@ class HyperX(Design):
 
     def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
         """Return the fabric of so many nodes; ValueError says why there can be none."""
-        size = max(1, self.nodes_per_switch)
-        switches = groups_of(nodes, size, "switch", "nodes_per_switch")
-        dims = grid(switches, max(1, self.dimensions))
+        sound({"nodes": nodes, "nodes_per_switch": self.nodes_per_switch, "radix": self.radix},
+              {"link_Bps": self.link_Bps}, {"latency_s": self.latency_s},
+              [] if 0 < self.dimensions <= MOST_DIMENSIONS else
+              [f"dimensions is {self.dimensions}; must be 1 to {MOST_DIMENSIONS}"])  # fmt: skip
+        size = self.nodes_per_switch
+        dims = grid(groups_of(nodes, size, "switch", "nodes_per_switch"), self.dimensions)
         return hyperx.arrays(dims, size, self.radix, self.link_Bps, self.latency_s, gpus_per_node)

@@ -6,7 +6,8 @@ import numpy as np
 
 from topologies.fabric import Fabric, family
 from topologies.routes.direct import DragonflyPlus
-from topologies.wiring import Block, at_least_one, fabric, positive
+from topologies.sound import few_edges, sound
+from topologies.wiring import Block, fabric
 
 
 @family
@@ -32,15 +33,17 @@ def dragonfly_plus(
     Source: Shpiner et al., Dragonfly+, HiPINEB 2017; Flajslik et al., Megafly, 2018.
     Neglects: adaptive choice between minimal and detour.
     """
-    at_least_one(groups=groups, radix=radix, parallel=parallel, gpus_per_node=gpus_per_node)
-    positive(link_Bps=link_Bps)
-    half = radix // 2
-    if radix % 2 or (groups - 1) * parallel > half**2:
-        raise ValueError(
+    half, wanted, found = radix // 2, (groups - 1) * parallel, []
+    if radix > 0 and (radix % 2 or wanted > half**2):
+        found = [
             f"radix is {radix}; must be even with (groups - 1) parallel = "
-            f"{(groups - 1) * parallel} at most radix² / 4 = {radix**2 // 4}: lower groups"
-        )
+            f"{wanted} at most radix² / 4 = {radix**2 // 4}: lower groups"
+        ]
     nodes, leaves = groups * half**2, groups * half
+    sound({"groups": groups, "radix": radix, "parallel": parallel, "nodes": max(1, nodes),
+           "gpus_per_node": gpus_per_node},
+          {"link_Bps": link_Bps}, {"latency_s": latency_s}, found)  # fmt: skip
+    few_edges("dragonfly_plus", 2 * nodes + groups**2 * parallel, "lower the nodes or parallel")
     node, leaf = np.arange(nodes), np.arange(leaves)
     spine0 = nodes + leaves
     x, y = np.triu_indices(groups, 1)

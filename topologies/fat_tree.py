@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from topologies.fabric import Fabric, family
 from topologies.routes.updown import Tiers
-from topologies.wiring import at_least_one, tiered
+from topologies.sound import sound
+from topologies.wiring import tiered
 
 
 @family
@@ -25,9 +26,9 @@ def fat_tree(
     Source: Al-Fares, Loukissas, Vahdat, SIGCOMM 2008.
     Neglects: several nodes a port, spare ports.
     """
-    at_least_one(k=k, gpus_per_node=gpus_per_node)
-    if k % 2:
-        raise ValueError(f"k is {k}; must be even: half of a switch's ports go up, half down")
+    odd = [f"k is {k}; must be even: half of a switch's ports go up, half down"] if k % 2 else []
+    sound({"k": k, "gpus_per_node": gpus_per_node}, {"link_Bps": link_Bps},
+          {"latency_s": latency_s}, odd)  # fmt: skip
     half = k // 2
     tiers = Tiers(
         k**3 // 4,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from topologies.fabric import Fabric, family
 from topologies.routes.direct import HyperX
-from topologies.wiring import Block, at_least_one, fabric, positive
+from topologies.sound import few_edges, sound
+from topologies.wiring import Block, fabric
 
 
 @family
@@ -34,17 +36,18 @@ def hyperx(
     Neglects: different numbers of parallel links by dimension.
     """
     dims = tuple(dims)
-    at_least_one(dimensions=len(dims), nodes_per_switch=nodes_per_switch)
-    at_least_one(**{f"dims[{i}]": k for i, k in enumerate(dims)}, gpus_per_node=gpus_per_node)
-    positive(link_Bps=link_Bps)
-    ports = nodes_per_switch + sum(k - 1 for k in dims)
+    sizes = {f"dims[{i}]": k for i, k in enumerate(dims)}
+    ports, switches = nodes_per_switch + sum(k - 1 for k in dims), prod(dims)
+    nodes, found = switches * nodes_per_switch, []
     if ports > radix:
-        raise ValueError(
-            f"a router needs {ports} ports; must be at most radix = {radix}: lower "
+        found = [
+            f"radix is {radix}, but a router needs {ports} ports; must be at least as many: lower "
             "nodes_per_switch or raise radix"
-        )
-    switches = int(np.prod(dims))
-    nodes = switches * nodes_per_switch
+        ]
+    sound({"dimensions": len(dims), "nodes_per_switch": nodes_per_switch, **sizes,
+           "nodes": max(1, nodes), "gpus_per_node": gpus_per_node},
+          {"link_Bps": link_Bps}, {"latency_s": latency_s}, found)  # fmt: skip
+    few_edges("hyperx", nodes + switches * (ports - nodes_per_switch) // 2, "lower the nodes")
     node, router = np.arange(nodes), np.arange(switches)
     at = np.array(np.unravel_index(router, dims))
     ends = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from topologies.fabric import Fabric, family
 from topologies.routes.updown import Tiers
-from topologies.wiring import at_least_one, positive, tiered
+from topologies.sound import sound
+from topologies.wiring import tiered
 
 
 @family
@@ -39,10 +40,12 @@ def leaf_spine(
     Source: Alizadeh et al., CONGA, SIGCOMM 2014 (leaf–spine as used there).
     Neglects: rails, several links between one leaf and one spine (their sum is one edge here).
     """
-    at_least_one(
-        nodes=nodes, nodes_per_leaf=nodes_per_leaf, spines=spines, gpus_per_node=gpus_per_node
-    )
-    positive(node_Bps=node_Bps, oversubscription=oversubscription)
+    sound(
+        one={"nodes": nodes, "nodes_per_leaf": nodes_per_leaf, "spines": spines,
+             "gpus_per_node": gpus_per_node},
+        above={"node_Bps": node_Bps, "oversubscription": oversubscription},
+        least={"latency_s": latency_s},
+    )  # fmt: skip
     tiers = Tiers(
         nodes,
         nodes_per_leaf,

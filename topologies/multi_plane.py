@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from topologies.clos import clos
 from topologies.fabric import Fabric, family
+from topologies.sound import sound
 
 
 @family
@@ -31,6 +32,7 @@ def multi_plane(
     Source: Alibaba HPN, SIGCOMM 2024 (dual plane), carried to eight.
     Neglects: reordering at the NIC; the GPUs of a node share its cables to a plane.
     """
+    sound(one={"planes": planes}, above={"nic_Bps": nic_Bps})
     return clos.arrays(
         nodes,
         radix,
@@ -40,7 +42,7 @@ def multi_plane(
         cables_per_lane=gpus_per_node,
         gpus_per_node=gpus_per_node,
         nodes_per_rack=nodes_per_rack,
-        link_Bps=nic_Bps / max(1, planes),
+        link_Bps=nic_Bps / planes,
         latency_s=latency_s,
         name="multi_plane",
     )

@@ -11,7 +11,7 @@ import numpy as np
 from topologies.fabric import Fabric, Floats, Ints, Router, compiled
 from topologies.routes.shortest import Shortest
 from topologies.routes.walk import Walk
-from topologies.wiring import positive
+from topologies.sound import sound
 
 
 @final
@@ -80,7 +80,7 @@ def nvlink_arrays(fabric: Fabric, domain_gpus: int = 72, gpu_Bps: float = 900e9)
     Source: NVIDIA DGX H100 (8), GB200 NVL72 (72); NVLink 5's limit of 576 GPUs.
     Neglects: the NVSwitch chips of a domain one by one; they are non-blocking, hence one vertex.
     """
-    positive(gpu_Bps=gpu_Bps)
+    sound(above={"gpu_Bps": gpu_Bps})
     sizes = np.unique(fabric.places.get("gpus", np.zeros(0, np.int64))[: fabric.nodes])
     if len(sizes) != 1 or sizes[0] < 1:
         raise ValueError("nodes must have one number of GPUs, attribute gpus, to form domains")

@@ -40,10 +40,20 @@ class FromFile(Design):
         if not self.path:
             raise ValueError("path is null; must be a file, GraphML, JSON, topology.conf or edges")
         file = Path(self.path)
-        name = self.format or SUFFIXES.get(file.suffix, "edge_list")
+        name = self.format or SUFFIXES.get(file.suffix.lower(), "edge_list")
         if name not in READERS:
             raise ValueError(f"format is {name!r}; must be one of {', '.join(READERS)}")
-        return compiled(READERS[name](file))
+        try:
+            return compiled(READERS[name](file))
+        except OSError as error:
+            text = f"path is {self.path!r}: {error.strerror}; must be a file that can be read"
+            raise ValueError(text) from None
+
+    def told(self, error: ValueError) -> list[str]:
+        """Return each fault, those of the file behind its name."""
+        if not isinstance(error, read.FabricFileError):
+            return super().told(error)
+        return [f"fabric.path: {Path(str(self.path)).name}: {fault}" for fault in error.faults]
 
     def size(self) -> int:
         """Return how many nodes the file has."""

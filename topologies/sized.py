@@ -61,7 +61,7 @@ def least_arity(nodes: int) -> int:
     >>> least_arity(128), least_arity(129)
     (8, 10)
     """
-    k = 2
+    k = 2 * max(1, int((nodes / 2) ** (1 / 3)) - 1)  # a little low, whatever rounding did
     while k**3 // 4 < nodes:
         k += 2
     return k

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
 from topologies.fabric import Fabric, family
 from topologies.routes.torus import Torus
-from topologies.wiring import Block, at_least_one, fabric, positive
+from topologies.sound import few_edges, sound
+from topologies.wiring import Block, fabric
 
 
 @family
@@ -41,12 +43,14 @@ def torus(
     Neglects: twisted tori, the seconds that optical switches take to turn.
     """
     dims = tuple(dims)
+    sizes, found = {f"dims[{i}]": k for i, k in enumerate(dims)}, []
     if len(dims) not in (2, 3):
-        raise ValueError(f"dims has {len(dims)} dimensions; must be 2 or 3")
-    at_least_one(**{f"dims[{i}]": k for i, k in enumerate(dims)}, gpus_per_node=gpus_per_node)
-    positive(link_Bps=link_Bps)
-    if cube and any(k % cube for k in dims):
-        raise ValueError(f"cube is {cube}; must divide each of dims {dims}: round dims up to it")
+        found.append(f"dims has {len(dims)} dimensions; must be 2 or 3")
+    if cube > 0 and any(k % cube for k in dims):
+        found.append(f"cube is {cube}; must divide each of dims {dims}: round dims up to it")
+    sound({**sizes, "nodes": max(1, prod(dims)), "gpus_per_node": gpus_per_node},
+          {"link_Bps": link_Bps}, {"latency_s": latency_s, "cube": cube}, found)  # fmt: skip
+    few_edges("torus", len(dims) * prod(dims), "lower the nodes")
     node = np.arange(int(np.prod(dims)))
     at = np.array(np.unravel_index(node, dims))
     grid = tuple(k // cube for k in dims) if cube else (1,) * len(dims)

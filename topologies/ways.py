@@ -16,6 +16,7 @@ from topologies.routes.policy import AbstractRouting, Adaptive, Ecmp, Spraying
 from topologies.routes.torus import Torus
 from topologies.routes.updown import Tiers
 from topologies.routes.walk import Walk
+from topologies.sound import UnsoundError
 from topologies.tree import Tree, tree
 
 ROUTINGS = ("spraying", "ecmp", "adaptive", "valiant")
@@ -157,7 +158,7 @@ def ways(fabric: Fabric, routing: str, queue_pairs: int) -> Ways | None:
     Hashes tell parallel cables apart (`cabled`). Raises ValueError for a routing that cannot be.
     """
     if found := faults_of(fabric, routing, queue_pairs):
-        raise ValueError("; ".join(found))
+        raise UnsoundError(found)
     if routing == "spraying":
         return None if in_tiers(fabric) else Ways(fabric, Spraying())
     pairs = queue_pairs * nics(fabric)

@@ -1,4 +1,4 @@
-"""What the families share: checks of parameters, blocks of edges, and tiers of switches."""
+"""What the families share: blocks of edges, and tiers of switches."""
 
 from __future__ import annotations
 
@@ -8,24 +8,9 @@ import numpy as np
 
 from topologies.fabric import Fabric, Ints, Router
 from topologies.routes.updown import Tiers
+from topologies.sound import few_edges
 
 Block = tuple[Ints, Ints, Ints, float, float, str]  # a, b, cables, Bps of one, latency, cable
-
-
-def at_least_one(**counts: int) -> None:
-    """Raise ValueError naming every count that is below 1."""
-    wrong = [
-        f"{name} is {value}; must be at least 1" for name, value in counts.items() if value < 1
-    ]
-    if wrong:
-        raise ValueError("; ".join(wrong))
-
-
-def positive(**values: float) -> None:
-    """Raise ValueError naming every value that is not a number above 0."""
-    wrong = [f"{k} is {v}; must be above 0" for k, v in values.items() if not 0.0 < v < np.inf]
-    if wrong:
-        raise ValueError("; ".join(wrong))
 
 
 def dealt(rows: int, ports: int, bins: int) -> Ints:
@@ -44,19 +29,18 @@ def even(least: int, ports: int) -> int:
     return next(n for n in range(max(1, least), ports + 1) if ports % n == 0)
 
 
-def split(radix: int, oversubscription: float) -> tuple[int, int]:
+def split(radix: int, oversubscription: float, name: str) -> tuple[int, int]:
     """Return a switch's ports (down, up) with down = oversubscription up, as many as fit.
 
-    Raises ValueError if no number of ports gives that ratio.
+    Raises ValueError, with the parameter's `name`, if no number of ports gives that ratio.
     """
-    positive(oversubscription=oversubscription)
     for up in range(int(radix / (1 + oversubscription) + 1e-9), 0, -1):
         down = oversubscription * up
         if abs(down - round(down)) < 1e-9 and down >= 1:
             return round(down), up
     raise ValueError(
-        f"oversubscription is {oversubscription}; with {radix} ports no whole number of ports "
-        "down and up has that ratio: choose a ratio such as 1, 1.5, 2, 3 or 7"
+        f"{name} is {oversubscription}; with {radix} ports no whole number of ports "
+        "down and up has that ratio: choose a ratio such as 1, 1.5, 2, 3 or 7, or raise radix"
     )
 
 
@@ -104,10 +88,9 @@ def tiered(
 ) -> Fabric:
     """Return tiers of switches as arrays. `node_Bps` and `link_Bps` are of one cable, each way."""
     t = tiers
-    positive(node_Bps=node_Bps, link_Bps=link_Bps)
-    if latency_s < 0.0:
-        raise ValueError(f"latency_s is {latency_s}; must be at least 0")
     leaves, spines, cores = t.leaves, t.all_spines, t.all_cores
+    edges = t.nodes * t.lanes + leaves * t.spines + spines * t.cores
+    few_edges(name, edges, "lower the nodes or the spines")
     node, leaf = np.arange(t.nodes), np.arange(leaves)
     spine, core = np.arange(spines), np.arange(cores)
     lane, unit = leaf % t.lanes, leaf // t.lanes

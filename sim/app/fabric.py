@@ -163,6 +163,11 @@ def describe(given: Sequence[str]) -> None:
         faults.append(
             f"gpus: is {said['gpus']}; must be a multiple of the {each} of a node: {near}"
         )
+    elif "gpus" in said and said.get("nodes", said["gpus"] // each) * each != said["gpus"]:
+        faults.append(
+            f"nodes: is {said['nodes']}, of {each} GPUs each, but gpus is {said['gpus']}; must be "
+            f"{said['gpus'] // each}: leave one of them out"
+        )
     if faults:
         raise ScenarioError(faults)
     try:
@@ -173,8 +178,7 @@ def describe(given: Sequence[str]) -> None:
             pattern = said.get("pattern", "permutation")
             laid = design.loaded(nodes, each, pattern, routing, said.get("seed", 1))
     except ValueError as error:
-        told = getattr(error, "faults", [error])  # a file's, one by one
-        raise ScenarioError([f"fabric: {text}" for text in told]) from error
+        raise ScenarioError(design.told(error)) from error
     table(f"{said.get('fabric', 'rail_h100')}: {found.name}", rows_of(found))
     if laid is not None:
         drawn(laid, Path(said["draw"]), {"routing": design.routing, **said})

@@ -84,9 +84,9 @@ def test_a_file_is_described_as_it_is_and_its_faults_are_told(capsys, tmp_path):
     code, _, err = said(capsys, "fabric=file", f"fabric.path={good}", "nodes=9")
     assert "set nodes to 8" in err
     code, _, err = said(capsys, "fabric=file", "fabric.path=nowhere.graphml")
-    assert (code, "nowhere.graphml: No such file" in err) == (2, True)
+    assert (code, "fabric.path: is 'nowhere.graphml': No such file" in err) == (2, True)
     code, _, err = said(capsys, "fabric=file")
-    assert "path is null; must be a file" in err
+    assert "fabric.path: is null; must be a file" in err
 
 
 def test_every_fault_is_told_at_once(capsys):
@@ -107,9 +107,17 @@ def test_every_fault_is_told_at_once(capsys):
         ((), "gpus: is missing; must say how large"),
         (("gpus=0",), "gpus: is '0'; must be a whole number >= 1"),
         (("gpus=800", "fabric=dragonfly_plus"), "such as 64 or 128"),
-        (("gpus=512", "fabric.link_Bps=0"), "link_Bps is 0; must be above 0"),
+        (("gpus=512", "fabric.link_Bps=0"), "fabric.link_Bps: is 0; must be above 0"),
         (("gpus=512", "fabric.radix=seven"), "fabric.radix: is 'seven'; must be a whole number"),
         (("gpus=512", "fabric.knob=1"), "fabric.knob: is not known"),
+        (("gpus=512", "nodes=65"), "nodes: is 65, of 8 GPUs each, but gpus is 512; must be 64"),
+        (("gpus=512", "fabric.tiers=4"), "fabric.tiers: is 4; must be 1, 2 or 3"),
+        (("gpus=512", "fabric.routing=luck"), "fabric.routing: is 'luck'; must be one of"),
+        (("gpus=512", "fabric.nvlink_gpus=12"), "fabric.nvlink_gpus: is 12; must be a multiple"),
+        (("nodes=64", "fabric=torus", "fabric.dimensions=4"), "fabric.dimensions: is 4; must"),
+        (("nodes=64", "fabric=hyperx", "fabric.nodes_per_switch=0"),
+         "fabric.nodes_per_switch: is 0; must be at least 1"),
+        (("nodes=2000000000", "fabric=torus"), "nodes is 2000000000; must be at most 2000000"),
         (("gpus=512", "fabric._target_=os.system"), "may not be named"),
         (("gpus=512", "fabric.radix=${oc.env:HOME}"), "only references such as"),
         (("gpus=512", "fabric=none"), "'none' is no fabric"),

@@ -64,6 +64,18 @@ def test_what_does_not_fit_is_told_with_its_remedy(design, nodes, remedy):
         design.arrays(nodes, 8)
 
 
+def test_all_knobs_that_cannot_be_are_told_at_once_by_their_paths():
+    wrong = designs.RailOptimized(
+        nodes_per_leaf=-1, nodes_per_rack=0, link_Bps=0.0, latency_s=-1.0, tiers=4, oversubscription=-1.0,
+        routing="luck", queue_pairs=0,
+    )  # fmt: skip
+    found = wrong.issues(64, 8)
+    knobs = ("nodes_per_rack", "oversubscription", "link_Bps", "latency_s", "nodes_per_leaf",
+             "tiers", "routing", "queue_pairs")  # fmt: skip
+    assert [fault.partition(":")[0] for fault in found] == [f"fabric.{knob}" for knob in knobs]
+    assert designs.RailOptimized().issues(64, 8) == []
+
+
 def least_edge(count, dimensions):
     """Return the smallest greatest edge of all grids of so many points, tried one by one."""
     if dimensions == 1:

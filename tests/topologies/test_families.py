@@ -255,6 +255,17 @@ def test_the_graph_gets_the_same_domains():
 
 WRONG = [
     (lambda: topologies.fat_tree(5), "k is 5; must be even"),
+    (lambda: topologies.clos(8, radix=8, tiers=4), "tiers is 4; must be 1, 2 or 3, or 0"),
+    (lambda: topologies.clos(8, radix=8, nodes_per_leaf=-1), "nodes_per_leaf is -1; must be at"),
+    (lambda: topologies.torus((4, 4), latency_s=-1.0), "latency_s is -1.0; must be at least 0"),
+    (
+        lambda: topologies.hyperx((4, 4), 1, link_Bps=float("nan"), latency_s=-1.0),
+        "link_Bps is nan; must be above 0; latency_s is -1.0; must be at least 0",
+    ),
+    (lambda: topologies.multi_plane(8, planes=0, nic_Bps=0.0), "planes is 0; must be at least 1; "),
+    (lambda: topologies.torus((2000, 2000)), "nodes is 4000000; must be at most 2000000"),
+    (lambda: topologies.leaf_spine(10**5, 4, 10**6), "edges; must be at most"),
+    (lambda: topologies.clos(10**9, radix=10**6), "nodes is 1000000000; must be at most"),
     (lambda: topologies.clos(0, radix=0), "nodes is 0; must be at least 1; radix is 0"),
     (lambda: topologies.clos(9, radix=8, tiers=1), "9 nodes need 2 leaves"),
     (lambda: topologies.clos(33, radix=8, tiers=2), "tiers is 2; must be at most 32 nodes"),
@@ -269,7 +280,7 @@ WRONG = [
     (lambda: topologies.torus((4,)), "1 dimensions; must be 2 or 3"),
     (lambda: topologies.torus((4, 6), cube=4), "must divide each"),
     (lambda: topologies.torus((4, 8), cube=4, cubes=(1, 1)), "1 different; must name 2 different"),
-    (lambda: topologies.hyperx((40, 40), 4), "82 ports; must be at most"),
+    (lambda: topologies.hyperx((40, 40), 4), "82 ports; must be at least as many"),
     (lambda: topologies.dragonfly_plus(6, radix=4), "5 at most radix² / 4 = 4"),
     (lambda: topologies.nvlink(topologies.fat_tree(4), 12), "must be a multiple of the 8"),
 ]

@@ -7,6 +7,7 @@ import pytest
 
 import topologies
 from topologies import read
+from topologies.own import FromFile
 from topologies.read.slurm import expanded
 
 TREE = """# two leaves
@@ -105,11 +106,116 @@ def test_all_faults_of_a_topology_conf_at_once(tmp_path):
     for said in (
         "'s1' stands twice",
         "'n01' stands on two",
-        "'color' is not known",
+        "'Color' is not known",
         "'no' is not there",
         "[9-1]",
     ):
         assert any(said in fault for fault in found), said
+
+
+def test_a_topology_conf_as_people_write_it(tmp_path):
+    """Continued lines, any case, blanks and quotes round =, LinkSpeed, the top before its own."""
+    text = """# comment
+SwitchName=top Switches=p[0-1]   # the top
+switchname = p0 switches = l0,l1 LinkSpeed=100
+SwitchName=p1 \\
+   Switches="l2"
+SwitchName=l0 Nodes=n[3-4]
+SwitchName=l1 Nodes=n[1-2]
+SwitchName=l2 \\
+   Nodes=n5
+"""
+    graph = read.slurm(write(tmp_path, text))
+    assert [graph.nodes[i]["label"] for i in range(5)] == ["n3", "n4", "n1", "n2", "n5"]
+    assert {v: graph.nodes[v]["tier"] for v in graph if isinstance(v, str)} == {
+        "top": 3, "p0": 2, "p1": 2, "l0": 1, "l1": 1, "l2": 1,
+    }  # fmt: skip
+    pods = [graph.nodes[i]["pod"] for i in range(5)]
+    assert pods[0] == pods[1] == pods[2] == pods[3] != pods[4]
+    parent = FromFile(str(tmp_path / "fabric.conf")).laid(5, 8)[0].parent
+    # nodes, then three leaves, then the pods over them, which meet above
+    assert parent[:10].tolist() == [5, 5, 6, 6, 7, 8, 8, 9, -1, -1]
+
+
+def test_a_tree_that_goes_in_a_ring_or_has_both_is_refused(tmp_path):
+    ring = TREE + "SwitchName=u Switches=v\nSwitchName=v Switches=u\nBlockSizes=4,x\n"
+    found = faults_of(read.slurm, write(tmp_path, ring + "SwitchName=w Nodes=n09 Switches=s0\n"))
+    for said in (
+        "one stands over itself",
+        "'w' has both nodes and switches",
+        "BlockSizes is '4,x'",
+    ):
+        assert any(said in fault for fault in found), said
+
+
+def plain_graph(kind=nx.Graph, **edge):
+    """Return four nodes on two leaves under a spine, all edges alike."""
+    graph = kind()
+    graph.add_nodes_from((f"gpu{i}", {"kind": "node"}) for i in range(4))
+    graph.add_nodes_from((v, {"kind": v[:-1]}) for v in ("leaf0", "leaf1", "spine0"))
+    graph.add_edges_from((f"gpu{i}", f"leaf{i // 2}", edge) for i in range(4))
+    graph.add_edges_from((f"leaf{i}", "spine0", edge) for i in range(2))
+    return graph
+
+
+def written(place, graph):
+    """Return the graphs that the readers make of a graph's files, of JSON with either name."""
+    nx.write_graphml(graph, place / "a.graphml")
+    found = [read.graphml(place / "a.graphml")]
+    for edges in ("edges", "links"):
+        (place / "a.json").write_text(json.dumps(nx.node_link_data(graph, edges=edges)))
+        found.append(read.node_link(place / "a.json"))
+    return found
+
+
+def test_quantities_may_be_texts_and_a_latency_may_be_missing(tmp_path):
+    graph = plain_graph(capacity_Bps="400 Gbps", cables="2")
+    graph.nodes["gpu0"]["gpus"], graph.nodes["leaf0"]["rack"] = "8", 3.0
+    for made in written(tmp_path, graph):
+        for _, _, has in made.edges(data=True):
+            assert has == {"capacity_Bps": 50e9, "cables": 2, "latency_s": 1e-6}
+        assert (made.nodes[0]["gpus"], made.nodes["leaf0"]["rack"]) == (8, 3)
+        assert topologies.compiled(made).capacity_Bps.tolist() == [50e9] * 6
+
+
+def test_parallel_edges_are_one_of_their_sum(tmp_path):
+    graph = plain_graph(nx.MultiGraph, capacity_Bps=7.0)
+    graph.add_edge("spine0", "leaf0", capacity_Bps=5.0, back_Bps=4.0, cables=3)
+    for made in written(tmp_path, graph):
+        has = made.edges["leaf0", "spine0"]
+        assert (has["capacity_Bps"], has["back_Bps"], has["cables"]) == (12.0, 11.0, 4)
+        assert made.edges[0, "leaf0"]["capacity_Bps"] == 7.0
+
+
+def test_a_directed_file_says_both_ways(tmp_path):
+    graph = plain_graph(capacity_Bps=7.0).to_directed()
+    graph.edges["leaf0", "gpu1"]["capacity_Bps"] = 3.0
+    for made in written(tmp_path, graph):
+        fabric = topologies.compiled(made)
+        assert (fabric.capacity_Bps[1], fabric.back_Bps[1]) == (7.0, 3.0)
+    graph.remove_edge("leaf0", "gpu0")
+    (tmp_path / "a.json").write_text(json.dumps(nx.node_link_data(graph, edges="edges")))
+    found = faults_of(read.node_link, tmp_path / "a.json")
+    assert found == ["link 'gpu0'–'leaf0' goes one way; add the way back"]
+
+
+def test_places_that_are_no_numbers_are_told_by_the_name_in_the_file(tmp_path):
+    graph = plain_graph(capacity_Bps=1.0)
+    graph.nodes["gpu1"]["rack"], graph.nodes["gpu2"]["gpus"] = "A", 0
+    (tmp_path / "a.json").write_text(json.dumps(nx.node_link_data(graph, edges="edges")))
+    assert faults_of(read.node_link, tmp_path / "a.json") == [
+        "vertex 'gpu1': rack is 'A'; must be a whole number >= 0",
+        "vertex 'gpu2': gpus is 0; must be a whole number >= 1",
+    ]
+
+
+def test_an_edge_list_may_be_a_table_with_a_header(tmp_path):
+    text = "a,b,capacity,latency\nnode0,leaf0,400 Gbps,2 us\nnode1,leaf0,50 GB/s\n"
+    graph = read.edge_list(write(tmp_path, text))
+    assert graph.edges[0, "leaf0"] == {"capacity_Bps": 50e9, "latency_s": 2e-6}
+    assert graph.edges[1, "leaf0"] == {"capacity_Bps": 50e9, "latency_s": 1e-6}
+    found = faults_of(read.edge_list, write(tmp_path, "n0 leaf0 1\nn1 leaf0 1\n"))
+    assert "must be named 0, 1" in found[0]
 
 
 def test_a_list_of_names_is_bounded():
@@ -146,7 +252,7 @@ def test_all_faults_of_a_node_link_file_at_once(tmp_path):
         "nodes": [{"id": 0, "kind": "node"}, {"id": 0}, 7, {"id": "leaf", "kind": "leaf"}],
         "edges": [
             {"source": 0, "target": "gone"},
-            {"source": 0, "target": "leaf", "capacity_Bps": "x"},
+            {"source": 0, "target": "leaf", "capacity_Bps": "x", "latency_s": -1},
         ],
     }
     found = faults_of(read.node_link, write(tmp_path, json.dumps(data)))

@@ -7,25 +7,34 @@ from pathlib import Path
 import networkx as nx
 
 from sim.units import parse
-from topologies.read.common import finished, text_of
+from topologies.read.common import LATENCY_S, finished, text_of
 
 
-def edge_list(path: Path, latency_s: float = 1e-6) -> nx.Graph:
+def edge_list(path: Path, latency_s: float = LATENCY_S) -> nx.Graph:
     """Return the fabric of lines `a b capacity [latency]`, such as `0 leaf0 400Gbps 1us`.
 
-    A vertex named by a whole number is a node; any other is a switch, whose kind is its name
-    without digits at the end. What follows # is a comment. Quantities are bare SI numbers or
-    carry a unit, without blanks. Raises FabricFileError with all faults by line.
+    A vertex named by a whole number, or node0, node1 …, is a node; any other is a switch, whose
+    kind is its name without digits at the end. What follows # is a comment. Words stand between
+    blanks or, where a line has one, commas; a first line that names its columns is passed over.
+    Quantities are bare SI numbers or carry a unit, without a blank unless between commas. Raises
+    FabricFileError with all faults by line.
 
     Neglects: attributes other than capacity and latency.
     """
-    graph, found = nx.Graph(name=path.stem), []
+    graph, found, header = nx.Graph(name=path.stem), [], True
     for number, line in enumerate(text_of(path).splitlines(), 1):
-        words = line.split("#")[0].replace(",", " ").split()
+        said = line.split("#")[0].strip()
+        words = [word.strip() for word in said.split(",")] if "," in said else said.split()
         if not words:
             continue
-        if len(words) not in (3, 4):
-            found.append(f"line {number} has {len(words)} words; must be `a b capacity [latency]`")
+        first, header = header, False
+        if first and len(words) > 2 and words[2].lower().startswith("capacity"):
+            continue
+        if len(words) not in (3, 4) or not all(words):
+            found.append(
+                f"line {number} has {len(words)} words; must be `a b capacity [latency]`, between "
+                "commas if a unit stands apart, as in `0,leaf0,400 Gbps`"
+            )
             continue
         a, b = words[:2]
         if graph.has_edge(a, b):
@@ -43,4 +52,6 @@ def edge_list(path: Path, latency_s: float = 1e-6) -> nx.Graph:
             found.append(f"line {number}: {error}")
             continue
         graph.add_edge(a, b, capacity_Bps=capacity_Bps, latency_s=delay_s)
+    if not any(kind == "node" for _, kind in graph.nodes(data="kind")):
+        found.append("no vertex is a node; those that hold GPUs must be named 0, 1 … or node0 …")
     return finished(path, graph, found)

@@ -14,11 +14,12 @@ from topologies.read.common import MOST_VERTICES, FabricFileError, finished, tex
 def graphml(path: Path) -> nx.Graph:
     """Return the fabric of a GraphML file; attributes as in `topologies`' card.
 
-    A directed file must say both ways of a link; the second becomes back_Bps. Raises
-    FabricFileError with all faults; a document type or an entity is refused unread.
+    Quantities may carry a unit, `400 Gbps`; parallel edges are one of their sum. A directed file
+    must say both ways of a link; the second becomes back_Bps. Raises FabricFileError with all
+    faults; a document type or an entity is refused unread.
 
     Source: graphml.graphdrawing.org (the format).
-    Neglects: ports, hyperedges, nested graphs, parallel edges.
+    Neglects: ports, hyperedges, nested graphs.
     """
     text = text_of(path)
     try:
@@ -28,9 +29,7 @@ def graphml(path: Path) -> nx.Graph:
         if isinstance(error, FabricFileError):
             raise
         raise FabricFileError(path, [f"is no GraphML: {str(error)[:200]}"]) from None
-    if graph.is_multigraph():
-        raise FabricFileError(path, ["has parallel edges; must be one edge with `cables` of them"])
-    return finished(path, *one_edge(graph)) if graph.is_directed() else finished(path, graph)
+    return finished(path, graph)
 
 
 def guarded(path: Path, text: str) -> None:
@@ -51,21 +50,3 @@ def guarded(path: Path, text: str) -> None:
     parser.EntityDeclHandler = refused
     parser.StartElementHandler = element
     parser.Parse(text.encode(), True)
-
-
-def one_edge(graph: nx.DiGraph) -> tuple[nx.Graph, list[str]]:
-    """Return a directed graph with each two ways as one edge, and the links that lack one."""
-    made, found = nx.Graph(**graph.graph), []
-    made.add_nodes_from(graph.nodes(data=True))
-    for a, b, has in graph.edges(data=True):
-        if not graph.has_edge(b, a):
-            found.append(f"link {a!r}–{b!r} goes one way; add the way back")
-        if not made.has_edge(a, b):
-            made.add_edge(a, b, **has)
-            back = graph.edges[b, a] if graph.has_edge(b, a) else has
-            if back.get("capacity_Bps") != has.get("capacity_Bps"):
-                down = list(graph).index(a) < list(graph).index(b)
-                low, high = (has, back) if down else (back, has)
-                made.edges[a, b]["capacity_Bps"] = low.get("capacity_Bps")
-                made.edges[a, b]["back_Bps"] = high.get("capacity_Bps")
-    return made, found
