@@ -35,7 +35,7 @@ def told(metrics: Mapping[str, Any]) -> list[str]:
         said.append(of_lending(lent))
     for why, cost in found.get("stopped", {}).items():
         said.append(of_stops(why, cost))
-    if said[1:]:
+    if lent:
         said.append("What fewer nodes cost those who were not stopped, a second run without tells: "
                     "rackplan -m with node_scaler=none and this one, all else alike.")  # fmt: skip
     return said

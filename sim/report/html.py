@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim import files, table
-from sim.report import evicted, figures, fleet, links, serving, why
+from sim.report import evicted, figures, fleet, links, quotas, serving, why
 from sim.results.metrics.jobs import SIZES
 from sim.units import human_s
 
@@ -224,6 +224,7 @@ def page(result: Result) -> str:
             for what, of in (("GPUs", "by_size"), ("tenant", "by_tenant"))
             if result.metrics["restarts"] and (what == "GPUs" or len(result.metrics[of]) > 1)
         ],
+        queues=quotas.lines(result.metrics),
         against=evicted.matrix(result.metrics),
         found=result.metrics,
         knobs=chosen(knobs(said.get("knobs", said))),

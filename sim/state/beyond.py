@@ -9,7 +9,7 @@ import numpy as np
 from sim.state.columns import PLENTY, Jobs, Kinds, Nodes
 from sim.state.fits import fits_never
 from sim.state.mig import no_slices
-from sim.state.quota import Quota
+from sim.state.quota import SHARES, Quota
 from sim.state.sizes import Sizes
 from sim.state.spans import anywhere
 from sim.state.tree import Cap, Tree
@@ -17,9 +17,11 @@ from sim.state.words import JobState
 
 
 def told(tree: Tree | None, qoses: int = 0) -> dict[str, Any] | None:
-    """Return what of a tree the metrics need: tenants and GPUs of each queue, and the default.
+    """Return what of a tree the metrics need: tenants, GPUs and root of each queue; the default.
 
-    With limits of `qoses` so many queues are left out as stand for a QOS of another.
+    A root is the cohort above all others of a queue, or the queue itself, with the GPUs that its
+    cohorts have beside; where shares are divided, all are under one. With limits of `qoses` so many
+    queues are left out as stand for a QOS of another.
     """
     if tree is None:
         return None
@@ -28,8 +30,22 @@ def told(tree: Tree | None, qoses: int = 0) -> dict[str, Any] | None:
     for part, way in zip(tree.queues[:many], tree.ways[:many], strict=True):
         gpus = [limits.nominal[0] for limits in part.limits.values()]
         total = None if None in gpus else sum(g for g in gpus if g is not None) / 1000.0
-        queues[part.name] = {"tenants": list(way.tenants), "gpus": total}
-    return {"queues": queues, "default": tree.default}
+        root = "" if tree.rule == SHARES else root_of(tree, part.name)
+        queues[part.name] = {"tenants": list(way.tenants), "gpus": total, "root": root}
+    roots = {one["root"]: 0.0 for one in queues.values()}
+    for part in tree.cohorts:
+        root = root_of(tree, part.name)
+        if root in roots:
+            roots[root] += sum(limits.nominal[0] or 0 for limits in part.limits.values()) / 1000.0
+    return {"queues": queues, "default": tree.default, "roots": roots}
+
+
+def root_of(tree: Tree, name: str) -> str:
+    """Return the cohort above all others of a queue or cohort; itself if it is in none."""
+    parents = {part.name: part.parent for part in (*tree.queues, *tree.cohorts)}
+    while parents.get(name):
+        name = parents[name]
+    return name
 
 
 def unable(

@@ -9,6 +9,8 @@ from sim.policies.backfill import Skip
 from sim.policies.preemption import Reclaim
 from sim.policies.queue import Priority
 from sim.policies.quota import Kueue
+from sim.report.html import page
+from sim.report.quotas import lines
 from tests.conftest import run
 from tests.plain.quota import Book
 from tests.plain.test_quota import drawn, work
@@ -110,6 +112,46 @@ def test_what_each_queue_held_and_borrowed():
     assert found["a"]["borrowed_gpu_s"] == begun + again - 2 * sum_of_own(result)
     assert found["a"]["most_gpus"] == 6
     assert found["b"]["quota_gpus"] == 6
+    assert found["b"]["lent_gpu_s"] == found["a"]["borrowed_gpu_s"]  # of whom else
+    assert found["a"]["lent_gpu_s"] == 0.0
+    assert lines(result.metrics)[1]["lent"] == f"{found['b']['lent_gpu_s'] / 3600:,.1f}"
+    assert "had of its quota" in page(result)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:12])
+def test_what_queues_lent_is_what_others_borrowed_of_it(seed):
+    """Interval by interval of the ledger; no more is lent than borrowed, nor than lay idle."""
+    result, made, tree, _ = looked_at(seed)
+    found, end_s = result.metrics["by_queue"], result.manifest["end_s"]
+    own = {name: node["nominal"].get(("", 0), 0) / 1000.0 for name, node in tree.items()}
+    root = {}
+    for name in tree:
+        top = name
+        while tree[top]["parent"]:
+            top = tree[top]["parent"]
+        root[name] = top
+    rows = [r for r in result.ledger.to_pylist() if r["job_id"] is not None]
+    of = [f"q{made['tenant'][int(r['job_id'])][1:]}" for r in rows]
+    marks = sorted({0.0, end_s, *(r["start_s"] for r in rows), *(r["end_s"] for r in rows)})
+    want = dict.fromkeys(found, 0.0)
+    for a, b in pairwise(marks):
+        held = dict.fromkeys(found, 0.0)
+        for name, r in zip(of, rows, strict=True):
+            held[name] += r["gpus"] if r["start_s"] <= a < r["end_s"] else 0
+        for top in set(root.values()):
+            under = [name for name in found if root[name] == top]
+            beside = sum(gpus for n, gpus in own.items() if root[n] == top and n not in found)
+            beyond = sum(max(held[n] - own[n], 0.0) for n in under)
+            idle = sum(max(own[n] - held[n], 0.0) for n in under)
+            for n in under:
+                if idle > 0.0:
+                    part = min(max(beyond - beside, 0.0) / idle, 1.0)
+                    want[n] += (b - a) * part * max(own[n] - held[n], 0.0)
+    for name, one in found.items():
+        assert one["quota_gpus"] == own[name]
+        assert one["lent_gpu_s"] == pytest.approx(want[name], rel=1e-9, abs=1e-6), name
+    lost = sum(r["lost_gpu_s"] for r in found.values())
+    assert lost == pytest.approx(result.metrics["lost_gpu_s"], rel=1e-9)
 
 
 def sum_of_own(result):

@@ -1,15 +1,18 @@
-"""Karpenter and cloud burst in a whole run: each instant from the documented arithmetic.
+"""Node scalers and supply in a whole run: each instant from the documented arithmetic.
 
 Instants are chosen so that nothing but what is meant falls on an asking.
 """
 
 import math
+from dataclasses import dataclass
 
 import pytest
 
 from sim import Scenario, simulate
-from sim.policies.node_scaler import CloudBurst, Karpenter
-from sim.state import Homogeneous, Pools, Supply
+from sim.policies.node_scaler import AbstractNodeScaler, CloudBurst, Karpenter, PowerDown
+from sim.policies.node_scaler.base import nothing, room
+from sim.state import Homogeneous, Pools, PurchasePlan, Supply
+from sim.state.scaling import NodeWish
 from sim.workload import NoJobs, Poisson
 from sim.workload.requests import DrawnRequests, LogNormalTokens
 from sim.workload.services import LlmReplica, LlmService, Stages
@@ -213,3 +216,95 @@ def test_two_jobs_of_one_pool_and_what_is_left_of_a_node():
     came = asking(630.0, 60.0) + 240.0
     assert starts(made)[1:] == [came] * 3
     assert sum(len(node) > 1 for node in went(made, "rent")) == 2
+
+
+# ---------------------------------------------------------------- power-down, spot, purchases
+
+
+@pytest.mark.parametrize(("per_minute", "apart_s"), [(1, 60.0), (2, 30.0), (6, 10.0)])
+def test_no_more_nodes_a_minute_are_switched_off_and_on_than_the_rate(per_minute, apart_s):
+    """Six idle from 0 s: the first goes at 300 s, a multiple of all; all are wanted from 995 s."""
+    many, scaler = 6, PowerDown(300.0, off_per_minute=per_minute, on_per_minute=per_minute)
+    made = play(Homogeneous(many, 8), [(995.0, 8, 5000.0)] * many, scaler, 4e3, come_s=COME_S)
+    off = sorted(begin for node in went(made) for word, begin in node if word == "off")
+    on = sorted(begin for node in went(made) for word, begin in node if word == "coming")
+    assert off == [300.0 + apart_s * k for k in range(many)]
+    first = asking(995.0, apart_s)
+    assert on == [first + apart_s * k for k in range(many)]
+    assert starts(made) == [at_s + COME_S for at_s in on]
+
+
+def test_a_spare_stays_on_and_the_longest_idle_goes_first():
+    """Jobs end at 100 s, 200 s, 300 s: with one spare the first two nodes go, 300 s after."""
+    made = play(Homogeneous(3, 8), [(0.0, 8, 100.5 + 100.0 * k) for k in range(3)] + [(5e3, 8, 1.0)],
+                PowerDown(300.0, spare=1), 4e3)  # fmt: skip
+    found = [[begin for word, begin in node if word == "off"] for node in went(made)]
+    assert found == [[asking(400.5, 10.0)], [asking(500.5, 10.0)], []]
+
+
+@dataclass(frozen=True)
+class Always(AbstractNodeScaler):
+    """Asks for all nodes there may be, each minute."""
+
+    every_s: float = 60.0
+
+    def wish(self, seen, notes):
+        return NodeWish(room(seen), nothing(seen)[1], notes)
+
+
+def test_spot_nodes_are_interrupted_at_their_mean_rate_and_go_within_their_notice():
+    """Time on over interruptions is the mean, its error one in the root of their number."""
+    mtbf_s, notice_s, many = 7200.0, 90.0, 20
+    made = play(Homogeneous(many, 8), [(0.0, 8, 3e5)] * (many // 2), Always(), 2e6, come_s=COME_S,
+                spot_mtbf_s=mtbf_s, notice_s=notice_s, lost_s=600.0)  # fmt: skip
+    rows = spans(made)
+    on_s = sum(r["end_s"] - r["begin_s"] for r in rows if r["state"] == "on")
+    ends = [r for r in rows if r["state"] == "on" and r["why"] == "interrupted"]
+    assert on_s / len(ends) == pytest.approx(mtbf_s, rel=4.0 / math.sqrt(len(ends)))
+    stopped = made.stopped.to_pylist()
+    assert len(stopped) > 100
+    told = {(r["node"], r["end_s"]) for r in ends}
+    for s in stopped:  # exactly the notice after it was told
+        leaving = [r for r in rows if r["node"] == s["node"] and r["end_s"] == s["at_s"]]
+        assert [r["state"] for r in leaving] == ["leaving"]
+        assert leaving[0]["end_s"] - leaving[0]["begin_s"] == pytest.approx(notice_s)
+        assert (s["node"], leaving[0]["begin_s"]) in told
+        assert s["lost_s"] <= 600.0
+    cost = made.metrics["fleet"]["stopped"]["interrupted"]
+    assert cost["evictions"] == len(stopped)
+    lost_s = sum(s["lost_s"] for s in stopped)
+    assert sum(made.jobs.column("lost_s").to_pylist()) == pytest.approx(lost_s)
+
+
+def test_who_is_idle_when_interrupted_goes_at_once():
+    made = play(Homogeneous(4, 8), [(0.0, 8, 1e5)], Always(), 1.2e5, come_s=COME_S,
+                spot_mtbf_s=5000.0, notice_s=90.0, lost_s=0.0)  # fmt: skip
+    busy = {(r["node"], r["end_s"]) for r in made.ledger.to_pylist() if r["why"] == "preempted"}
+    left = {(r["node"], r["end_s"]) for r in spans(made) if r["state"] == "leaving"}
+    assert left == busy
+    assert busy
+    assert made.metrics["fleet"]["interrupted"] > len(busy)
+
+
+def test_a_plan_delivers_and_retires_at_its_dates_and_what_is_not_bought_is_not_asked_for():
+    """Two of four nodes at first; one each at 1,000 s and 2,000 s; one goes at 3,000 s, told 100 s
+    before: who runs there is stopped then, and begins anew on the next node that is free.
+    """
+    plan = PurchasePlan((
+        {"at_s": 1000.0, "nodes": 1}, {"at_s": 2000.0, "nodes": 1},
+        {"at_s": 3000.0, "nodes": -1, "notice_s": 100.0},
+    ))  # fmt: skip
+    made = simulate(Scenario(
+        Homogeneous(4, 8), jobs(*[(0.0, 8, 5000.0)] * 4), growth=plan, node_scaler=PowerDown(1e6),
+    ))  # fmt: skip
+    held_only_while_there(made)
+    assert starts(made) == [0.0, 0.0, 1000.0, 2000.0]
+    whose = made.stopped.to_pylist()
+    assert [(s["at_s"], s["why"], s["lost_s"]) for s in whose] == [(3000.0, "retired", 3000.0)]
+    ends = made.jobs.column("end_s").to_pylist()
+    rest = 5000.0 + 5000.0  # the other of the first two ends at 5,000 s, and makes room
+    assert sorted(ends) == [5000.0, 6000.0, 7000.0, rest]
+    found, absent_s = made.metrics["fleet"], 1000.0 + 2000.0 + (rest - 3000.0)
+    assert found["node_hours"]["absent"] * 3600.0 == pytest.approx(absent_s)
+    assert found["bought_gpu_hours"] * 3600.0 == pytest.approx(8 * (4 * rest - absent_s))
+    assert found["stopped"]["retired"]["waited_hours"] * 3600.0 == pytest.approx(2000.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -44,9 +45,15 @@ class PowerDown(AbstractNodeScaler):
         """Refuse wrong numbers."""
         refuse(wrong(self, counts=("spare", "off_per_minute", "on_per_minute")))
 
-    def most(self, per_minute: int) -> int:
-        """Return how many nodes change in one asking."""
-        return max(int(per_minute * self.every_s / 60.0), 1) if per_minute else 10**9
+    def most(self, per_minute: int, now_s: float) -> int:
+        """Return how many nodes may change at this asking: what the rate has added since the last.
+
+        A rate of less than one an asking gives one at some askings, none at the others.
+        """
+        if not per_minute:
+            return 10**9
+        last, now = ((now_s - ago_s) * per_minute / 60.0 for ago_s in (self.every_s, 0.0))
+        return math.floor(now + 1e-9) - math.floor(last + 1e-9)
 
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:
         """Return the nodes to switch on, and those to switch off."""
@@ -55,7 +62,7 @@ class PowerDown(AbstractNodeScaler):
         _, remove = nothing(seen)
         everyone = np.ones(len(seen.waiting.nodes), np.bool_)
         add, wanted = for_gangs(seen, everyone, room(seen), np.zeros(len(seen.pools.gpus)))
-        over = max(int(add.sum()) - self.most(self.on_per_minute), 0)
+        over = max(int(add.sum()) - self.most(self.on_per_minute, seen.now_s), 0)
         add -= np.diff(np.minimum(np.cumsum(add[::-1]), over), prepend=0)[::-1]  # the last wait
         for pool in range(len(add)):
             idle = np.isfinite(nodes.idle_since_s) & (nodes.pool == pool) & ~wanted
@@ -64,5 +71,5 @@ class PowerDown(AbstractNodeScaler):
             oldest = oldest[: max(len(here) - self.spare, 0)]
             remove[oldest[seen.now_s - nodes.idle_since_s[oldest] >= self.idle_s]] = True
         remove = held_back(seen, remove)
-        remove[np.flatnonzero(remove)[self.most(self.off_per_minute) :]] = False
+        remove[np.flatnonzero(remove)[self.most(self.off_per_minute, seen.now_s) :]] = False
         return NodeWish(add, remove, NOTHING)

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim import table
+from sim.results.metrics.jobs import lost_gpu_s
 
 if TYPE_CHECKING:
     from sim.results.result import Result
 
 
-def owners(result: Result, told: dict[str, Any]) -> np.ndarray:
-    """Return the number of the queue of each row of the ledger, (rows,); -1 for an outage."""
+def queue_of(result: Result, told: dict[str, Any]) -> np.ndarray:
+    """Return the number of each job's queue, (jobs,); -1 where it has none."""
     place = {name: i for i, one in enumerate(told["queues"].values()) for name in one["tenants"]}
     default = list(told["queues"]).index(told["default"]) if told["default"] else -1
     code, names = table.codes(result.jobs, "tenant")
-    queue = np.array([place.get(name, default) for name in names], np.int64)[code]
+    made: np.ndarray = np.array([place.get(name, default) for name in names], np.int64)[code]
+    return made
+
+
+def lost_of(result: Result, told: dict[str, Any]) -> np.ndarray:
+    """Return the GPU time whose work was lost of each queue's jobs, (queues,)."""
+    queue = queue_of(result, told)
+    lost = lost_gpu_s({n: table.to_numpy(result.jobs, n)
+                       for n in ("end_s", "work_s", "lost_s", "gpus", "gpu_s")})  # fmt: skip
+    mine = queue >= 0
+    return np.bincount(queue[mine], lost[mine], len(told["queues"]))
+
+
+def owners(result: Result, told: dict[str, Any]) -> np.ndarray:
+    """Return the number of the queue of each row of the ledger, (rows,); -1 for an outage."""
+    queue = queue_of(result, told)
     ids = result.jobs["job_id"].combine_chunks()
     row = pc.index_in(result.ledger["job_id"], ids).fill_null(-1).combine_chunks()
     job = np.asarray(row.cast(pa.int64()))
@@ -34,9 +50,58 @@ def held(begin_s: np.ndarray, end_s: np.ndarray, gpus: np.ndarray) -> tuple[np.n
     return np.diff(at_s[order]), level[:-1]
 
 
+class Level(NamedTuple):
+    """What one queue held, step by step from 0 to the run's end, (steps,) each."""
+
+    at_s: np.ndarray  # from then on
+    gpus: np.ndarray
+    quota: float | None
+
+    def beyond(self) -> np.ndarray:
+        """Return the GPUs held beyond the quota."""
+        none = np.zeros(len(self.gpus))
+        return none if self.quota is None else np.maximum(self.gpus - self.quota, 0.0)
+
+    def idle(self) -> np.ndarray:
+        """Return the GPUs of the quota that are not held."""
+        none = np.zeros(len(self.gpus))
+        return none if self.quota is None else np.maximum(self.quota - self.gpus, 0.0)
+
+
+def added(at_s: list[np.ndarray], values: list[np.ndarray], when_s: np.ndarray) -> np.ndarray:
+    """Return the sum of step functions at some instants, (k,)."""
+    times = np.concatenate(at_s)
+    order = np.argsort(times, kind="stable")
+    total = np.cumsum(np.concatenate([np.diff(v, prepend=0.0) for v in values])[order])
+    made: np.ndarray = total[np.searchsorted(times[order], when_s, "right") - 1]
+    return made
+
+
+def lent(levels: list[Level], beside: float, end_s: float) -> list[float]:
+    """Return the GPU time that others had of each queue's idle quota, (queues,), of one root.
+
+    What is borrowed beyond `beside`, the quota of the cohorts themselves, is of the queues with
+    idle quota, of each in proportion to it: lent_i = integral of max(B - C, 0) U_i / sum U.
+
+    Neglects: that a queue may keep some of its quota to itself; which cohort within one root.
+    """
+    at_s = [one.at_s for one in levels]
+    when_s = np.unique(np.concatenate([*at_s, [end_s]]))
+    borrowed = added(at_s, [one.beyond() for one in levels], when_s)
+    idle = added(at_s, [one.idle() for one in levels], when_s)
+    part = np.minimum(np.maximum(borrowed - beside, 0.0) / np.maximum(idle, 1e-9), 1.0)[:-1]
+    upto = np.concatenate([[0.0], np.cumsum(part * np.diff(when_s))])
+    made = []
+    for one in levels:
+        own = upto[np.searchsorted(when_s, np.append(one.at_s, end_s))]
+        made.append(float((np.diff(own) * one.idle()).sum()))
+    return made
+
+
 def quotas(result: Result) -> dict[str, Any]:
     """Return for each queue its quota and its mean and most GPUs held, the GPU time it held and
-    borrowed beyond its quota, and how often its jobs were evicted; empty without quotas.
+    borrowed beyond its quota, what others had of its own (`lent`), how often its jobs were evicted,
+    and the GPU time whose work they lost, for whatever cause; empty without quotas.
 
     GPUs of all types count alike; shares of a GPU count as their thousandths.
     """
@@ -51,6 +116,8 @@ def quotas(result: Result) -> dict[str, Any]:
     out = np.asarray(pc.equal(result.ledger["why"], "preempted"))
     runs = pa.table({"job": result.ledger["job_id"], "at": result.ledger["start_s"]})
     found: dict[str, Any] = {}
+    levels: dict[str, dict[str, Level]] = {}
+    lost = lost_of(result, told)
     for i, (name, one) in enumerate(told["queues"].items()):
         mine = of == i
         for_s, level = held(begin_s[mine], end_s[mine], gpus[mine])
@@ -64,5 +131,13 @@ def quotas(result: Result) -> dict[str, Any]:
             "held_gpu_s": float((for_s * level).sum()),
             "borrowed_gpu_s": float((for_s * over).sum()),
             "evictions": gone.num_rows,
+            "lost_gpu_s": float(lost[i]),
         }
+        at_s = np.concatenate([[0.0], np.sort(np.concatenate([begin_s[mine], end_s[mine]]))])
+        steps = Level(at_s, np.concatenate([[0.0], level, [0.0]])[: len(at_s)], quota)
+        levels.setdefault(one.get("root", name), {})[name] = steps
+    for root, under in levels.items():
+        beside = float(told.get("roots", {}).get(root, 0.0))
+        for name, gpu_s in zip(under, lent(list(under.values()), beside, end), strict=True):
+            found[name]["lent_gpu_s"] = gpu_s
     return found
