@@ -226,12 +226,12 @@ def test_faults_are_named_with_their_remedy():
     made = jobs_of((0.0, 16, 100.0))
     with pytest.raises(ScenarioError) as caught:
         run(made, nodes=8, fabric=LeafSpine(0, 1), comm=SameForAll(1.5))
-    assert any("fabric: nodes_per_leaf" in text for text in caught.value.issues)
+    assert any("fabric.nodes_per_leaf: is 0" in text for text in caught.value.issues)
     assert any("comm.comm_fraction: is 1.5" in text for text in caught.value.issues)
     with pytest.raises(ScenarioError) as caught:
         run(made, nodes=8, fabric=LeafSpine(4, 1, node_Bps=0.0, routing="hashed", queue_pairs=0))
-    told = [text.split(" is ")[0] for text in caught.value.issues]
-    assert told == ["fabric: node_Bps", "fabric: routing", "fabric: queue_pairs"]
+    told = [text.split(": is ")[0] for text in caught.value.issues]
+    assert told == ["fabric.node_Bps", "fabric.routing", "fabric.queue_pairs"]
     with pytest.raises(ScenarioError) as caught:
         run(made, nodes=8, fabric=LeafSpine(4, 1), comm=SameForAll(1.5))
     assert any("comm.comm_fraction: is 1.5" in text for text in caught.value.issues)
