@@ -29,9 +29,13 @@ def level_from(s: State, level: int, step: int) -> int:
 
 
 @jit
-def most_in(free: np.ndarray, begin: int, end: int, narrow: int, parts: int) -> int:
-    """Return the free nodes of the `parts` fullest parts, `narrow` base blocks each, of a block."""
-    many = (end - begin + narrow - 1) // narrow
+def most_in(free: np.ndarray, begin: int, end: int, wide: int, narrow: int, parts: int) -> int:
+    """Return the free nodes of the `parts` fullest parts, `narrow` base blocks each, of a block.
+
+    It is looked for among the first `wide` // `narrow` parts: where all base blocks are the block,
+    and do not divide, Slurm leaves the last part out, and a gang that needs it waits for ever.
+    """
+    many = min((end - begin + narrow - 1) // narrow, wide // narrow)
     total = np.empty(many, np.int64)
     for k in range(many):
         first = begin + k * narrow
@@ -51,7 +55,7 @@ def tightest_block(free: np.ndarray, wide: int, narrow: int, parts: int, need: i
     for begin in range(0, free.size, wide):
         end = min(begin + wide, free.size)
         total = int(free[begin:end].sum())
-        room = total if wide == narrow * parts else most_in(free, begin, end, narrow, parts)
+        room = total if wide == narrow * parts else most_in(free, begin, end, wide, narrow, parts)
         if room >= need and (best < 0 or total <= least):
             best, least = begin, total
     return best
@@ -155,7 +159,8 @@ def in_blocks(s: State, job: int, nodes: np.ndarray, need: int, gpus: int) -> bo
 
     The block is the smallest formed size that could hold it, and of these the one with the fewest
     free nodes that suffice, the last of equals; none that suffices: nothing is found, however many
-    nodes are free. A job larger than the largest size may lie on all blocks.
+    nodes are free. A job larger than the largest size lies on all blocks that
+    whole parts of that size make.
 
     Source: Slurm 26.11, topology/block, eval_nodes_block.c; `--segment` of sbatch(1).
     Neglects: node weights, --spread-segments, --consolidate-segments, --exclusive=topo.
