@@ -9,7 +9,7 @@ import numpy as np
 
 from sim import table
 from sim.report import figures
-from sim.report.figures import BLUE, INK, ORANGE, PALE, QUIET, SAND
+from sim.report.figures import BLUE, GREEN, INK, MINT, ORANGE, PALE, QUIET, SAND
 from sim.results.segments import Segments
 from sim.results.timeline import means
 
@@ -76,7 +76,7 @@ def of_stops(why: str, cost: Mapping[str, Any]) -> str:
 def over_time(result: Result, width: float = figures.WIDE) -> str:
     """Return nodes by how they stood over the run; "" where none came or went.
 
-    On (filled blue), then leaving and coming (orange) above it; a line: all that were bought.
+    On (filled blue), leaving and coming (orange) above it, then lent (green); a line: all bought.
     """
     rows = result.node_states
     if rows is None or not rows.num_rows:
@@ -92,14 +92,17 @@ def over_time(result: Result, width: float = figures.WIDE) -> str:
         own = np.isin(np.array(words)[code], names)
         return means(Segments(begin[own], end[own], np.ones(int(own.sum()))), edges_s)
 
-    on, moving, off = many("on"), many("coming", "leaving"), many("off", "lent")
+    on, moving, off, lent = many("on"), many("coming", "leaving"), many("off"), many("lent")
     figure, (axis,) = figures.canvas(width, 2.6)
+    if lent.any():
+        figures.filled(axis, on + moving + lent, edges, GREEN, MINT)
     figures.filled(axis, on + moving, edges, ORANGE, SAND)
     figures.filled(axis, on, edges, BLUE, PALE)
-    axis.stairs(on + moving + off, edges, baseline=None, color=INK, linewidth=0.9)
+    axis.stairs(on + moving + off + lent, edges, baseline=None, color=INK, linewidth=0.9)
     axis.set_ylim(0, None)
     axis.yaxis.set_major_formatter("{x:,.0f}")
-    axis.set_title("Nodes: on (blue), coming or leaving (orange), bought (line)", loc="left",
-                   color=QUIET, fontsize=10)  # fmt: skip
+    others = ", lent (green)" if lent.any() else ""
+    axis.set_title(f"Nodes: on (blue), coming or leaving (orange){others}, bought (line)",
+                   loc="left", color=QUIET, fontsize=10)  # fmt: skip
     figures.clock(axis, span_s, round(1.3 * width))
     return figures.svg(figure, "Nodes on, coming or leaving, and bought, over time")

@@ -6,14 +6,21 @@ Instants are chosen so that nothing but what is meant falls on an asking.
 import math
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pytest
 
 from sim import Scenario, simulate
-from sim.policies.node_scaler import AbstractNodeScaler, CloudBurst, Karpenter, PowerDown
+from sim.policies.node_scaler import (
+    AbstractNodeScaler,
+    CloudBurst,
+    ClusterAutoscaler,
+    Karpenter,
+    PowerDown,
+)
 from sim.policies.node_scaler.base import nothing, room
 from sim.state import Homogeneous, Pools, PurchasePlan, Supply
 from sim.state.scaling import NodeWish
-from sim.workload import NoJobs, Poisson
+from sim.workload import Given, NoJobs, Poisson
 from sim.workload.requests import DrawnRequests, LogNormalTokens
 from sim.workload.services import LlmReplica, LlmService, Stages
 from tests.scaling.test_live_nodes import held_only_while_there, jobs, spans
@@ -159,6 +166,81 @@ def test_who_cannot_be_replaced_for_want_of_stock_stays():
     asked = [begin for word, begin in went(made, "small")[0] if word == "coming"]
     assert asked == [1.0, 1.0 + 20.0 + 180.0, 1.0 + 2 * (20.0 + 180.0)]  # left alone when told
     assert went(made, "large") == [[("on", 0.0)]]
+
+
+# ---------------------------------------------------------------- Cluster Autoscaler
+
+
+def two_kinds(**of_b):
+    """One node of type a, here from the start, and one of type b to be asked for."""
+    cluster = Pools(({"name": "a", "nodes": 1, "gpus_per_node": 8, "gpu": "a"},
+                     {"name": "b", "nodes": 1, "gpus_per_node": 8, "gpu": "b"}))  # fmt: skip
+    return cluster, {"a": {"start_nodes": 1}, "b": {"start_nodes": 0, **of_b}}
+
+
+def of_types(*rows):
+    """Rows: submitted, GPUs, seconds of work, type of GPU."""
+    submit, gpus, work, types = zip(*rows, strict=True)
+    made = jobs(*zip(submit, gpus, work, strict=True)).table
+    return Given(made.append_column("gpu_types", pa.array(types)))
+
+
+def test_a_node_is_asked_for_at_the_next_scan_and_goes_ten_minutes_after_the_scan_that_saw_it_idle():
+    made = play(Homogeneous(3, 8), [(3.0, 8, 500.25), (2003.0, 8, 1.0)], ClusterAutoscaler(), 5e3,
+                start_nodes=0, come_s=COME_S)  # fmt: skip
+    asked = asking(3.0, 10.0)
+    over = asked + COME_S + 500.25
+    gone = asking(over, 10.0) + 600.0
+    again = asking(2003.0, 10.0)
+    assert went(made)[0] == [("off", 0.0), ("coming", asked), ("on", asked + COME_S), ("off", gone),
+                             ("coming", again), ("on", again + COME_S)]  # fmt: skip
+    assert went(made)[1:] == [[("off", 0.0)]] * 2
+
+
+def test_after_a_node_was_asked_for_no_other_goes_for_ten_minutes():
+    """Node a is idle from 550 s and due at 1,160 s; at 910 s b is asked for: a goes at 1,510 s."""
+    cluster, pools = two_kinds()
+    rows = of_types((0.0, 8, 550.25, "a"), (900.5, 8, 5000.0, "b"))
+    made = simulate(Scenario(cluster, rows, node_scaler=ClusterAutoscaler(),
+                             supply=Supply(come_s=COME_S, pools=pools)))  # fmt: skip
+    held_only_while_there(made)
+    asked = asking(900.5, 10.0)
+    assert asking(550.25, 10.0) + 600.0 < asked + 600.0
+    assert went(made, "a") == [[("on", 0.0), ("off", asked + 600.0)]]
+    assert went(made, "b") == [[("off", 0.0), ("coming", asked), ("on", asked + COME_S)]]
+
+
+def test_after_a_failure_no_node_goes_for_three_minutes():
+    """Due at 1,160 s; at 1,110 s b is asked for in vain, which is told 20 s later."""
+    cluster, pools = two_kinds(refused_frac=1.0, refused_after_s=20.0)
+    rows = of_types((0.0, 8, 550.25, "a"), (1100.5, 8, 5000.0, "b"))
+    made = simulate(Scenario(cluster, rows, node_scaler=ClusterAutoscaler(after_add_s=0.0),
+                             supply=Supply(come_s=COME_S, pools=pools), horizon_s=1400.0))  # fmt: skip
+    held_only_while_there(made)
+    told = asking(1100.5, 10.0) + 20.0
+    assert went(made, "a") == [[("on", 0.0), ("off", told + 180.0)]]
+
+
+def test_a_pool_that_fails_is_left_alone_for_five_minutes_doubling_to_thirty():
+    made = play(Homogeneous(1, 8), [(3.0, 8, 10.0)], ClusterAutoscaler(), 7000.0, start_nodes=0,
+                refused_frac=1.0, refused_after_s=20.0)  # fmt: skip
+    asked = [asking(3.0, 10.0)]
+    for length in (300, 600, 1200, 1800, 1800):
+        asked.append(asked[-1] + 20.0 + length)
+    found = [begin for word, begin in went(made)[0] if word == "coming"]
+    assert found == [at_s for at_s in asked if at_s < 7000.0]
+
+
+def test_a_node_less_than_half_used_goes_if_its_work_fits_elsewhere_and_one_at_a_time():
+    """6 and 2 GPUs fill the first node, 3 lie on the second; the 6 end at 100 s: both are below
+    half from the scan at 110 s on. The first goes 600 s later, its work moves at its notice's end.
+    """
+    made = play(Homogeneous(2, 8), [(0.0, 6, 100.25), (0.1, 2, 3000.0), (0.2, 3, 3000.0)],
+                ClusterAutoscaler(), 5e3, moves_jobs=True, lost_s=0.0, notice_s=60.0)  # fmt: skip
+    told = asking(100.25, 10.0) + 600.0
+    assert went(made) == [[("on", 0.0), ("leaving", told), ("off", told + 60.0)], [("on", 0.0)]]
+    assert made.jobs.column("end_s").to_pylist() == pytest.approx([100.25, 3000.1, 3000.2])
+    assert made.stopped.column("at_s").to_pylist() == [told + 60.0]
 
 
 # ---------------------------------------------------------------- cloud burst
