@@ -23,7 +23,7 @@ class Load:
     src: Ints  # (flows,)
     dst: Ints
     routes: Routes
-    port_Bps: Floats  # (flows,) of the lane on which it leaves
+    port_Bps: Floats  # (flows,) its even part of the NICs, or of NVLink, on which it leaves
 
 
 def ring(nodes: int, most: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -80,7 +80,18 @@ def load(fabric: Fabric, pattern: str, routing: AbstractRouting, seed: int = 0) 
     lane = np.tile(np.arange(lanes), len(src))
     src, dst = np.repeat(src, lanes), np.repeat(dst, lanes)
     routes = routing.routes(fabric, src, dst, lane, seed)
-    sent = np.bincount(fabric.a, fabric.capacity_Bps, len(fabric.kind))
-    sent = sent + np.bincount(fabric.b, fabric.back_Bps, len(fabric.kind))
-    each = np.bincount(src, minlength=fabric.nodes)
-    return Load(fabric, src, dst, routes, (sent[: fabric.nodes] / np.maximum(each, 1))[src])
+    return Load(fabric, src, dst, routes, ports_of(fabric, src, routes))
+
+
+def ports_of(fabric: Fabric, src: Ints, routes: Routes) -> Floats:
+    """Return each flow's even part of what its node can send, (flows,), NVLink apart from NICs."""
+    inside = fabric.kind[fabric.b] == "nvlink"
+    flow = np.repeat(np.arange(len(src)), np.diff(routes.start))
+    over = np.bincount(flow, inside[routes.link // 2], len(src)) > 0
+    port_Bps = np.empty(len(src))
+    for flows, edges in ((over, inside), (~over, ~inside)):
+        sent = np.bincount(fabric.a[edges], fabric.capacity_Bps[edges], len(fabric.kind))
+        sent += np.bincount(fabric.b[edges], fabric.back_Bps[edges], len(fabric.kind))
+        each = np.bincount(src[flows], minlength=fabric.nodes)
+        port_Bps[flows] = (sent[: fabric.nodes] / np.maximum(each, 1))[src[flows]]
+    return port_Bps

@@ -112,6 +112,16 @@ def test_a_pattern_gives_everybody_as_much_to_send_as_to_take(pattern):
     assert np.bincount(laid.src, laid.port_Bps) == pytest.approx(np.full(12, 2 * 50e9))
 
 
+def test_flows_over_nvlink_do_not_widen_the_nics_of_the_others():
+    """Two domains of 2 nodes: a node has 1 partner over NVLink and 2 over its 2 rails."""
+    below = topologies.rail_optimized.arrays(4, rails=2, radix=8)
+    fabric = topologies.nvlink_arrays(below, 4, 900e9)
+    laid = load(fabric, "all_to_all", Spraying(), 3)
+    near = laid.src // 2 == laid.dst // 2
+    assert laid.port_Bps[near] == pytest.approx(np.full(4 * 2, 2 * 900e9 / 2))
+    assert laid.port_Bps[~near] == pytest.approx(np.full(4 * 4, 2 * 50e9 / 4))
+
+
 def test_traffic_that_cannot_be_laid_is_refused():
     fabric = topologies.fat_tree.arrays(4)
     with pytest.raises(ValueError, match="must be one of ring, permutation, all_to_all"):
