@@ -26,10 +26,26 @@ NAMES = {
     "pod": "pods",
     "top": "core",
 }
+ONE = {"nvlink": "NVLink domain", "top": "core"}
 SHADES = (GRID, "#4c93d9", "#0b2f6b", "#b4500b")
 """From an idle link to a full one."""
-HEIGHT = {"nvlink": -1.0, "node": 0.0, "router": 1.0, "block": 1.0, "leaf": 1.0, "spine": 2.0,
-          "pod": 2.0, "core": 3.0, "top": 3.0}  # fmt: skip
+BEND = np.linspace(0.0, 1.0, 13)
+"""Where a line between two dots of one row is drawn, from one to the other."""
+
+
+def heights(fabric: Any) -> I8:
+    """Return of each vertex how many links it is from a node, (vertices,); NVLink's stand below."""
+    apart = fabric.kind == "nvlink"
+    height = np.where(fabric.kind == "node", 0, len(fabric.kind))
+    wired = ~(apart[fabric.a] | apart[fabric.b])
+    a, b = fabric.a[wired], fabric.b[wired]
+    while True:
+        nearer = height.copy()
+        np.minimum.at(nearer, a, height[b] + 1)
+        np.minimum.at(nearer, b, height[a] + 1)
+        if np.array_equal(nearer, height):
+            return np.where(apart, -1, height)
+        height = nearer
 
 
 def dots(kind: NDArray[np.str_]) -> tuple[I8, list[tuple[str, int, int]]]:
@@ -47,11 +63,22 @@ def dots(kind: NDArray[np.str_]) -> tuple[I8, list[tuple[str, int, int]]]:
     return dot, rows
 
 
-def tiers(rows: list[tuple[str, int, int]]) -> tuple[F8, F8]:
-    """Return where each dot stands, x from 0 to 1, a row a kind."""
+def tiers(rows: list[tuple[str, int, int]], level: list[int]) -> tuple[F8, F8]:
+    """Return where each dot stands, x from 0 to 1, a row above those of a lower level."""
     x = [(np.arange(shown) + 0.5) / shown for _, _, shown in rows]
-    y = [np.full(shown, HEIGHT.get(name, 1.0)) for name, _, shown in rows]
+    order = sorted(range(len(rows)), key=level.__getitem__)
+    y = [np.full(shown, float(order.index(i))) for i, (_, _, shown) in enumerate(rows)]
     return np.concatenate(x), np.concatenate(y)
+
+
+def bent(at: F8, a: I8, b: I8) -> list[F8]:
+    """Return the points of each line, (points, 2); between dots of one row it is an arc above."""
+    flat = at[a, 1] == at[b, 1]
+    rise = 0.12 + 0.7 * np.abs(at[b, 0] - at[a, 0])
+    arc = at[a][:, None] + (at[b] - at[a])[:, None] * BEND[:, None]
+    arc[:, :, 1] += rise[:, None] * 4.0 * BEND * (1.0 - BEND)
+    ends = np.stack([at[a], at[b]], axis=1)
+    return [arc[i] if flat[i] else ends[i] for i in range(len(a))]
 
 
 def lattice(dims: tuple[int, ...]) -> tuple[I8, F8, F8]:
@@ -79,8 +106,8 @@ def lines(fabric: Any, load: F8, dot: I8) -> tuple[I8, I8, F8]:
     return pair[apart] // many, pair[apart] % many, fuller[apart]
 
 
-def wired(axis: Any, at: F8, a: I8, b: I8, load: F8, most: float) -> Any:
-    """Draw lines between dots, coloured by load up to `most`, and return their scale."""
+def wired(axis: Any, ends: list[F8], load: F8, most: float) -> Any:
+    """Draw lines, (points, 2) each, coloured by load up to `most`, and return their scale."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.collections import LineCollection
     from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -88,7 +115,6 @@ def wired(axis: Any, at: F8, a: I8, b: I8, load: F8, most: float) -> Any:
     shades = LinearSegmentedColormap.from_list("load", SHADES)
     scale = ScalarMappable(Normalize(0.0, most), shades)
     width = 0.5 + 1.2 * np.minimum(load / most, 1.0)
-    ends = list(np.stack([at[a], at[b]], axis=1))
     axis.add_collection(
         LineCollection(ends, colors=scale.to_rgba(load), linewidths=width, zorder=1)
     )
@@ -101,12 +127,14 @@ def figure_of(fabric: Any, load: F8, text: str, width: float = WIDE, most: float
 
     The colours end at the load `most`.
     """
-    dot, rows = dots(fabric.kind)
+    level = heights(fabric)
+    dot, told = dots(np.char.add(np.char.add(fabric.kind, " "), level.astype(np.str_)))
+    rows = [(name.rpartition(" ")[0], count, shown) for name, count, shown in told]
     dims = getattr(fabric.router, "dims", ()) if len(rows) == 1 else ()
     if dims:
         dot, x, y = lattice(tuple(dims))
     else:
-        x, y = tiers(rows)
+        x, y = tiers(rows, [int(name.rpartition(" ")[2]) for name, _, _ in told])
     a, b, worst = lines(fabric, load, dot)
     if dims:  # what goes round the back would hide the rest
         near = np.hypot(x[a] - x[b], y[a] - y[b]) < 1.01
@@ -114,7 +142,9 @@ def figure_of(fabric: Any, load: F8, text: str, width: float = WIDE, most: float
     order = np.argsort(worst, kind="stable")  # the fullest on top
     a, b, worst = a[order], b[order], worst[order]
     figure, (axis,) = canvas(width, 5.6 if dims else 1.6 + 1.1 * len(rows))
-    scale = wired(axis, np.stack([x, y], axis=1), a, b, worst, most)
+    at = np.stack([x, y], axis=1)
+    scale = wired(axis, list(np.stack([at[a], at[b]], axis=1)) if dims else bent(at, a, b),
+                  worst, most)  # fmt: skip
     axis.plot(x, y, "o", color=INK, markersize=3.2, zorder=2)
     axis.grid(False)
     axis.set_xticks([])
@@ -124,7 +154,7 @@ def figure_of(fabric: Any, load: F8, text: str, width: float = WIDE, most: float
     begins = 0
     for name, count, shown in rows:
         many = len(x) if dims else shown
-        said = f"{count:,} {NAMES.get(name, name)}"
+        said = f"{count:,} {NAMES.get(name, name) if count > 1 else ONE.get(name, name)}"
         said += f", {-(-count // many)} a dot" if many < count else ""
         said += "; links round the back are not drawn" if dims else ""
         spot = (float(x.min()), float(y.max()) + 0.6) if dims else (1.02, float(y[begins]))

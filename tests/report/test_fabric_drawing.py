@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import topologies
-from sim.report.fabric import ACROSS, EDGE, dots, figure_of, lattice, lines
+from sim.report.fabric import ACROSS, EDGE, bent, dots, figure_of, heights, lattice, lines
 from sim.report.links import drawn
 from sim.results import Result
 from sim.workload import SameForAll
@@ -43,6 +43,35 @@ def test_a_line_has_the_mean_load_of_its_links_of_the_fuller_way():
     _, _, fuller = lines(fabric, load, merged)
     pairs = load.reshape(-1, 2).max(axis=1)
     assert fuller[:2].tolist() == pytest.approx([pairs[:2].mean(), pairs[2:4].mean()])
+
+
+def test_a_row_is_as_high_as_its_way_from_a_node():
+    fabric = topologies.nvlink_arrays(topologies.fat_tree.arrays(4), 16)
+    height = {"nvlink": -1, "node": 0, "leaf": 1, "spine": 2, "core": 3}
+    assert heights(fabric).tolist() == [height[kind] for kind in fabric.kind.tolist()]
+    graph = topologies.leaf_spine(4, 2, 2)  # a spine over the spines, and another kind of leaf
+    graph.add_node("spine2", kind="spine")
+    graph.add_node("tor0", kind="tor")
+    graph.add_edges_from(
+        (a, b, {"capacity_Bps": 1.0})
+        for a, b in (("spine2", "spine0"), ("spine2", "spine1"), ("tor0", 0))
+    )
+    fabric = topologies.compiled(graph)
+    found = dict(zip(fabric.names(), heights(fabric).tolist(), strict=True))
+    assert [found[v] for v in ("spine0", "spine1", "spine2", "leaf0", "tor0")] == [2, 2, 3, 1, 1]
+    made = figure_of(fabric, np.zeros(2 * len(fabric.a)), "x")
+    for row in ("2 spines", "1 spine", "1 tor", "2 leaves", "4 nodes"):
+        assert f">{row}<" in made
+
+
+def test_links_within_a_row_go_in_arcs_and_others_straight():
+    at = np.array([[0.0, 1.0], [0.5, 1.0], [1.0, 1.0], [0.2, 0.0]])
+    near, far, down = bent(at, np.array([0, 0, 1]), np.array([1, 2, 3]))
+    assert len(down) == 2
+    for arc, ends in ((near, (0, 1)), (far, (0, 2))):
+        assert np.allclose(arc[[0, -1]], at[list(ends)])
+        assert (arc[1:-1, 1] > 1.0).all()
+    assert far[:, 1].max() > near[:, 1].max()  # so that none lies on another
 
 
 def test_a_full_link_is_drawn_in_another_colour_than_an_idle_one():
