@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.serving import Run, ServiceSpec, columns, played, ticks
+from sim.engine.serving import Run, ServiceSpec, columns, played
+from sim.engine.step_time import ticks
 from sim.state.serving import H_PREEMPTED, H_REPLICA, Q_ARRIVAL, Q_END
 
 

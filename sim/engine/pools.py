@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.apart import Link
-from sim.engine.serving import Run, ServiceSpec, tick, ticks
+from sim.engine.serving import Run, ServiceSpec, tick
+from sim.engine.step_time import ticks
 from sim.engine.window import NONE, told
 from sim.kernel.serving.between import begun_elsewhere, come_again, hand_over, let_come
 from sim.state.fates import Fates, fates_of

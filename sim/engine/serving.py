@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.step_time import StepTime
 from sim.engine.window import NONE, Window, request_faults, told
 from sim.errors import ScenarioError
 from sim.kernel.serving.advance import advance
@@ -23,10 +24,8 @@ from sim.state.serving import (
     ADMITS,
     AWAY_NS,
     BACK,
-    DECODE_0,
     ENDS,
     MARK,
-    MIXED_0,
     NEVER,
     NEXT,
     Q_END,
@@ -55,28 +54,18 @@ DRAWN = ("two_choices", "affinity")
 
 
 @dataclass(frozen=True)
-class StepTime:
-    """Linear step time in seconds: decode d0 + dD D + dC C; else p0 + pP P + pS S + pD D + pC C.
-
-    D decoding sequences, C their context tokens, P prompt tokens of the step, S the sum of
-    n (n + 2 done) over its chunks of n tokens.
-    Neglects: whatever is not linear in these.
-    """
-
-    decode_s: tuple[float, float, float]
-    mixed_s: tuple[float, float, float, float, float]
-
-
-@dataclass(frozen=True)
 class ServiceSpec:
     """A service: its step time, its limits, how requests find a replica.
 
     `chunked` is Sarathi's rule with a budget of `chunk_tokens`, else prompts go first and whole, up
-    to `prompt_tokens` a step. `grow` takes KV memory token by token and preempts the last that
-    joined, else all is reserved at the start. `changes` are (time_s, replica, accepts): a cold
-    start ends or a drain begins. Without changes all accept from the start. A request is shed if
-    the replica it would go to has `most_open` outstanding. With `joins` prompts were computed
-    elsewhere, and a request joins the batch between two steps. The last four are of engine.ranked.
+    to `prompt_tokens` a step, each `padded` to the longest of them if so. `grow` takes KV memory
+    token by token and preempts the last that joined, else all is reserved at the start. `changes`
+    are (time_s, replica, accepts): a cold start ends or a drain begins. Without changes all accept
+    from the start. A request is shed if the replica it would go to has `most_open` outstanding.
+    With `joins` prompts were computed elsewhere, and a request joins the batch between two steps.
+    Those from `door` to `displaces` are of engine.ranked.
+
+    Neglects: that padding is computed; it only counts against the limit.
     """
 
     step: StepTime
@@ -96,6 +85,7 @@ class ServiceSpec:
     door_seats: int | None = None
     door_kv_tokens: int | None = None
     displaces: bool = False
+    padded: bool = False
 
 
 def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:
@@ -112,17 +102,11 @@ def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[
         found.append(f"service.batch: is {spec.batch}; must be at most 4096")
     if not 0 <= spec.prefix_hit_rate < 1:
         found.append(f"service.prefix_hit_rate: is {spec.prefix_hit_rate}; must be in 0 to below 1")
-    if min(*spec.step.decode_s, *spec.step.mixed_s) < 0 or spec.step.decode_s[0] <= 0:
-        found.append("service.step: is negative or zero; must be positive, slopes at least 0")
+    found += spec.step.faults()
     for at, replica, _ in spec.changes:
         if not 0 <= replica < spec.replicas or not 0 <= at <= 4e6:
             found.append(f"service.changes: is ({at}, {replica}); must be a time and a replica")
     return found + request_faults(spec.kv_tokens, arrival_s, prompt, output)
-
-
-def ticks(value_s: Any) -> NDArray[np.int64]:
-    """Return seconds as whole picoseconds."""
-    return np.rint(np.asarray(value_s, np.float64) * TICKS_PER_S).astype(np.int64)
 
 
 def tick(value_s: float) -> int:
@@ -161,18 +145,20 @@ class Run:
         self.window = Window(at_s, prompt, output, draw, hit, rows, rank)
         rules = np.concatenate(
             [
-                ticks(spec.step.decode_s + spec.step.mixed_s),
+                spec.step.rules(),
                 [spec.batch, spec.chunk_tokens, spec.prompt_tokens, spec.kv_tokens],
                 [spec.chunked, spec.grow, ROUTES.index(spec.route), spec.most_open or NEVER],
                 [spec.joins, -1 if spec.door is None else spec.door],
                 [min(spec.door_seats or spec.batch, spec.batch)],
                 [min(spec.door_kv_tokens or spec.kv_tokens, spec.kv_tokens)],
-                [spec.displaces],
+                [spec.displaces, spec.padded],
             ]
         ).astype(np.int64)
         ranks = 1 if rank is None else int(rank.max(initial=0)) + 1
         first, mine = self.window.begin()
-        self.service = service_of(first, spec.replicas, spec.batch, rules, mine, ranks)
+        more = spec.step.more()
+        self.service = service_of(first, spec.replicas, spec.batch, rules, more, mine, ranks)
+        self.step = tick(spec.step.least_s())  # no step is below it
         self.last_s = float(at_s[-1]) if len(at_s) else 0.0  # when the last request comes
         self.accepts = self.service.t[:, R_ACCEPTS]
 
@@ -221,10 +207,10 @@ class Run:
     def emptied_s(self, replica: int) -> float:
         """Return an instant before which a replica cannot have answered all it has."""
         s = self.service
-        t, step = s.t[replica], int(min(s.rules[DECODE_0], s.rules[MIXED_0]))
+        t = s.t[replica]
         seats = int(t[R_SEATS])
         left = int(s.seats[replica, :seats, 0].max() - t[R_VIRTUAL]) if seats else 0
-        return max(int(t[R_DUE]), int(t[R_START]) + left * step) / TICKS_PER_S
+        return max(int(t[R_DUE]), int(t[R_START]) + left * self.step) / TICKS_PER_S
 
     def loads(self, replicas: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return of these replicas the requests in batches and in queues, and KV tokens held."""

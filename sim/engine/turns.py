@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.apart import Link
-from sim.engine.serving import StepTime
+from sim.engine.step_time import StepTime
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class TurnSpec:
 
     A step of `large_from` sequences or more takes what `large` says. It takes `context_tokens` of
     those that decode at most, with the token each gets, and `prompt_tokens` of prompts.
+
+    Neglects: of a step time what comes beside its line.
     """
 
     step: StepTime

@@ -57,6 +57,10 @@ class Serving(NamedTuple):
     model: str | None = None  # None: not told
     kv_token_bytes: float | None = None  # KV memory of a token; None: not told
     order: Precedence | None = None  # None: as they come
+    padded: bool = False  # prompts count as long as the longest of a step
+    tile_tokens: int = 1  # what comes to a step by its tokens: see engine.step_time.StepTime
+    decode_more_s: tuple[float, ...] = ()
+    mixed_more_s: tuple[float, ...] = ()
     pool: str = ""  # which part of the service, where prompts and decoding are apart
     link: tuple[float, float] | None = None
     """Seconds a token and beside these that KV memory takes from the pool listed before; None: it

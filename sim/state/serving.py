@@ -19,7 +19,7 @@ IDLE, DECODE, PREFILL = 0, 1, 2
 # what a Rules row holds
 DECODE_0, DECODE_D, DECODE_C, MIXED_0, MIXED_P, MIXED_S, MIXED_D, MIXED_C = range(8)
 BATCH, CHUNK, PROMPT_CAP, KV_CAP, CHUNKED, GROW, ROUTE, MOST_OPEN, JOINS = range(8, 17)
-DOOR, DOOR_SEATS, DOOR_KV, DISPLACES = range(17, 21)
+DOOR, DOOR_SEATS, DOOR_KV, DISPLACES, PADDED = range(17, 22)
 ROUND_ROBIN, LEAST_REQUESTS, LEAST_TOKENS, TWO_CHOICES, AFFINITY, LEAST_WAITING = range(6)
 WEIGHED = 1 << LEAST_REQUESTS | 1 << LEAST_TOKENS | 1 << LEAST_WAITING
 """Routes that hold a tournament, as bits."""
@@ -70,6 +70,9 @@ class Service(Handed):
     answered or shed, how many more are on replicas that drain, and the sums of these instants, in
     ns. What waits on a replica that drains has left the queue.
 
+    decode_more, mixed_more: what a step that decodes, or has prompts too, takes longer beside its
+    line in `rules`, by the tokens it computes, from 0 on; whatever has more takes the last.
+
     Where requests have ranks, 0 before 1, there are two columns more. rank: that of each. lines: of
     each replica and rank its list's head and tail, computed tokens of the head's prompt, and how
     many are let in: seated, or their prompt under way; the replica's own list stands empty then.
@@ -90,6 +93,8 @@ class Service(Handed):
     tree: NDArray[np.int64]  # tournament of those for the least loaded
     rules: NDArray[np.int64]
     clock: NDArray[np.int64]
+    decode_more: NDArray[np.int64]  # ticks, one at least
+    mixed_more: NDArray[np.int64]
     rank: NDArray[np.int8]  # (requests,), where there are ranks
     lines: NDArray[np.int64]  # (replicas, ranks, 4), where there are ranks
 
@@ -107,10 +112,14 @@ def service_of(
     count: int,
     batch: int,
     rules: NDArray[np.int64],
+    more: tuple[NDArray[np.int64], NDArray[np.int64]],
     rank: NDArray[np.int8] | None = None,
     ranks: int = 1,
 ) -> Service:
-    """Return a service of idle replicas, none of which accepts yet; each `rank` below `ranks`."""
+    """Return a service of idle replicas, none of which accepts yet; each `rank` below `ranks`.
+
+    `more` is `decode_more` and `mixed_more`.
+    """
     t = np.zeros((count, 16), np.int64)
     t[:, [R_HEAD, R_TAIL]] = -1
     t[:, R_DUE] = NEVER
@@ -129,5 +138,6 @@ def service_of(
     return Service(
         q=requests, h=requests.view(np.int32), t=t, seats=seats, ready=ready, queue=queue,
         place=np.arange(count), active=np.zeros(count, np.int64),
-        tree=np.full(2 * leaves, -1, np.int64), rules=rules, clock=clock, **ranked,
+        tree=np.full(2 * leaves, -1, np.int64), rules=rules, clock=clock,
+        decode_more=more[0], mixed_more=more[1], **ranked,
     )  # fmt: skip

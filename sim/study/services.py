@@ -15,7 +15,8 @@ from sim.engine.apart import Link
 from sim.engine.pools import Prompts
 from sim.engine.scrapes import Log, SentLog
 from sim.engine.services import Life, control, replica_of
-from sim.engine.serving import DRAWN, ServiceSpec, StepTime
+from sim.engine.serving import DRAWN, ServiceSpec
+from sim.engine.step_time import StepTime
 from sim.errors import ScenarioError
 from sim.physics.batching import Batching, most_per_s, requests_of
 from sim.policies.autoscaler import AbstractAutoscaler
@@ -115,10 +116,11 @@ def unborn(state: State, asked: Sequence[Asked]) -> State:
 
 def spec_of(of: Serving, replicas: int) -> ServiceSpec:
     """Return what the serving core wants to know."""
-    step = StepTime(of.decode_s, of.mixed_s)
+    more = of.tile_tokens, of.decode_more_s, of.mixed_more_s
+    step = StepTime(of.decode_s, of.mixed_s, *more)
     return ServiceSpec(
         step, replicas, of.batch, of.chunked, of.chunk_tokens, of.prompt_tokens, of.kv_tokens,
-        of.grow, of.route, of.prefix_hit_frac, most_open=of.most_open,
+        of.grow, of.route, of.prefix_hit_frac, most_open=of.most_open, padded=of.padded,
     )  # fmt: skip
 
 

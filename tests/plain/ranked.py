@@ -6,6 +6,8 @@ replica looks at its lists and at the door at each step's end.
 
 import simpy
 
+from tests.plain.serving import steps_of
+
 
 class Asked:
     """One request, as it stands."""
@@ -30,7 +32,7 @@ class Ranked:
     """A service; `run` plays it and returns first tokens, ends, replicas, preemptions, step counts."""
 
     def __init__(self, spec, rules, arrival, prompt, output, draw, rank):
-        self.spec, self.c = spec, [int(x) for x in rules[:8]]
+        self.spec, self.steps = spec, steps_of(spec.step, rules)
         self.arrival, self.draw = arrival, draw
         self.size = [p + o for p, o in zip(prompt, output, strict=True)]
         self.all = [Asked(i, *row) for i, row in enumerate(zip(prompt, output, rank, strict=True))]
@@ -183,7 +185,7 @@ class Ranked:
 
     def plan(self, r):
         """Return (ticks, kind, those whose prompt ends) of the next step; None: nothing to do."""
-        spec, (d0, dD, dC, p0, pP, pS, pD, pC) = self.spec, self.c
+        spec, (decoding, mixing) = self.spec, self.steps
         while spec.grow and r.seats and self.held(r) + len(r.seats) > spec.kv_tokens:
             self.throw(r, -1)
         P = S = taken = 0
@@ -194,7 +196,9 @@ class Ranked:
                 room = spec.chunk_tokens - len(r.seats) - P
                 if one is None or (spec.chunked and room <= 0):
                     break
-                if not spec.chunked and joins and P + one.prompt > spec.prompt_tokens:
+                longest = max([one.prompt, *(other.prompt for other in joins)])
+                takes = (len(joins) + 1) * longest if spec.padded else P + one.prompt
+                if not spec.chunked and joins and takes > spec.prompt_tokens:
                     barred = True
                 if not one.done:
                     barred = barred or not self.enters(r, one, joins, taken)
@@ -211,10 +215,10 @@ class Ranked:
                     taken += self.needs(one)
         d, context = len(r.seats), sum(a.context for a in r.seats)
         if P and spec.chunked:
-            return p0 + pP * P + pS * S + pD * d + pC * context, "mixed", joins
+            return mixing(P, S, d, context), "mixed", joins
         if P:
-            return p0 + pP * P + pS * S, "prompt", joins
-        return (d0 + dD * d + dC * context, "decode", joins) if d else None
+            return mixing(P, S, 0, 0), "prompt", joins
+        return (decoding(d, context), "decode", joins) if d else None
 
     def close(self, r, kind, joins):
         now = self.tick()

@@ -13,8 +13,27 @@ class Replica:
     open: int = 0
 
 
-def slow(spec, rules, arrival, prompt, output, draw):
+def steps_of(step, rules):
+    """Return two functions: the ticks of a step that decodes, and of one that has prompts."""
     d0, dD, dC, p0, pP, pS, pD, pC = (int(x) for x in rules[:8])
+
+    def more(table_s, tokens):
+        tile = -(-tokens // step.tile_tokens) - 1
+        return round(table_s[tile] * 1e12) if 0 <= tile < len(table_s) else 0
+
+    def decoding(d, context):
+        return d0 + dD * d + dC * context + more(step.decode_more_s, d)
+
+    def mixing(P, S, d, context):
+        line = p0 + pP * P + pS * S + pD * d + pC * context
+        return line + more(step.mixed_more_s, P + d)
+
+    return decoding, mixing
+
+
+def slow(spec, rules, arrival, prompt, output, draw, steps=None):
+    """Return by request first tokens, ends, replica, preemptions; `steps` as of `steps_of`."""
+    decoding, mixing = steps or steps_of(spec.step, rules)
     first, end, preempted, where = {}, {}, [0] * len(prompt), []
     pool = [Replica() for _ in range(spec.replicas)]
 
@@ -52,9 +71,7 @@ def slow(spec, rules, arrival, prompt, output, draw):
         P = S = taken = 0
         joins = []
         if spec.joins:
-            r.step, r.due = (
-                (("decode", []), now + d0 + dD * d + dC * context) if d else (None, None)
-            )
+            r.step, r.due = (("decode", []), now + decoding(d, context)) if d else (None, None)
             return
         if spec.chunked:
             room = spec.chunk_tokens - d
@@ -72,12 +89,14 @@ def slow(spec, rules, arrival, prompt, output, draw):
                 taken += p + (1 if spec.grow else left)
             if P:
                 r.step = ("mixed", joins)
-                r.due = now + p0 + pP * P + pS * S + pD * d + pC * context
+                r.due = now + mixing(P, S, d, context)
                 return
         else:
             while r.wait and d + len(joins) < spec.batch:
                 i, p, left, done = r.wait[0]
-                if joins and P + p > spec.prompt_tokens:
+                longest = max([p, *(x[1] for x in joins)])
+                takes = (len(joins) + 1) * longest if spec.padded else P + p
+                if joins and takes > spec.prompt_tokens:
                     break
                 if not fits(r, p, left, taken, d + len(joins)):
                     break
@@ -85,9 +104,9 @@ def slow(spec, rules, arrival, prompt, output, draw):
                 joins.append(r.wait.pop(0))
                 taken += p + (1 if spec.grow else left)
             if joins:
-                r.step, r.due = ("prompt", joins), now + p0 + pP * P + pS * S
+                r.step, r.due = ("prompt", joins), now + mixing(P, S, 0, 0)
                 return
-        r.step, r.due = (("decode", []), now + d0 + dD * d + dC * context) if d else (None, None)
+        r.step, r.due = (("decode", []), now + decoding(d, context)) if d else (None, None)
 
     def leave(r, i, now):
         end[i] = now

@@ -34,6 +34,7 @@ from sim.state.serving import (
     R_WAITS,
 )  # fmt: skip
 from tests.plain.ranked import Ranked as Slow
+from tests.plain.test_serving import ROUGH
 
 pytestmark = pytest.mark.rare
 STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
@@ -63,17 +64,21 @@ def drawn(seed, n=40, most=(300, 60)):
     displaces=st.booleans(),
     limits=st.tuples(st.integers(1, 6), st.sampled_from([360, 10**6])),
     even=st.booleans(),
+    rough=st.booleans(),
+    padded=st.booleans(),
 )
 def test_by_rank_to_the_last_tick(
-    seed, route, chunked, grow, batch, replicas, tight, ranks, door, displaces, limits, even
-):
+    seed, route, chunked, grow, batch, replicas, tight, ranks, door, displaces, limits, even,
+    rough, padded,
+):  # fmt: skip
     arrival, prompt, output, draw, draws = drawn(seed)
     rank = draws.integers(0, ranks, len(prompt)).astype(np.int8)
     rank[0] = ranks - 1
     if even:  # steps end at one instant on all replicas, and requests come then
         arrival = np.rint(arrival)
+    step = EVEN if even else ROUGH if rough else STEP
     spec = ServiceSpec(
-        EVEN if even else STEP, replicas, batch, chunked, chunk_tokens=64, prompt_tokens=400, grow=grow, route=route,
+        step, replicas, batch, chunked, padded=padded, chunk_tokens=64, prompt_tokens=400, grow=grow, route=route,
         kv_tokens=400 if tight else 10**6, displaces=displaces, door=ranks - 1 if door else None,
         door_seats=limits[0], door_kv_tokens=limits[1],
     )  # fmt: skip

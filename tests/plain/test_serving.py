@@ -23,6 +23,10 @@ from sim.state.serving import (
 from tests.plain.serving import slow
 
 STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
+ROUGH = StepTime(
+    STEP.decode_s, STEP.mixed_s, 4, (0.002, -0.003), (0.0, *(0.001 * (i % 3) for i in range(40)))
+)
+"""What comes to a step by its number of tokens: rising and falling, and nothing beyond an end."""
 
 
 @settings(max_examples=150, deadline=None)
@@ -35,15 +39,19 @@ STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
     replicas=st.integers(1, 4),
     tight=st.booleans(),
     joins=st.booleans(),
+    rough=st.booleans(),
+    padded=st.booleans(),
 )
-def test_same_to_the_last_tick(seed, route, chunked, grow, batch, replicas, tight, joins):
+def test_same_to_the_last_tick(
+    seed, route, chunked, grow, batch, replicas, tight, joins, rough, padded
+):
     draws = np.random.default_rng(seed)
     n = 40
     arrival = np.cumsum(draws.exponential(draws.choice([0.02, 0.3, 2.0]), n))
     prompt, output = draws.integers(1, 300, n), draws.integers(1 + joins, 60, n)
     draw = draws.integers(0, 2**62, n)
     spec = ServiceSpec(
-        STEP, replicas, batch, chunked, chunk_tokens=64, prompt_tokens=400, grow=grow, route=route,
+        ROUGH if rough else STEP, replicas, batch, chunked, padded=padded, chunk_tokens=64, prompt_tokens=400, grow=grow, route=route,
         kv_tokens=400 if tight else 10**6, joins=joins,
     )  # fmt: skip
     run = Run(spec, arrival, prompt, output, draw)

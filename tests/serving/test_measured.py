@@ -8,8 +8,8 @@ from sim.errors import TraceError
 from sim.state import Homogeneous
 from sim.workload import NoJobs, Poisson
 from sim.workload.requests import DrawnRequests, FixedTokens
-from sim.workload.services import LlmService, MeasuredReplica
-from sim.workload.services.measured import COLUMNS, fit
+from sim.workload.services import LlmReplica, LlmService, MeasuredReplica
+from sim.workload.services.measured import COLUMNS, fit, tiled
 from tests.conftest import shared
 
 DECODE, MIXED = (0.02, 1e-4, 5e-8), (0.015, 5e-5, 1e-9, 1e-4, 5e-8)
@@ -50,6 +50,59 @@ def test_no_weight_is_negative(tmp_path):
     made = fit(written(tmp_path, rows))
     assert min(made.decode_s) >= 0.0
     assert made.decode_error > 0.0
+
+
+def stairs(rows, tile=8):
+    """Add to steps what a kernel that works in tiles would: up and down by the number of tokens."""
+    tokens = rows[:, 0] + rows[:, 2]
+    rows[:, 4] += 0.002 * np.sin(3.0 * np.ceil(tokens / tile))
+    return rows
+
+
+def test_stairs_by_tokens_are_found_only_in_tiles(tmp_path):
+    path = written(tmp_path, stairs(steps(n=4000)))
+    line, found = fit(path), fit(path, 8)
+    assert line.decode_error > 10 * found.decode_error
+    assert line.mixed_error > 3 * found.mixed_error  # many of its tiles have a few steps only
+    assert line.decode_more_s == () == line.mixed_more_s
+    at = np.arange(1, 8)  # sequences from 1 to 63: each tile has some hundred
+    got = np.array(found.decode_more_s)[at - 1] - np.mean(np.array(found.decode_more_s)[at - 1])
+    want = 0.002 * np.sin(3.0 * at)
+    assert got == pytest.approx(want - want.mean(), abs=3e-4)  # a slope may go to dD
+
+
+def test_tiles_are_what_a_dense_ridge_finds():
+    draws = np.random.default_rng(3)
+    terms = np.stack([np.ones(300), draws.uniform(1, 64, 300), draws.uniform(0, 9e4, 300)], 1)
+    tokens = np.ceil(terms[:, 1])
+    step_s = terms @ DECODE + 0.002 * draws.random(9)[(-(-tokens // 8)).astype(int)]
+    weights, more, _ = tiled(terms, step_s, tokens, 8)
+    scale = np.append(terms.max(axis=0), np.ones(8))
+    made = np.hstack([terms, -(-tokens[:, None] // 8) == np.arange(1, 9)]) / scale
+    punished = np.vstack([made, np.eye(11)[3:]])  # a step more in each tile, on the line
+    want = np.linalg.lstsq(punished, np.append(step_s, np.zeros(8)), rcond=None)[0] / scale
+    assert (want[:3] > 0.0).all()
+    assert weights == pytest.approx(want[:3], rel=1e-6)
+    assert more == pytest.approx(want[3:], rel=1e-6, abs=1e-9)
+
+
+def test_without_stairs_tiles_change_little(tmp_path):
+    made = fit(written(tmp_path, steps(n=4000)), 8)
+    assert max(made.decode_error, made.mixed_error) < 1e-3
+
+
+@pytest.mark.parametrize("tile", [-1, 0.5, "8"])
+def test_tiles_are_whole(tmp_path, tile):
+    replica = MeasuredReplica(written(tmp_path, steps()), tile)
+    assert "replica.tile_tokens: is" in replica.issues("replica")[0]
+
+
+def test_what_comes_to_steps_must_leave_them_some_time():
+    replica = LlmReplica(decode_more_s=(0.0, -0.02), mixed_more_s=(0.001,))
+    assert replica.issues("replica") == [
+        "replica.decode_more_s: is -0.02 at the least; must leave of 0.015198 more than 0"
+    ]
+    assert not LlmReplica(decode_more_s=(0.0, -0.01)).issues("replica")
 
 
 def test_a_run_notes_the_error(tmp_path):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.heaps import after, link, rise, sit, weigh
+from sim.kernel.serving.step import mixing, span
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
@@ -13,9 +12,6 @@ from sim.state.serving import (
     CHUNK,
     CHUNKED,
     DECODE,
-    DECODE_0,
-    DECODE_C,
-    DECODE_D,
     EVENTS,
     GROW,
     H_OUTPUT,
@@ -27,12 +23,8 @@ from sim.state.serving import (
     LATER_TOKENS,
     LEAST_WAITING,
     MARK,
-    MIXED_0,
-    MIXED_C,
-    MIXED_D,
-    MIXED_P,
-    MIXED_S,
     NEVER,
+    PADDED,
     PREFILL,
     PROMPT_CAP,
     Q_ARRIVAL,
@@ -72,30 +64,6 @@ def admit(s: Service, r: int, now: int, many: int) -> None:
     if s.t[r, R_ACCEPTS]:
         s.clock[ADMITS] += many
         s.clock[ADMIT_NS] += many * ((now - s.clock[MARK]) // 1000)
-
-
-@inlined
-def span(s: Service, r: int, j: int) -> int:
-    """Return the ticks of j decode steps: sum over i < j of d0 + dD D + dC (C + i D)."""
-    d = s.t[r, R_SEATS]
-    base = s.rules[DECODE_0] + s.rules[DECODE_D] * d + s.rules[DECODE_C] * s.t[r, R_CONTEXT]
-    return j * base + s.rules[DECODE_C] * d * (j * (j - 1) // 2)
-
-
-@inlined
-def boundary(s: Service, r: int, ticks: int) -> int:
-    """Return the least j >= 1 whose steps last at least that long, at most those of the run."""
-    d, most = s.t[r, R_SEATS], s.t[r, R_STEPS]
-    base = s.rules[DECODE_0] + s.rules[DECODE_D] * d + s.rules[DECODE_C] * s.t[r, R_CONTEXT]
-    half = 0.5 * s.rules[DECODE_C] * d
-    mean = base - half  # span(j) = mean j + half j^2; the root is near, the steps after it exact
-    root = 2.0 * ticks / (mean + math.sqrt(mean * mean + 4.0 * half * ticks))
-    j = min(max(int(root), 1), most)
-    while j > 1 and span(s, r, j - 1) >= ticks:
-        j -= 1
-    while j < most and span(s, r, j) < ticks:
-        j += 1
-    return j
 
 
 @jit
@@ -146,13 +114,17 @@ def shift(s: Service, r: int) -> None:
 def whole(s: Service, r: int, now: int) -> bool:
     """Start a step of whole prompts, decoders waiting; return if there is one.
 
-    Source: vLLM V0, prefill first.
+    Where they are `PADDED` each counts against the limit as long as the longest of them.
+
+    Source: vLLM V0, prefill first; padded up to its 0.2, as Vidur has it.
     """
-    total, square = 0, 0
+    total, square, longest = 0, 0, 0
     while s.t[r, R_HEAD] >= 0 and s.t[r, R_SEATS] + s.t[r, R_FILLED] < s.rules[BATCH]:
         i = s.t[r, R_HEAD]
         p = int(s.h[i, H_PROMPT])
-        if s.t[r, R_FILLED] > 0 and total + p > s.rules[PROMPT_CAP]:
+        longest = max(longest, p)
+        takes = longest * (s.t[r, R_FILLED] + 1) if s.rules[PADDED] else total + p
+        if s.t[r, R_FILLED] > 0 and takes > s.rules[PROMPT_CAP]:
             break
         growing = s.rules[GROW] * (s.t[r, R_SEATS] + s.t[r, R_FILLED])
         if s.t[r, R_KV] + need(s, i) + growing > s.rules[KV_CAP]:
@@ -165,7 +137,7 @@ def whole(s: Service, r: int, now: int) -> bool:
         return False
     admit(s, r, now, s.t[r, R_FILLED])
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, 1, now
-    s.t[r, R_DUE] = now + s.rules[MIXED_0] + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
+    s.t[r, R_DUE] = now + mixing(s, 0, 0, total, square, 1)
     return True
 
 
@@ -224,9 +196,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
             i = s.t[r, R_HEAD]
             begun = False
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, k, now
-    each = s.rules[MIXED_0] + s.rules[MIXED_D] * d + s.rules[MIXED_C] * s.t[r, R_CONTEXT]
-    grown = s.rules[MIXED_C] * d * (k * (k - 1) // 2)
-    s.t[r, R_DUE] = now + k * each + grown + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
+    s.t[r, R_DUE] = now + mixing(s, d, s.t[r, R_CONTEXT], total, square, k)
     return True
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from sim.kernel.jit import inlined, jit
-from sim.kernel.serving.batch import admit, boundary, need, span
+from sim.kernel.serving.batch import admit, need
 from sim.kernel.serving.heaps import after, link, requeue, rise
+from sim.kernel.serving.step import boundary, span
 from sim.state.serving import (
     ACTIVE,
     BATCH,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import entry, jit
-from sim.kernel.serving.batch import admit, span
+from sim.kernel.serving.batch import admit
 from sim.kernel.serving.heaps import after, link, requeue, rise
 from sim.kernel.serving.lines import knock, to_door
+from sim.kernel.serving.step import span
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,

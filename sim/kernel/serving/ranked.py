@@ -6,6 +6,7 @@ from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.batch import decode
 from sim.kernel.serving.heaps import after
 from sim.kernel.serving.lines import evict, first_of, knock, let_in, turn
+from sim.kernel.serving.step import mixing
 from sim.state.serving import (
     CALLED,
     CHUNK,
@@ -16,11 +17,7 @@ from sim.state.serving import (
     L_HEAD,
     L_PARTLY,
     L_TAIL,
-    MIXED_0,
-    MIXED_C,
-    MIXED_D,
-    MIXED_P,
-    MIXED_S,
+    PADDED,
     PREFILL,
     PROMPT_CAP,
     R_CONTEXT,
@@ -53,16 +50,20 @@ def shift(s: Service, r: int, k: int) -> None:
 def whole(s: Service, r: int, now: int) -> bool:
     """Start a step of whole prompts, rank by rank, decoders waiting; return if there is one.
 
-    Source: vLLM V0, prefill first.
+    Where they are `PADDED` each counts against the limit as long as the longest of them.
+
+    Source: vLLM V0, prefill first; padded up to its 0.2, as Vidur has it.
     """
-    total, square, k = 0, 0, 0
+    total, square, longest, k = 0, 0, 0, 0
     while k < s.lines.shape[1]:
         i = first_of(s, r, k)
         if i < 0:
             k += 1
             continue
         p = int(s.h[i, H_PROMPT])
-        if s.t[r, R_FILLED] > 0 and total + p > s.rules[PROMPT_CAP]:
+        longest = max(longest, p)
+        takes = longest * (s.t[r, R_FILLED] + 1) if s.rules[PADDED] else total + p
+        if s.t[r, R_FILLED] > 0 and takes > s.rules[PROMPT_CAP]:
             break
         if not let_in(s, r, i, now):
             break
@@ -72,7 +73,7 @@ def whole(s: Service, r: int, now: int) -> bool:
     if s.t[r, R_FILLED] == 0:
         return False
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, 1, now
-    s.t[r, R_DUE] = now + s.rules[MIXED_0] + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
+    s.t[r, R_DUE] = now + mixing(s, 0, 0, total, square, 1)
     return True
 
 
@@ -122,11 +123,7 @@ def chunks(s: Service, r: int, now: int) -> bool:
         return False
     d = s.t[r, R_SEATS]
     s.t[r, R_KIND], s.t[r, R_STEPS], s.t[r, R_START] = PREFILL, steps, now
-    each = s.rules[MIXED_0] + s.rules[MIXED_D] * d + s.rules[MIXED_C] * s.t[r, R_CONTEXT]
-    grown = s.rules[MIXED_C] * d * (steps * (steps - 1) // 2)
-    s.t[r, R_DUE] = (
-        now + steps * each + grown + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
-    )
+    s.t[r, R_DUE] = now + mixing(s, d, s.t[r, R_CONTEXT], total, square, steps)
     return True
 
 

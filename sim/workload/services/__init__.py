@@ -15,11 +15,12 @@ from sim.workload.services.base import (
     NoServices,
     Several,
 )
-from sim.workload.services.llm import LlmReplica, LlmService, Stages
+from sim.workload.services.llm import LlmService, Stages
 from sim.workload.services.measured import MeasuredReplica
 from sim.workload.services.model import ModelReplica
 from sim.workload.services.order import ByPriority, FirstCome
 from sim.workload.services.pools import LlmPools, Pool
+from sim.workload.services.replica import LlmReplica
 
 __all__ = [
     "AbstractColdStart",

@@ -10,7 +10,7 @@ from sim.physics import calibration
 from sim.physics.step_time import GPUS, MODELS, Step, faults, kv_bytes, kv_tokens, roofline
 from sim.workload import rules
 from sim.workload.services.base import AbstractReplica
-from sim.workload.services.llm import LlmReplica
+from sim.workload.services.replica import LlmReplica
 
 STEP_TIMES = ("table", "roofline")
 BITS = (8, 16)
@@ -55,6 +55,7 @@ class ModelReplica(AbstractReplica):
     chunked: bool = True
     chunk_tokens: int = 2048
     prompt_tokens: int = 8192
+    padded: bool = False
     grow: bool = True
     prefix_hit_frac: float = 0.0
 
@@ -75,7 +76,8 @@ class ModelReplica(AbstractReplica):
         """Return the replica in numbers."""
         whole = None not in (self.decode_s, self.mixed_s)
         made = {"kv_tokens": self.holds(), **({} if whole else self.step()._asdict())}
-        shared = [n for n in LlmReplica.__dataclass_fields__ if n not in OWN]
+        mine = self.__dataclass_fields__
+        shared = [n for n in LlmReplica.__dataclass_fields__ if n in mine and n not in OWN]
         knobs = {n: getattr(self, n) for n in shared}
         given = {n: getattr(self, n) for n in OWN if getattr(self, n) is not None}
         return LlmReplica(**(knobs | made | given))
