@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from sim.app.check import choices
 from sim.errors import ScenarioError
@@ -21,6 +22,9 @@ OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 NESTED = re.compile(r"\{\s*_target_\s*:")
 PLAIN = re.compile(r"\w+(,\w+)*")
 FOLDER_FLAGS = ("--config-dir", "-cd")
+OTHER_CONFIGURATION = (*FOLDER_FLAGS, "--config-name", "-cn", "--config-path", "-cp", "experiment")
+PLAIN_FABRIC = "leaf_spine"
+"""The fabric that is meant where a knob of it is set and no fabric is chosen."""
 
 
 def config_folders(words: Sequence[str]) -> Iterator[Path]:
@@ -53,6 +57,7 @@ def groups_of(folders: Sequence[Path]) -> dict[str, set[str]]:
 
 def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words to give to Hydra, and the faults of those that were left out."""
+    words = with_fabric(words)
     groups = groups_of(list(config_folders(words)))
     faults, gone, kept = [], set(), []
     for word in words:
@@ -70,6 +75,22 @@ def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
         kept.append(word)
     told = [word for word in kept if word.split(".")[0] not in gone]
     return [made for word in told for made in _knob(word, groups)], faults
+
+
+def with_fabric(words: Sequence[str]) -> list[str]:
+    """Return the words, and a fabric to go with knobs that have none to be set of.
+
+    The configuration as it is shipped has no fabric; one that may have its own is left alone.
+    """
+    keys = [word.lstrip("+~").partition("=")[0] for word in words]
+    knobs = {key.partition(".")[2] for key in keys if key.startswith("fabric.")}
+    if not knobs or "fabric" in keys or not {*keys}.isdisjoint(OTHER_CONFIGURATION):
+        return [*words]
+    known = OmegaConf.load(data_dir("conf") / "fabric" / f"{PLAIN_FABRIC}.yaml")
+    if not knobs <= {*known} - {"_target_"}:
+        return [*words]
+    at = next(i for i, key in enumerate(keys) if key.startswith("fabric."))
+    return [*words[:at], f"fabric={PLAIN_FABRIC}", *words[at:]]  # flags stay where they are
 
 
 def readable(word: str) -> bool:

@@ -142,7 +142,8 @@ class Builder:
             here = f"{path}.{name}"
             if name not in known:
                 if f"{path}._target_" not in self.said or here in self.said:  # else old
-                    self.faults.append(f"{here}: is not known; {choices(str(name), known)}")
+                    more = "" if known or "." in path else f"; choose one that has it by {path}=…"
+                    self.faults.append(f"{here}: is not known; {choices(str(name), known)}{more}")
                 continue
             hint, before = hints.get(name, Any), len(self.faults)
             value = self.value(raw, here, list(interfaces(hint)))

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from sim.app.asked import asked
 from sim.app.fabric import main
 
 SUPERPOD = {  # NVIDIA DGX SuperPOD, B200: GPUs: leaves, spines, cores, cables of each tier
@@ -159,3 +160,18 @@ def test_a_drawing_is_the_same_again_and_says_how_flows_fare(capsys, tmp_path, f
     assert one.startswith("<svg")
     assert "128 nodes" in one
     assert "Traceback" not in out
+
+
+def test_a_knob_of_a_fabric_that_nobody_chose_is_that_of_the_plain_one():
+    """As in `rackplan -m fabric.oversubscription=1,2,4,8`."""
+    words, faults = asked(["-m", "fabric.oversubscription=1,2", "++fabric.spines=2"])
+    assert faults == []
+    assert words[:3] == ["-m", "fabric=leaf_spine", "++fabric.oversubscription=1,2"]
+    for words in (
+        ["fabric.radix=8"],  # which it has not
+        ["fabric=clos", "fabric.oversubscription=2"],
+        ["experiment=demo", "fabric.oversubscription=2"],  # which may choose one
+        ["--config-name", "ours", "fabric.oversubscription=2"],
+        ["queue=sjf"],
+    ):
+        assert "fabric=leaf_spine" not in asked(words)[0]
