@@ -1,7 +1,8 @@
 """Prompts on one pool of replicas, decoding on another, both under way: two runs with a link.
 
 Whoever looks at either takes both there: first the prompts, then what was sent by then, then the
-decoding. Nothing goes the other way but requests whose replica was lost.
+decoding. Nothing goes the other way but requests whose replica was lost. Where requests have ranks,
+both pools let in the lower first.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.apart import Link
+from sim.engine.ranked import Ranked
 from sim.engine.serving import Run, ServiceSpec, tick
 from sim.engine.step_time import ticks
 from sim.engine.window import NONE, told
-from sim.kernel.serving.between import begun_elsewhere, come_again, hand_over, let_come
+from sim.kernel.serving.between import (
+    begun_elsewhere,
+    begun_elsewhere_by_rank,
+    come_again,
+    hand_over,
+    let_come,
+)
 from sim.state.fates import Fates, fates_of
 from sim.state.serving import (
     ENDS,
@@ -49,18 +57,24 @@ class Prompts(Run):
         prompt: Any,
         output: Any,
         draws: tuple[Any, Any],
+        rank: NDArray[np.int8] | None = None,
     ) -> None:
         """Take all requests in order of arrival; `draws` route them in the first pool, the second.
 
-        `self.rest` is the second pool.
+        `self.rest` is the second pool. `rank` says who goes first, if given: of `PromptsByRank`.
         """
         whole, output = np.asarray(prompt, np.int64), np.asarray(output, np.int64)
-        super().__init__(spec, arrival_s, whole, np.ones_like(output), draws[0])
+        super().__init__(spec, arrival_s, whole, np.ones_like(output), draws[0], rank)
+        self.rank = rank
         self.left = output.copy()  # tokens to come from the prompt on, its own included
         self.context = whole.copy()  # tokens whose KV memory is sent
         self.link, self._open, self._come = link, NONE, 0
         self.tokens = 0  # whose KV memory was sent, or is on its way
-        self.rest = Decodes(self, decodes, np.asarray(draws[1], np.int64))
+        self.rest = self._rest(decodes, np.asarray(draws[1], np.int64))
+
+    def _rest(self, spec: ServiceSpec, draw: I8) -> Decodes:
+        """Return the second pool, without requests yet."""
+        return Decodes(self, spec, draw)
 
     def advance(self, until_s: float | None = None) -> None:
         """Take both pools up to that instant, or to the end."""
@@ -123,7 +137,8 @@ class Decodes(Run):
         """Begin without requests; they are those of the first pool."""
         self.first, self.draw = first, draw
         n = len(first.left)
-        super().__init__(replace(spec, joins=True), np.zeros(n), first.context, first.left, NONE)
+        tokens = first.context, first.left
+        super().__init__(replace(spec, joins=True), np.zeros(n), *tokens, NONE, first.rank)
         self.last_s = first.last_s
         self.service.q[:, Q_ARRIVAL] = NEVER
         self.of = np.empty(n, np.int64)  # the request of each row
@@ -146,6 +161,8 @@ class Decodes(Run):
         self.of[self.many : last] = way
         draw = self.draw[way] if len(self.draw) else NONE
         let_come(self.service, self.many, at, self.first.context[way], self.first.left[way], draw)
+        if self.first.rank is not None:
+            self.service.rank[self.many : last] = self.first.rank[way]
         self.many = last
         many, at_s, tokens = self._told
         at_s += float(at.sum(dtype=np.float64)) / TICKS_PER_S
@@ -156,7 +173,8 @@ class Decodes(Run):
         more = least - len(self.of) + 1024
         q = np.concatenate((self.service.q, np.full((more, self.service.q.shape[1]), -1)))
         q[-more:, Q_ARRIVAL] = NEVER
-        self.service, self.of = with_rows(self.service, q), np.resize(self.of, len(q))
+        rank = None if self.first.rank is None else np.resize(self.service.rank, len(q))
+        self.service, self.of = with_rows(self.service, q, rank), np.resize(self.of, len(q))
 
     def came(self) -> tuple[int, float, int]:
         """Return how many came since the last asking, the sum of instants, tokens of prompts."""
@@ -185,15 +203,41 @@ class Decodes(Run):
         """Return whether all requests have come and been answered, or shed."""
         return self.first.over()
 
+    def _fresh(self, replica: int) -> I8:
+        """Return which requests in a replica's queue have not decoded here yet, (k,)."""
+        return np.asarray(begun_elsewhere(self.service, replica))
+
     def lose(self, replica: int, now_s: float) -> None:
         """A replica is no more: what it had starts anew with prompt and answer so far.
 
         All must be done up to `now_s`.
         """
-        fresh = begun_elsewhere(self.service, replica)
+        fresh = self._fresh(replica)
         super().lose(replica, now_s)
         rows = hand_over(self.service, fresh, tick(now_s))
         h = self.service.h
         for row in rows.tolist():
             held, left = int(h[row, H_PROMPT]), int(h[row, H_OUTPUT])
             self.first.back_again(int(self.of[row]), held, left, tick(now_s))
+
+
+class PromptsByRank(Prompts, Ranked):
+    """The pool that computes prompts, of requests that have ranks; nobody waits at a door."""
+
+    def _rest(self, spec: ServiceSpec, draw: I8) -> Decodes:
+        """Return the second pool, without requests yet."""
+        return DecodesByRank(self, spec, draw)
+
+
+class DecodesByRank(Decodes, Ranked):
+    """The pool that decodes, of requests that have ranks.
+
+    The first of the lowest rank that has come is seated first. Where memory is full the last of the
+    highest goes back, as if swapped out; with `displaces` also for one of a lower rank that waits.
+
+    Source: as `Decodes`; by rank as `Ranked`. Neglects: what swapping out and in takes.
+    """
+
+    def _fresh(self, replica: int) -> I8:
+        """Return which requests in a replica's queues have not decoded here yet, (k,)."""
+        return np.asarray(begun_elsewhere_by_rank(self.service, replica))

@@ -122,8 +122,8 @@ def ranked_faults(spec: ServiceSpec, size: Any, rank: NDArray[np.int8]) -> list[
     found = []
     if len(rank) != len(size) or not 0 <= rank.min(initial=0) <= rank.max(initial=0) < MOST_RANKS:
         found.append(f"rank: must be one from 0 to {MOST_RANKS - 1} for each request")
-    elif spec.joins:
-        found.append("service.joins: is True; with ranks prompts are computed where they decode")
+    elif spec.joins and spec.door is not None:
+        found.append("service.door: waits for replicas that compute prompts, these do not")
     elif spec.door is not None:
         if spec.door < int(rank.max(initial=0)):
             found.append(f"service.door: is {spec.door}; must be the last rank")

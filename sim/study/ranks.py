@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from sim.engine.apart import Link
+from sim.engine.pools import Prompts, PromptsByRank
 from sim.engine.ranked import Ranked
 from sim.engine.serving import Run, ServiceSpec
 from sim.engine.window import ROWS
@@ -42,6 +45,19 @@ def run_of(of: Serving, spec: ServiceSpec, requests: Requests, draw: np.ndarray)
         door_seats=min(order.door_seats or of.batch, of.batch),
     )  # fmt: skip
     return Ranked(spec, *given, draw, rank, ROWS)
+
+
+def pools_of(
+    of: Serving, specs: Sequence[ServiceSpec], link: Link, requests: Requests,
+    draws: tuple[np.ndarray, np.ndarray],
+) -> Prompts:  # fmt: skip
+    """Return the run of two pools' requests, the first pool's; likewise."""
+    given = requests.arrival_s, requests.prompt, requests.output
+    rank = None if of.order is None else ranking(of.order, requests)[0]
+    if of.order is None or rank is None or not rank.any():
+        return Prompts(specs[0], specs[1], link, *given, draws)
+    first, second = (replace(spec, displaces=of.order.displaces) for spec in specs)
+    return PromptsByRank(first, second, link, *given, draws, rank)
 
 
 def door_kv_tokens(of: Serving) -> int:

@@ -12,7 +12,6 @@ import pyarrow as pa
 from sim import table
 from sim.engine import Clock, Cluster
 from sim.engine.apart import Link
-from sim.engine.pools import Prompts
 from sim.engine.scrapes import Log, SentLog
 from sim.engine.services import Life, control, replica_of
 from sim.engine.serving import DRAWN, ServiceSpec
@@ -23,7 +22,7 @@ from sim.policies.autoscaler import AbstractAutoscaler
 from sim.rng import Streams
 from sim.state import JobState, State
 from sim.state.services import Served, Serving
-from sim.study.ranks import is_online, misplaced, online, run_of
+from sim.study.ranks import is_online, misplaced, online, pools_of, run_of
 from sim.workload.bounds import LONGEST_S
 from sim.workload.requests import Requests
 from sim.workload.services import AbstractServices
@@ -60,7 +59,7 @@ def asked_of(
         came = made[-1].requests if of.link else requests.requests(streams, of.name).packed()
         made.append(Asked(of, came, range(first, first + many)))
         first += many
-    orders = [fault for one in made for fault in misplaced(one.of, one.requests)]
+    orders = [fault for one in made if not one.of.link for fault in misplaced(one.of, one.requests)]
     if found := [*too_long(made), *strangers(made), *orders]:
         raise ScenarioError(found)
     return made
@@ -188,8 +187,8 @@ def logs_of(asked: Sequence[Asked], streams: Streams) -> list[Log]:
             run = run_of(of, spec, requests, draw)
             logs.append(Log(run, seen.arrival_s, seen.prompt, seen.output))
             continue
-        both = draw, draws_of(to, streams)
-        pools = Prompts(spec, spec_of(to.of, len(to.jobs)), Link(*to.of.link), *given, both)
+        specs, both = (spec, spec_of(to.of, len(to.jobs))), (draw, draws_of(to, streams))
+        pools = pools_of(of, specs, Link(*to.of.link), requests, both)
         logs += [Log(pools, *given), SentLog(pools.rest, *given)]
     return logs
 

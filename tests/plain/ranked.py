@@ -188,6 +188,10 @@ class Ranked:
         spec, (decoding, mixing) = self.spec, self.steps
         while spec.grow and r.seats and self.held(r) + len(r.seats) > spec.kv_tokens:
             self.throw(r, -1)
+        if spec.joins:
+            self.seat_who_come(r)
+            d, context = len(r.seats), sum(a.context for a in r.seats)
+            return (d0 + dD * d + dC * context, "decode", []) if d else None
         P = S = taken = 0
         joins, barred = [], False
         for k in range(self.ranks):
@@ -219,6 +223,28 @@ class Ranked:
         if P:
             return mixing(P, S, 0, 0), "prompt", joins
         return (decoding(d, context), "decode", joins) if d else None
+
+    def seat_who_come(self, r):
+        """Seat those whose prompts were computed elsewhere, rank by rank, until one finds no room."""
+        spec = self.spec
+        for line in r.lines:
+            while line:
+                one = line[0]
+                fresh = not self.thrown[one.i]
+                has = one.prompt + int(fresh)
+                need = has if spec.grow else one.prompt + one.left
+                while True:
+                    steps = len(r.seats) + 1 if spec.grow else 0
+                    if len(r.seats) < spec.batch and self.held(r) + need + steps <= spec.kv_tokens:
+                        break
+                    if not (spec.displaces and self.throw(r, one.rank)):
+                        return
+                line.remove(one)
+                r.waits -= 1
+                self.first.setdefault(one.i, self.arrival[one.i])
+                one.context, one.left = has, one.left - int(fresh)
+                one.turn, self.joined = self.joined, self.joined + 1
+                r.seats.append(one)
 
     def close(self, r, kind, joins):
         now = self.tick()

@@ -16,6 +16,7 @@ from sim.state.serving import (
     H_PREEMPTED,
     H_PROMPT,
     H_REPLICA,
+    L_HEAD,
     LATER_TOKENS,
     MARK,
     Q_ARRIVAL,
@@ -61,6 +62,25 @@ def begun_elsewhere(s: Service, r: int) -> np.ndarray:
             found[n] = i
             n += 1
         i = after(s, i)
+    return found[:n]
+
+
+@entry
+def begun_elsewhere_by_rank(s: Service, r: int) -> np.ndarray:
+    """As `begun_elsewhere`, of the lists of all ranks on replica r."""
+    n = 0
+    for k in range(s.lines.shape[1]):
+        i = s.lines[r, k, L_HEAD]
+        while i >= 0:
+            n, i = n + 1, after(s, i)
+    found, n = np.empty(n, np.int64), 0
+    for k in range(s.lines.shape[1]):
+        i = s.lines[r, k, L_HEAD]
+        while i >= 0:
+            if s.h[i, H_PREEMPTED] == 0:
+                found[n] = i
+                n += 1
+            i = after(s, i)
     return found[:n]
 
 

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from sim.kernel.jit import inlined, jit
-from sim.kernel.serving.batch import decode
-from sim.kernel.serving.heaps import after
+from sim.kernel.serving.batch import admit, decode
+from sim.kernel.serving.heaps import after, link, sit
 from sim.kernel.serving.lines import evict, first_of, knock, let_in, turn
 from sim.kernel.serving.step import mixing
 from sim.state.serving import (
+    BATCH,
     CALLED,
     CHUNK,
     CHUNKED,
+    DISPLACES,
+    EVENTS,
     GROW,
+    H_OUTPUT,
+    H_PREEMPTED,
     H_PROMPT,
+    JOINS,
     KV_CAP,
     L_HEAD,
+    L_MANY,
     L_PARTLY,
     L_TAIL,
     PADDED,
     PREFILL,
     PROMPT_CAP,
+    Q_ARRIVAL,
+    Q_FIRST,
     R_CONTEXT,
     R_DUE,
     R_FILLED,
@@ -127,6 +136,50 @@ def chunks(s: Service, r: int, now: int) -> bool:
     return True
 
 
+@jit
+def room(s: Service, r: int, i: int, now: int) -> bool:
+    """Return whether request i, its prompt computed elsewhere, may sit on replica r; `DISPLACES`.
+
+    It brings what it has, and a token more than it as long as memory grows step by step.
+    """
+    fresh = 1 if s.h[i, H_PREEMPTED] == 0 else 0
+    takes = s.h[i, H_PROMPT] + (fresh if s.rules[GROW] else s.h[i, H_OUTPUT])
+    while True:
+        growing = s.rules[GROW] * (s.t[r, R_SEATS] + 1)
+        if s.t[r, R_SEATS] < s.rules[BATCH] and s.t[r, R_KV] + takes + growing <= s.rules[KV_CAP]:
+            s.t[r, R_KV] += takes
+            return True
+        if not s.rules[DISPLACES] or not evict(s, r, s.rank[i], now):
+            return False
+
+
+@jit
+def join(s: Service, r: int, now: int) -> None:
+    """Seat by rank those whose prompts were computed elsewhere; behind one without room nobody.
+
+    One that went back here comes with what it had, as if swapped out. What is reserved for it where
+    memory does not grow is its whole answer.
+
+    Source: as `batch.join`; by rank as `lines.let_in`.
+    """
+    for k in range(s.lines.shape[1]):
+        while s.lines[r, k, L_HEAD] >= 0:
+            i = s.lines[r, k, L_HEAD]
+            if not room(s, r, i, now):
+                return
+            line, fresh = s.lines[r, k], 1 if s.h[i, H_PREEMPTED] == 0 else 0
+            line[L_HEAD] = after(s, i)
+            if line[L_HEAD] < 0:
+                line[L_TAIL] = -1
+            line[L_MANY] += 1
+            admit(s, r, now, 1)
+            if s.q[i, Q_FIRST] < 0:
+                s.q[i, Q_FIRST] = s.q[i, Q_ARRIVAL]
+            s.t[r, R_CONTEXT] += s.h[i, H_PROMPT] + fresh
+            link(s, i, s.clock[EVENTS] * 4096 + s.t[r, R_SEATS])
+            sit(s, r, s.t[r, R_VIRTUAL] + s.h[i, H_OUTPUT] - fresh, i)
+
+
 @inlined
 def begin(s: Service, r: int, now: int) -> None:
     """Start what replica r does next, or leave it idle; if it came to the door in vain, another."""
@@ -135,8 +188,10 @@ def begin(s: Service, r: int, now: int) -> None:
     if s.rules[GROW]:
         while s.t[r, R_SEATS] > 0 and s.t[r, R_KV] + s.t[r, R_SEATS] > s.rules[KV_CAP]:
             evict(s, r, -1, now)
-    prompts = chunks(s, r, now) if s.rules[CHUNKED] else whole(s, r, now)
-    if not prompts:
+    if s.rules[JOINS]:
+        join(s, r, now)
+        decode(s, r, now)
+    elif not (chunks(s, r, now) if s.rules[CHUNKED] else whole(s, r, now)):
         decode(s, r, now)
     if called and s.clock[CALLED] < 0:
         knock(s, r, now)

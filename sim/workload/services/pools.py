@@ -11,12 +11,14 @@ from sim.workload import rules
 from sim.workload.requests import AbstractRequests, DrawnRequests
 from sim.workload.services.base import (
     AbstractColdStart,
+    AbstractOrder,
     AbstractPool,
     AbstractReplica,
     AbstractServices,
 )
 from sim.workload.services.llm import LlmService, Stages, unreachable
 from sim.workload.services.model import ModelReplica
+from sim.workload.services.order import FirstCome
 
 PARTS = ("prefill", "decode")
 BY_POOL = ("replica", "cold_start", "route", "min_replicas", "max_replicas", "start_replicas")
@@ -63,6 +65,8 @@ class LlmPools(AbstractServices):
     link_shared : over the fabric's links, beside what jobs send: then a transfer takes as much
         longer as these have it (`engine.transfers`). It needs a fabric.
     kv_token_bytes : KV memory of a token; None: as the model of the decoding replica has.
+    order : who is let in first in both pools: FirstCome, or ByPriority without offline_classes. One
+        whose prompt is computed is behind a lower number that comes later, also where it decodes.
     most_open : requests outstanding on a replica of the first pool from which on more are shed.
 
     The others are those of LlmService.
@@ -71,7 +75,7 @@ class LlmPools(AbstractServices):
     of 400 Gb/s.
     Neglects: that transfers share a link of their own, or send layer by layer; that a transfer
     under way needs the replica it comes from; that a full second pool holds back the first; an
-    order by priority.
+    order of transfers.
     """
 
     name: str = "llm"
@@ -82,6 +86,7 @@ class LlmPools(AbstractServices):
     link_latency_s: float = 0.0
     link_shared: bool = False
     kv_token_bytes: float | None = None
+    order: AbstractOrder = field(default_factory=FirstCome)
     most_open: int | None = None
     scrape_s: float | None = None
     lag_s: float = 0.0
@@ -92,7 +97,7 @@ class LlmPools(AbstractServices):
 
     def alone(self, part: str) -> LlmService:
         """Return a pool as if it were a service."""
-        names = set(LlmService.__dataclass_fields__) - set(BY_POOL) - {"order"}
+        names = set(LlmService.__dataclass_fields__) - set(BY_POOL)
         return LlmService(**{n: getattr(self, n) for n in names}, **getattr(self, part).fill())
 
     def listed(self) -> tuple[tuple[Serving, AbstractRequests], ...]:
@@ -112,7 +117,7 @@ class LlmPools(AbstractServices):
 
     def issues(self, path: str = "services") -> list[str]:
         """Return every fault of the parameters."""
-        names = set(LlmService.__dataclass_fields__) - set(BY_POOL) - {"order"}
+        names = set(LlmService.__dataclass_fields__) - set(BY_POOL)
         found = LlmService(**{n: getattr(self, n) for n in names}).own_issues(path)
         for part in PARTS:
             found += rules.one_of(f"{path}.{part}", getattr(self, part), AbstractPool, "a Pool")
@@ -126,8 +131,20 @@ class LlmPools(AbstractServices):
                 f"where {path}.decode.replica does not say its model"
             )
         if not found:
-            found += self.unlike(path)
+            found += self.unlike(path) + self.at_door(path)
         return found + unreachable(path, self, "prefill ", "decode ")
+
+    def at_door(self, path: str) -> list[str]:
+        """Return why requests cannot wait at a door for replicas that do half of the work."""
+        order = self.order.fill().get("order")
+        if order is None or not order.door:
+            return []
+        last = 1 + max(order.ranks.values(), default=0)
+        classes = ", ".join(f"{name}: {last}" for name in order.door)
+        return [
+            f"{path}.order.offline_classes: is {list(order.door)}; pools apart have no door: give "
+            f"them a higher number, order.priority_by_class={{{classes}}}, or take services=llm"
+        ]
 
     def unlike(self, path: str) -> list[str]:
         """Return why one pool can do nothing with the KV memory of the other."""
