@@ -107,7 +107,7 @@ def chosen(of: Serving, key: Key) -> Serving:
     made = ModelReplica(
         model, gpu, gpus, bits, software, batch=of.batch, chunked=of.chunked,
         chunk_tokens=of.chunk_tokens, prompt_tokens=of.prompt_tokens, grow=of.grow,
-        prefix_hit_frac=of.prefix_hit_frac,
+        prefix_hit_frac=of.prefix_hit_frac, padded=of.padded,
     )  # fmt: skip
     return of._replace(**made.fill())
 

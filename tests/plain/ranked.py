@@ -191,7 +191,7 @@ class Ranked:
         if spec.joins:
             self.seat_who_come(r)
             d, context = len(r.seats), sum(a.context for a in r.seats)
-            return (d0 + dD * d + dC * context, "decode", []) if d else None
+            return (decoding(d, context), "decode", []) if d else None
         P = S = taken = 0
         joins, barred = [], False
         for k in range(self.ranks):

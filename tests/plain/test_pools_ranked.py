@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from sim.engine.apart import Link
 from sim.engine.pools import Prompts, PromptsByRank
-from sim.engine.serving import ROUTES, ServiceSpec, StepTime, columns, ticks
+from sim.engine.serving import ROUTES, ServiceSpec, columns
+from sim.engine.step_time import StepTime, ticks
 from sim.state.serving import (
     H_OUTPUT,
     H_PREEMPTED,

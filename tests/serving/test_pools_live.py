@@ -1,6 +1,6 @@
 """A service of two pools on a cluster: prompts on one, decoding on the other, each scaled by itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
@@ -297,3 +297,17 @@ def test_pools_that_cannot_read_each_others_memory_are_refused():
         made = LlmPools(prefill=Pool(ModelReplica()), decode=Pool(replica))
         assert [issue for issue in made.issues() if issue.startswith(text)], made.issues()
     assert LlmPools(decode=Pool(ModelReplica(gpu="h200"))).issues() == []
+
+
+def test_what_both_kinds_of_service_have_is_the_same_in_both():
+    """A knob of LlmService is one of a pool or of LlmPools, its default and its kind alike."""
+    whole, of_pool_, apart = (
+        {one.name: (one.type, one.default, one.default_factory) for one in fields(kind)}
+        for kind in (LlmService, Pool, LlmPools)
+    )
+    apart_only = {"prefill", "decode", "link_Bps", "link_latency_s", "link_shared",
+                  "kv_token_bytes"}  # fmt: skip
+    assert set(whole) == set(of_pool_) | (set(apart) - apart_only)
+    assert not set(of_pool_) & set(apart)
+    ours = of_pool_ | apart | {"replica": whole["replica"]}  # a pool's is told by its model
+    assert {name: ours[name] for name in whole} == whole
