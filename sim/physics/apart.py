@@ -22,7 +22,7 @@ def prompt_s(
     k is ceil(p / chunk_tokens); None: prompts are computed whole, k is 1.
 
     Source: the linear step time of `StepTime`; the squares of chunks sum to that of the prompt.
-    Neglects: that prompts which wait share the p0 of a step.
+    Neglects: that prompts which wait share the p0 of a step; what its tokens add in tiles.
     """
     prompt = np.asarray(prompt, np.float64)
     steps = 1.0 if chunk_tokens is None else np.ceil(prompt / chunk_tokens)
@@ -99,7 +99,7 @@ def decode_replicas(
     normal, its variance over its mean (1 + cv^2) / 2 where services are exponential (Whitt, AT&T
     Bell Lab. Tech. J. 63, 1984).
     Neglects: that a step in excess makes the next ones longer; that prompts are computed first,
-    which evens out arrivals; waiting for a seat.
+    which evens out arrivals; waiting for a seat; what a step adds in tiles.
     """
     d0, each, token = replica.decode_s
     adds_s = each + token * float(of.context)
