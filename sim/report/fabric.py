@@ -29,14 +29,20 @@ NAMES = {
 ONE = {"nvlink": "NVLink domain", "top": "core"}
 SHADES = (GRID, "#4c93d9", "#0b2f6b", "#b4500b")
 """From an idle link to a full one."""
+LOW = ("node", "leaf", "router", "block")
+"""What stands below, the first of these that is drawn."""
 BEND = np.linspace(0.0, 1.0, 13)
 """Where a line between two dots of one row is drawn, from one to the other."""
 
 
 def heights(fabric: Any) -> I8:
-    """Return of each vertex how many links it is from a node, (vertices,); NVLink's stand below."""
-    apart = fabric.kind == "nvlink"
-    height = np.where(fabric.kind == "node", 0, len(fabric.kind))
+    """Return of each vertex how many links it is from a node, (vertices,); NVLink's stand below.
+
+    Where no nodes are drawn, from what nodes hang on, or else the first kind there is.
+    """
+    apart, kinds = fabric.kind == "nvlink", set(fabric.kind.tolist())
+    lowest = next((kind for kind in LOW if kind in kinds), fabric.kind[0])
+    height = np.where(fabric.kind == lowest, 0, len(fabric.kind))
     wired = ~(apart[fabric.a] | apart[fabric.b])
     a, b = fabric.a[wired], fabric.b[wired]
     while True:
@@ -121,6 +127,23 @@ def wired(axis: Any, ends: list[F8], load: F8, most: float) -> Any:
     return scale
 
 
+def spelled(axis: Any, rows: list[tuple[str, int, int]], dims: Any, x: F8, y: F8) -> None:
+    """Write beside each row what stands in it; of a torus, under the title."""
+    begins = 0
+    for name, count, shown in rows:
+        many = len(x) if dims else shown
+        said = f"{count:,} {NAMES.get(name, name) if count > 1 else ONE.get(name, name)}"
+        said += f", {-(-count // many)} a dot" if many < count else ""
+        if dims:
+            said += "; links round the back left out"
+            spot: dict[str, Any] = {"xy": (0.0, 1.0), "xycoords": "axes fraction", "va": "bottom"}
+        else:
+            spot = {"xy": (1.02, float(y[begins])), "va": "center"}
+        text = axis.annotate(said, color=QUIET, annotation_clip=False, **spot)
+        text.set_in_layout(not dims)  # else a long one would squeeze the drawing
+        begins += shown
+
+
 @style()
 def figure_of(fabric: Any, load: F8, text: str, width: float = WIDE, most: float = 1.0) -> str:
     """Return a fabric as SVG; `load` (2 edges,) is the part of each directed link that is used.
@@ -151,17 +174,9 @@ def figure_of(fabric: Any, load: F8, text: str, width: float = WIDE, most: float
     axis.set_yticks([])
     axis.spines["bottom"].set_visible(False)
     axis.margins(0.04, 0.12)
-    begins = 0
-    for name, count, shown in rows:
-        many = len(x) if dims else shown
-        said = f"{count:,} {NAMES.get(name, name) if count > 1 else ONE.get(name, name)}"
-        said += f", {-(-count // many)} a dot" if many < count else ""
-        said += "; links round the back are not drawn" if dims else ""
-        spot = (float(x.min()), float(y.max()) + 0.6) if dims else (1.02, float(y[begins]))
-        axis.annotate(said, spot, va="center", color=QUIET, annotation_clip=False)
-        begins += shown
+    spelled(axis, rows, dims, x, y)
     axis.set_title(
-        f"{fabric.name}: {text}", loc="left", color=INK, fontsize=9.5, pad=16 if dims else 6
+        f"{fabric.name}: {text}", loc="left", color=INK, fontsize=9.5, pad=18 if dims else 6
     )
     scale = figure.colorbar(scale, ax=axis, location="bottom", shrink=0.4, aspect=40, pad=0.02)
     marks = ["half", "full"] if most == 1.0 else [f"{100 * most * k:.3g} %" for k in (0.5, 1.0)]

@@ -1,5 +1,7 @@
 """A drawing has a dot a vertex, or several a dot, and colours a line by its links."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,14 @@ def test_a_row_is_as_high_as_its_way_from_a_node():
     made = figure_of(fabric, np.zeros(2 * len(fabric.a)), "x")
     for row in ("2 spines", "1 spine", "1 tor", "2 leaves", "4 nodes"):
         assert f">{row}<" in made
+
+
+def test_where_no_nodes_are_drawn_leaves_stand_below():
+    tree = SimpleNamespace(kind=np.array(["top", "leaf", "leaf", "pod"]),
+                           a=np.array([1, 2, 3]), b=np.array([3, 3, 0]))  # fmt: skip
+    assert heights(tree).tolist() == [2, 0, 0, 1]
+    odd = SimpleNamespace(kind=np.array(["tor", "agg"]), a=np.array([0]), b=np.array([1]))
+    assert heights(odd).tolist() == [0, 1]
 
 
 def test_links_within_a_row_go_in_arcs_and_others_straight():
