@@ -43,11 +43,10 @@ def owners(result: Result, told: dict[str, Any]) -> np.ndarray:
 
 
 def held(begin_s: np.ndarray, end_s: np.ndarray, gpus: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how long so many GPUs were held, and how many: (steps,) seconds and GPUs."""
+    """Return from when on so many GPUs were held, and how many, (changes,) each."""
     at_s = np.concatenate([begin_s, end_s])
     order = np.argsort(at_s, kind="stable")
-    level = np.cumsum(np.concatenate([gpus, -gpus])[order])
-    return np.diff(at_s[order]), level[:-1]
+    return at_s[order], np.cumsum(np.concatenate([gpus, -gpus])[order])
 
 
 class Level(NamedTuple):
@@ -68,15 +67,6 @@ class Level(NamedTuple):
         return none if self.quota is None else np.maximum(self.quota - self.gpus, 0.0)
 
 
-def added(at_s: list[np.ndarray], values: list[np.ndarray], when_s: np.ndarray) -> np.ndarray:
-    """Return the sum of step functions at some instants, (k,)."""
-    times = np.concatenate(at_s)
-    order = np.argsort(times, kind="stable")
-    total = np.cumsum(np.concatenate([np.diff(v, prepend=0.0) for v in values])[order])
-    made: np.ndarray = total[np.searchsorted(times[order], when_s, "right") - 1]
-    return made
-
-
 def lent(levels: list[Level], beside: float, end_s: float) -> list[float]:
     """Return the GPU time that others had of each queue's idle quota, (queues,), of one root.
 
@@ -85,16 +75,23 @@ def lent(levels: list[Level], beside: float, end_s: float) -> list[float]:
 
     Neglects: that a queue may keep some of its quota to itself; which cohort within one root.
     """
-    at_s = [one.at_s for one in levels]
-    when_s = np.unique(np.concatenate([*at_s, [end_s]]))
-    borrowed = added(at_s, [one.beyond() for one in levels], when_s)
-    idle = added(at_s, [one.idle() for one in levels], when_s)
-    part = np.minimum(np.maximum(borrowed - beside, 0.0) / np.maximum(idle, 1e-9), 1.0)[:-1]
-    upto = np.concatenate([[0.0], np.cumsum(part * np.diff(when_s))])
+    idles, beyonds = ([part(one) for one in levels] for part in (Level.idle, Level.beyond))
+    if not any(beyond.any() for beyond in beyonds):
+        return [0.0] * len(levels)
+    times = np.concatenate([one.at_s for one in levels])
+    order = np.argsort(times, kind="stable")
+    borrowed, idle = (
+        np.cumsum(np.concatenate([np.diff(v, prepend=0.0) for v in values])[order])
+        for values in (beyonds, idles)
+    )
+    part = np.minimum(np.maximum(borrowed - beside, 0.0) / np.maximum(idle, 1e-9), 1.0)
+    spent = np.cumsum(part * np.diff(times[order], append=end_s))
+    upto = np.empty(len(times))  # of the integral, at each change of a queue
+    upto[order] = np.concatenate([[0.0], spent[:-1]])
+    first = np.cumsum([0, *(len(one.at_s) for one in levels)])
     made = []
-    for one in levels:
-        own = upto[np.searchsorted(when_s, np.append(one.at_s, end_s))]
-        made.append(float((np.diff(own) * one.idle()).sum()))
+    for a, b, free in zip(first[:-1], first[1:], idles, strict=True):
+        made.append(float((np.diff(upto[a:b], append=spent[-1]) * free).sum()))
     return made
 
 
@@ -120,7 +117,10 @@ def quotas(result: Result) -> dict[str, Any]:
     lost = lost_of(result, told)
     for i, (name, one) in enumerate(told["queues"].items()):
         mine = of == i
-        for_s, level = held(begin_s[mine], end_s[mine], gpus[mine])
+        at_s, level = held(begin_s[mine], end_s[mine], gpus[mine])
+        steps = Level(np.append(0.0, at_s), np.append(0.0, level), one["gpus"])
+        levels.setdefault(one.get("root", name), {})[name] = steps
+        for_s, level = np.diff(at_s), level[:-1]
         quota = one["gpus"]
         over = np.maximum(level - quota, 0.0) if quota is not None else np.zeros(len(level))
         gone = runs.filter(pa.array(mine & out)).group_by(["job", "at"]).aggregate([])
@@ -133,9 +133,6 @@ def quotas(result: Result) -> dict[str, Any]:
             "evictions": gone.num_rows,
             "lost_gpu_s": float(lost[i]),
         }
-        at_s = np.concatenate([[0.0], np.sort(np.concatenate([begin_s[mine], end_s[mine]]))])
-        steps = Level(at_s, np.concatenate([[0.0], level, [0.0]])[: len(at_s)], quota)
-        levels.setdefault(one.get("root", name), {})[name] = steps
     for root, under in levels.items():
         beside = float(told.get("roots", {}).get(root, 0.0))
         for name, gpu_s in zip(under, lent(list(under.values()), beside, end), strict=True):
