@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.ranked import Ranked
 from sim.engine.serving import Run, ServiceSpec, columns, played
 from sim.engine.step_time import ticks
 from sim.state.serving import H_PREEMPTED, H_REPLICA, Q_ARRIVAL, Q_END
@@ -30,21 +31,22 @@ class Link:
 
 
 def first_of(
-    prompts: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the rows of the requests, (n, …), once the first pool has computed their prompts."""
-    ones = np.ones_like(output)
-    return played(prompts, Run(prompts, arrival_s, prompt, ones, draw)).service.q
+    prompts: ServiceSpec, arrival_s: Any, prompt: Any, output: Any, draw: NDArray[np.int64],
+    rank: NDArray[np.int8] | None = None,
+) -> NDArray[np.int64]:  # fmt: skip
+    """Return the rows of the requests, (n, …), once the first pool has computed their prompts.
+
+    `rank`, (n,), says who goes first, if given.
+    """
+    given = arrival_s, prompt, np.ones_like(output), draw
+    run = Run(prompts, *given) if rank is None else Ranked(prompts, *given, rank)
+    return played(prompts, run).service.q
 
 
 def rest_of(
-    rows: NDArray[np.int64],
-    decodes: ServiceSpec,
-    link: Link,
-    prompt: Any,
-    output: Any,
-    draw: NDArray[np.int64],
-) -> dict[str, NDArray[Any]]:
+    rows: NDArray[np.int64], decodes: ServiceSpec, link: Link, prompt: Any, output: Any,
+    draw: NDArray[np.int64], rank: NDArray[np.int8] | None = None,
+) -> dict[str, NDArray[Any]]:  # fmt: skip
     """Return columns by request as `serve`, of rows that `first_of` gave, which stay unchanged."""
     q = rows.copy()
     more = np.flatnonzero((output > 1) & (q[:, Q_END] >= 0))
@@ -53,7 +55,8 @@ def rest_of(
     more, sent = more[order], sent[order]
     pool = replace(decodes, joins=True)
     drawn = draw[more] if len(draw) else draw
-    run = Run(pool, np.zeros(len(more)), prompt[more], output[more], drawn)
+    given = np.zeros(len(more)), prompt[more], output[more], drawn
+    run = Run(pool, *given) if rank is None else Ranked(pool, *given, rank[more])
     run.service.q[:, Q_ARRIVAL] = sent
     h, rest = q.view(np.int32), played(pool, run).service
     q[more, Q_END], h[more, H_REPLICA] = rest.q[:, Q_END], rest.h[:, H_REPLICA]

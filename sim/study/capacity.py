@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.engine.serving import Run, columns
+from sim.engine.serving import columns
 from sim.physics.batching import Batching, most_per_s, replicas_for, requests_of, tpot_s
 from sim.physics.calibration import FITS, Key
 from sim.physics.queueing import beta_of
 from sim.physics.step_time import GPUS, MODELS, kv_tokens
 from sim.state.services import Serving
+from sim.study.ranks import plain_run, ranks_of
 from sim.study.services import spec_of
 from sim.workload.requests import Requests
 from sim.workload.services import ModelReplica
@@ -63,13 +64,13 @@ def busiest(given: Requests, window_s: float) -> tuple[np.ndarray, np.ndarray, n
 
 def attained(
     of: Serving, replicas: int, at_s: np.ndarray, prompt: np.ndarray, output: np.ndarray,
-    draw: np.ndarray, slo: np.ndarray | None = None,
+    draw: np.ndarray, slo: np.ndarray | None = None, rank: np.ndarray | None = None,
 ) -> float:  # fmt: skip
     """Return the share of requests within both targets of the SLO, the edges left out.
 
-    `slo`, (2, n), are targets of their own, else the service's.
+    `slo`, (2, n), are targets of their own, else the service's; `rank`, (n,), who goes first.
     """
-    run = Run(spec_of(of, replicas), at_s, prompt, output, draw)
+    run = plain_run(of, spec_of(of, replicas), (at_s, prompt, output), draw, rank)
     run.accepts[:] = 1
     run.advance()
     found = columns(run.service.q, output)
@@ -134,10 +135,12 @@ def search(
     Source: common random numbers (Law, Simulation Modeling and Analysis); square-root staffing
     (Halfin and Whitt 1981) as a guess.
     Neglects: cold starts, failures, scaling: so many must be ready in the busiest window; the
-    closed form looks at the service's SLO alone, not at that of a class; priorities.
+    closed form looks at the service's SLO alone, not at that of a class, nor at priorities.
     """
     at_s, prompt, output = busiest(given, window_s)
-    slo = targets(of, given, window(given, window_s)) if of.slo_by_class else None
+    rows, rank = window(given, window_s), ranks_of(of, given)
+    slo = targets(of, given, rows) if of.slo_by_class else None
+    rank = None if rank is None else rank[rows]
     rate = len(at_s) / max(float(at_s[-1]), 1e-9)
     draw = np.random.default_rng(seed).integers(0, 2**62, len(at_s))
     like = requests_of(prompt, output)
@@ -151,7 +154,7 @@ def search(
         met: dict[int, float] = {}
 
         def meets(n: int, one: Serving = one, met: dict[int, float] = met) -> bool:
-            met[n] = attained(one, n, at_s, prompt, output, draw, slo)
+            met[n] = attained(one, n, at_s, prompt, output, draw, slo, rank)
             return met[n] >= share
 
         longest = int((prompt + output).max())

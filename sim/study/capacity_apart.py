@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sim.engine.apart import Link, first_of, rest_of
-from sim.engine.serving import columns
+from sim.engine.serving import ServiceSpec, columns
 from sim.physics.apart import decode_replicas, prompt_replicas, prompt_s, step_allowed_s
 from sim.physics.batching import Batching, requests_of
 from sim.physics.calibration import Key
 from sim.state.services import Serving
 from sim.study.capacity import EDGE_FRAC, MOST, chosen, least, targets, window
+from sim.study.ranks import ranks_of
 from sim.study.services import spec_of
 from sim.workload.requests import Requests
 
@@ -61,6 +63,8 @@ class Ask:
         self.output = np.asarray(given.output[rows], np.int64)
         self.slo = targets(self.first, given, rows)
         self.rate_per_s = len(self.at_s) / max(float(self.at_s[-1]), 1e-9)
+        rank = ranks_of(self.first, given)
+        self._rank = None if rank is None else rank[rows]
         self._draw = np.random.default_rng(seed).integers(0, 2**62, len(self.at_s))
         self._kept: tuple[int, Any, Any] = (0, BARE, BARE)
         edge = int(EDGE_FRAC * len(self.at_s))
@@ -69,8 +73,8 @@ class Ask:
     def prompts(self, replicas: int) -> tuple[Any, Any]:
         """Return the rows of the requests after the first pool, and who is in time there."""
         if self._kept[0] != replicas:
-            spec = spec_of(self.first, replicas)
-            rows = first_of(spec, self.at_s, self.prompt, self.output, self._draw)
+            spec, asked = self._spec(self.first, replicas), (self.at_s, self.prompt, self.output)
+            rows = first_of(spec, *asked, self._draw, self._rank)
             early = columns(rows, np.ones_like(self.output))["ttft_s"] <= self.slo[0]
             self._kept = replicas, rows, early
         return self._kept[1:]
@@ -82,10 +86,15 @@ class Ask:
     def attained(self, replicas: Pair) -> float:
         """Return the share of requests within both targets of the SLO, the edges left out."""
         rows, early = self.prompts(replicas[0])
-        spec = spec_of(self.second, replicas[1])
-        found = rest_of(rows, spec, self.link, self.prompt, self.output, self._draw)
+        spec, asked = self._spec(self.second, replicas[1]), (self.prompt, self.output)
+        found = rest_of(rows, spec, self.link, *asked, self._draw, self._rank)
         good = early & (found["tpot_s"] <= self.slo[1])
         return float(good[self._judged].mean())
+
+    def _spec(self, of: Serving, replicas: int) -> ServiceSpec:
+        """Return what the core wants to know of so many replicas of a pool."""
+        made = spec_of(of, replicas)
+        return made if of.order is None else replace(made, displaces=of.order.displaces)
 
     @property
     def each(self) -> Pair:
@@ -204,8 +213,8 @@ def search_apart(
 
     Source: as `capacity.search`; that both pools are sized by their own target: DistServe (OSDI
     2024), which matches goodput; the numbers here are of whole replicas, by both targets at once.
-    Neglects: cold starts, failures, scaling; priorities; transfers that share the fabric's links;
-    that GPUs of different kinds cost differently.
+    Neglects: cold starts, failures, scaling; transfers that share the fabric's links; that GPUs of
+    different kinds cost differently; of the closed forms, priorities.
     """
     for key in keys:
         ask = Ask(pools if key is None else paired(pools, key), given, window_s, seed)

@@ -32,6 +32,24 @@ def ranking(order: Precedence, requests: Requests) -> tuple[np.ndarray, int | No
     return rank, door if (rank == door).any() else None
 
 
+def ranks_of(of: Serving, requests: Requests) -> np.ndarray | None:
+    """Return the rank of each request, (n,), None where they go as they come; of none at a door."""
+    if of.order is None:
+        return None
+    rank = ranking(of.order, requests)[0]
+    return rank if rank.any() else None
+
+
+def plain_run(
+    of: Serving, spec: ServiceSpec, given: tuple[np.ndarray, np.ndarray, np.ndarray],
+    draw: np.ndarray, rank: np.ndarray | None,
+) -> Run:  # fmt: skip
+    """Return a run without a window of arrivals, prompts and outputs, by rank if given."""
+    if of.order is None or rank is None:
+        return Run(spec, *given, draw)
+    return Ranked(replace(spec, displaces=of.order.displaces), *given, draw, rank)
+
+
 def run_of(of: Serving, spec: ServiceSpec, requests: Requests, draw: np.ndarray) -> Run:
     """Return the run of a service's requests; where all are of one rank they go as they come."""
     given = requests.arrival_s, requests.prompt, requests.output
@@ -52,9 +70,8 @@ def pools_of(
     draws: tuple[np.ndarray, np.ndarray],
 ) -> Prompts:  # fmt: skip
     """Return the run of two pools' requests, the first pool's; likewise."""
-    given = requests.arrival_s, requests.prompt, requests.output
-    rank = None if of.order is None else ranking(of.order, requests)[0]
-    if of.order is None or rank is None or not rank.any():
+    given, rank = (requests.arrival_s, requests.prompt, requests.output), ranks_of(of, requests)
+    if of.order is None or rank is None:
         return Prompts(specs[0], specs[1], link, *given, draws)
     first, second = (replace(spec, displaces=of.order.displaces) for spec in specs)
     return PromptsByRank(first, second, link, *given, draws, rank)

@@ -8,6 +8,8 @@ import pytest
 
 from sim.app.services import main
 from sim.app.terminal import counted
+from sim.engine.ranked import Ranked
+from sim.engine.serving import columns
 from sim.files import data_dir
 from sim.study.capacity import (
     MOST,
@@ -20,8 +22,9 @@ from sim.study.capacity import (
     targets,
     window,
 )
+from sim.study.services import spec_of
 from sim.workload.requests.base import Requests
-from sim.workload.services import LlmService, ModelReplica
+from sim.workload.services import ByPriority, FirstCome, LlmService, ModelReplica
 
 
 def asked(n=400, rate=2.0):
@@ -157,3 +160,29 @@ def test_a_class_with_an_slo_of_its_own_is_held_to_it():
     assert one.replicas == 1 < other.replicas
     rows = window(given, 3600.0)
     assert targets(own, given, rows)[:, :2].tolist() == [[1e3, 2.0], [10.0, 0.02]]
+
+
+@pytest.mark.rare
+def test_a_class_that_goes_first_needs_fewer_replicas():
+    """Half the requests may take their time, and do where the others go first."""
+    given = asked(800, rate=60.0)
+    given = replace(given, klass=np.arange(800) % 2, classes=("batch", "chat"))
+    loose = {"batch": {"slo_ttft_s": 60.0, "slo_tpot_s": 9.0}}
+    knobs = {"slo_by_class": loose, "slo_ttft_s": 0.3}
+    tight = ModelReplica(batch=8)
+    as_they_come, ranked = (
+        LlmService(replica=tight, order=order, **knobs).listed()[0][0]
+        for order in (FirstCome(), ByPriority({"batch": 1}))
+    )
+    keys = [("h100", "llama-3.1-70b", 4, 16, "vllm")]
+    plain, found = (next(iter(search(of, given, keys, 0.95))) for of in (as_they_come, ranked))
+    assert 1 < found.replicas < plain.replicas
+    run = Ranked(
+        spec_of(chosen(ranked, keys[0]), found.replicas), given.arrival_s - given.arrival_s[0],
+        given.prompt, given.output, [], 1 - given.klass,
+    )  # fmt: skip
+    run.accepts[:] = 1
+    run.advance()
+    got, slo = columns(run.service.q, given.output), targets(ranked, given, slice(None))
+    good = ((got["ttft_s"] <= slo[0]) & (got["tpot_s"] <= slo[1]))[80:720]
+    assert good.mean() == found.attained >= 0.95

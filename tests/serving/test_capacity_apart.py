@@ -1,6 +1,7 @@
 """Capacity of two pools: a sweep of runs finds the same, a run of a scenario has the same share."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from sim import Scenario, simulate
 from sim.app.services import main
 from sim.engine.apart import Link
-from sim.engine.pools import Prompts
+from sim.engine.pools import Prompts, PromptsByRank
 from sim.engine.serving import columns
 from sim.policies.autoscaler import StaticPeak
 from sim.rng import Streams
@@ -21,7 +22,14 @@ from sim.study.services import spec_of
 from sim.workload import Gamma, NoJobs
 from sim.workload.requests import DrawnRequests, GivenRequests, LogNormalTokens
 from sim.workload.requests.base import Requests
-from sim.workload.services import LlmPools, LlmReplica, ModelReplica, Pool
+from sim.workload.services import (
+    ByPriority,
+    FirstCome,
+    LlmPools,
+    LlmReplica,
+    ModelReplica,
+    Pool,
+)
 
 BARE = np.zeros(0, np.int64)
 
@@ -71,11 +79,12 @@ def test_where_no_number_meets_there_is_none():
     assert late == (5, 1)
 
 
-def share_of(first, second, replicas, given_, slo):
+def share_of(first, second, replicas, given_, slo, rank=None):
     """Return the share within the SLO of a live run of both pools, the edges left out."""
     specs = [spec_of(of, n) for of, n in zip((first, second), replicas, strict=True)]
     at_s = given_.arrival_s - given_.arrival_s[0]
-    run = Prompts(*specs, Link(*second.link), at_s, given_.prompt, given_.output, (BARE, BARE))
+    ask = Link(*second.link), at_s, given_.prompt, given_.output, (BARE, BARE)
+    run = Prompts(*specs, *ask) if rank is None else PromptsByRank(*specs, *ask, rank)
     run.accepts[:] = 1
     run.rest.accepts[:] = 1
     run.advance()
@@ -104,6 +113,30 @@ def test_a_sweep_of_runs_over_all_pairs_finds_the_same(slo, share, rate):
     assert min(enough, key=lambda both: (sum(both), both[0])) == found.replicas
     assert found.attained == swept[found.replicas]
     assert sum(found.replicas) > 2  # one of each is not it
+
+
+@pytest.mark.rare
+def test_a_sweep_of_runs_by_rank_finds_the_same_and_fewer():
+    """Half the requests may take their time: behind the others they do, and fewer GPUs are enough."""
+    given_ = replace(asked(rate=60.0), klass=np.arange(240) % 2, classes=("now", "later"))
+    loose, share = {"later": {"slo_ttft_s": 60.0, "slo_tpot_s": 9.0}}, 0.9
+    knobs = {"slo_ttft_s": 0.4, "slo_tpot_s": 0.03, "slo_by_class": loose}
+    plain, ranked = (
+        servings(pools(**knobs, order=order)) for order in (FirstCome(), ByPriority({"later": 1}))
+    )
+    slo = np.array([(0.4, 0.03), (60.0, 9.0)])[given_.klass].T
+    rank = given_.klass.astype(np.int8)
+    (found,) = search_apart(ranked, given_, [None], share)
+    swept = {
+        (n, k): share_of(*ranked, (n, k), given_, slo, rank)
+        for n in range(1, found.gpus // 4)
+        for k in range(1, found.gpus // 4 + 1 - n)
+    }
+    enough = [both for both, got in swept.items() if got >= share]
+    assert min(enough, key=lambda both: (sum(both), both[0])) == found.replicas
+    assert found.attained == swept[found.replicas]
+    (as_they_come,) = search_apart(plain, given_, [None], share)
+    assert found.gpus < as_they_come.gpus
 
 
 def test_a_run_of_a_scenario_has_the_share_that_was_found():
