@@ -95,14 +95,15 @@ class LlmPools(AbstractServices):
     slo_by_class: Mapping[str, Mapping[str, float]] | None = None
     gpu_h_usd: Mapping[str, float] | None = None
 
-    def alone(self, part: str) -> LlmService:
-        """Return a pool as if it were a service."""
+    def whole(self, **pool: Any) -> LlmService:
+        """Return a service of one pool that is asked the same; `pool` are knobs of its replicas."""
         names = set(LlmService.__dataclass_fields__) - set(BY_POOL)
-        return LlmService(**{n: getattr(self, n) for n in names}, **getattr(self, part).fill())
+        return LlmService(**{n: getattr(self, n) for n in names}, **pool)
 
     def listed(self) -> tuple[tuple[Serving, AbstractRequests], ...]:
         """Return both pools, in numbers, and what is asked of the first."""
-        first, second = (self.alone(part).listed()[0][0] for part in PARTS)
+        pools = (self.whole(**getattr(self, part).fill()) for part in PARTS)
+        first, second = (pool.listed()[0][0] for pool in pools)
         each = second.kv_token_bytes if self.kv_token_bytes is None else self.kv_token_bytes
         link = ((each or 0.0) / self.link_Bps, self.link_latency_s)
         first, second = (
@@ -117,8 +118,7 @@ class LlmPools(AbstractServices):
 
     def issues(self, path: str = "services") -> list[str]:
         """Return every fault of the parameters."""
-        names = set(LlmService.__dataclass_fields__) - set(BY_POOL)
-        found = LlmService(**{n: getattr(self, n) for n in names}).own_issues(path)
+        found = self.whole().own_issues(path)
         for part in PARTS:
             found += rules.one_of(f"{path}.{part}", getattr(self, part), AbstractPool, "a Pool")
         found += rules.above(f"{path}.link_Bps", self.link_Bps, 0)
