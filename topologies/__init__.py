@@ -19,7 +19,8 @@ edges   capacity_Bps bytes a second, each way; all parallel cables together
         back_Bps     only where it differs: from the vertex that comes later to the earlier
         latency_s    one way
         cables       how many cables the edge stands for
-        cable        "copper" or "fibre";   optic: the transceiver at both ends, such as "400G"
+        cable        "copper", "fibre" or "circuit", two fibres and an optical circuit between them
+        optic        the transceiver at both ends, such as "400G"
 
 Nodes are numbered 0 … n-1 as in the simulated cluster; switches are named by kind and number.
 

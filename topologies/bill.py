@@ -31,6 +31,8 @@ class Prices:
     fibre_usd: float | None = None
     optic_usd: float | None = None
     optic_W: Mapping[str, float] = field(default_factory=lambda: {"400G": 9.0, "800G": 17.0})
+    circuit_port_usd: float | None = None  # of an optical circuit switch
+    circuit_port_W: float | None = None
 
 
 SHEET_400G = Prices(switch_usd=36_000.0)
@@ -44,6 +46,7 @@ class Bill:
     gpus: int
     switches: Mapping[str, int]  # by kind
     ports: int  # switch ports in use
+    circuit_ports: int  # ports of optical circuit switches in use
     cables: Mapping[str, int]  # by cable kind
     optics: Mapping[str, int]  # transceivers by kind, two a cable
     watts_W: float | None
@@ -59,7 +62,9 @@ class Bill:
 def bill(fabric: nx.Graph | Fabric, prices: Prices | None = None) -> Bill:
     """Return the bill of materials of a graph, or of a fabric in arrays.
 
-    NVLink domains are counted neither as switches nor as cables: they come with their racks.
+    NVLink domains are counted neither as switches nor as cables: they come with their racks. A
+    link over an optical circuit is two fibres, to two ports of a circuit switch, and a transceiver
+    at either end; circuit switches are counted by their ports, for a graph knows no boxes of them.
     """
     f = fabric if isinstance(fabric, Fabric) else compiled(fabric)
     prices = prices or Prices()
@@ -71,19 +76,25 @@ def bill(fabric: nx.Graph | Fabric, prices: Prices | None = None) -> Bill:
     cables = {
         str(k): int(f.cables[(f.cable == k) & wired].sum()) for k in np.unique(f.cable[wired])
     }
+    circuits = 2 * cables.pop("circuit", 0)
+    if circuits:
+        cables["fibre"] = cables.get("fibre", 0) + circuits
     kinds = [k for k in np.unique(f.optic[wired]) if k]
     optics = {str(k): 2 * int(f.cables[(f.optic == k) & wired].sum()) for k in kinds}
     gpus = f.places.get("gpus", np.ones(f.nodes, np.int64))[: f.nodes]
     boxes, lenses = sum(switches.values()), sum(optics.values())
     power = [("switch_W", boxes, prices.switch_W)]
+    power += [("circuit_port_W", circuits, prices.circuit_port_W)]
     power += [(f"optic_W[{k}]", n, prices.optic_W.get(k)) for k, n in optics.items()]
     money = [("switch_usd", boxes, prices.switch_usd), ("optic_usd", lenses, prices.optic_usd)]
+    money += [("circuit_port_usd", circuits, prices.circuit_port_usd)]
     money += [(f"{k}_usd", n, getattr(prices, f"{k}_usd", None)) for k, n in cables.items()]
     missing = tuple(name for name, n, each in [*power, *money] if n and each is None)
     return Bill(
         gpus=int(np.maximum(gpus, 0).sum()),
         switches=switches,
         ports=ports,
+        circuit_ports=circuits,
         cables=cables,
         optics=optics,
         watts_W=total(power),

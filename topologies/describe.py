@@ -24,6 +24,7 @@ class Description:
     injection_Bps: float  # what all nodes together can send into the fabric, NVLink apart
     bisection_Bps: float | None  # one way, between two even halves; None where not computed
     bill: Bill
+    dims: tuple[int, ...] = ()  # of a grid: nodes along each dimension of a torus, or switches
 
     @property
     def oversubscription(self) -> float | None:
@@ -51,4 +52,5 @@ def describe(fabric: nx.Graph | Fabric, prices: Prices | None = None) -> Descrip
         injection_Bps=float(f.capacity_Bps[own_a].sum() + f.back_Bps[own_b].sum()),
         bisection_Bps=(f.router or Shortest()).cut_Bps(f),
         bill=made,
+        dims=tuple(getattr(getattr(f.router, "below", f.router), "dims", ())),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from topologies.bill import Prices
 from topologies.describe import Description, describe
@@ -46,6 +46,9 @@ class Design(abc.ABC):
         copper_usd: float | None = None,
         fibre_usd: float | None = None,
         optic_usd: float | None = None,
+        optic_W: float | None = None,
+        circuit_port_usd: float | None = None,
+        circuit_port_W: float | None = None,
     ) -> Description:
         """Return its counts, bisection and bill; a sum without its prices (`Prices`) is None.
 
@@ -54,7 +57,12 @@ class Design(abc.ABC):
         fabric = self.arrays(nodes, gpus_per_node)
         if found := faults_of(fabric, self.routing, self.queue_pairs):
             raise UnsoundError(found)
-        prices = Prices(switch_usd, switch_W, copper_usd, fibre_usd, optic_usd)
+        prices = Prices(
+            switch_usd, switch_W, copper_usd, fibre_usd, optic_usd,
+            circuit_port_usd=circuit_port_usd, circuit_port_W=circuit_port_W,
+        )  # fmt: skip
+        if optic_W is not None:  # of whatever kind
+            prices = replace(prices, optic_W=dict.fromkeys(fabric.optic.tolist(), optic_W))
         return describe(fabric, prices)
 
     def loaded(

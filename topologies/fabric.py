@@ -54,7 +54,7 @@ class Fabric:
     back_Bps: Floats  # (m,) from b to a
     latency_s: Floats
     cables: Ints  # physical cables that this edge stands for
-    cable: NDArray[np.str_]  # copper, fibre, board
+    cable: NDArray[np.str_]  # copper, fibre, circuit
     optic: NDArray[np.str_]  # the transceiver at both ends, such as 400G; "" for none
     router: Router | None = None
     labels: tuple[Hashable, ...] = field(default=())

@@ -30,9 +30,10 @@ def torus(
     dimension has 2 N / k_max links.
 
     With `cube`, cubes of that edge are racks: links inside are copper, links between cubes and
-    around go over optical circuit switches and are fibre. `cubes` says which physical cube stands
-    at each place, in number order: reconfiguration moves or replaces a cube by another list. TPU
-    v4 is dims=(16, 16, 16), cube=4: 48 links of a node's cube face each dimension.
+    around go over optical circuit switches, their cable "circuit". `cubes` says which physical cube
+    stands at each place, in number order: reconfiguration moves or replaces a cube by another list.
+    TPU v4 is dims=(16, 16, 16), cube=4: 64 cubes with 6 faces of 16 links, 6,144 fibres to circuit
+    switches, 48 of 128 ports: one for each place on a face and dimension.
 
     Raises
     ------
@@ -88,4 +89,4 @@ def torus(
         Torus(dims=dims),
     )
     optic = np.where(copper, "", f"{link_Bps * 8e-9:.0f}G")
-    return replace(made, cable=np.where(copper, "copper", "fibre"), optic=optic)
+    return replace(made, cable=np.where(copper, "copper", "circuit"), optic=optic)

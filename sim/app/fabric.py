@@ -24,7 +24,8 @@ USAGE = """rackplan fabric describe fabric=rail_h100 gpus=16384
   gpus=N or nodes=N     how large; gpus_per_node=8
   fabric=NAME           one of conf/fabric; fabric.knob=value its knobs
   fabric=file fabric.path=my.graphml    your own, as large as it is
-  switch_usd switch_W copper_usd fibre_usd optic_usd    prices and power of one item, for the sums
+  switch_usd switch_W copper_usd fibre_usd optic_usd optic_W circuit_port_usd circuit_port_W
+                        prices and power of one item, for the sums
   draw=fabric.svg       draw it, the load of its links as colour:
   pattern=permutation   who sends to whom: ring, permutation, all_to_all; seed=1
   routing=ecmp          who chooses paths: ecmp, adaptive, spraying; routing.queue_pairs=4;
@@ -32,7 +33,8 @@ USAGE = """rackplan fabric describe fabric=rail_h100 gpus=16384
   --config-dir FOLDER   a folder with a fabric/ of your own"""
 WHOLE = {"gpus": 1, "nodes": 1, "gpus_per_node": 1, "seed": 0}
 """Knobs that are whole numbers, and the least of each."""
-PRICES = ("switch_usd", "switch_W", "copper_usd", "fibre_usd", "optic_usd")
+PRICES = ("switch_usd", "switch_W", "copper_usd", "fibre_usd", "optic_usd", "optic_W",
+          "circuit_port_usd", "circuit_port_W")  # fmt: skip
 PLAIN = (*WHOLE, *PRICES, "draw", "pattern", "fabric", "routing")
 
 
@@ -59,7 +61,9 @@ def words(given: Sequence[str], faults: list[str]) -> dict[str, Any]:
         elif match[1] == "draw" and not match[2].endswith(".svg"):
             faults.append(f"draw: is {match[2]!r}; must be a file that ends in .svg")
         elif match[1] in PRICES:
-            found[match[1]] = quantity(match[1], match[2], faults)
+            found[match[1]] = each = quantity(match[1], match[2], faults)
+            if each is not None and not 0.0 <= each < math.inf:
+                faults.append(f"{match[1]}: is {match[2]!r}; must be a number >= 0")
         else:
             found[match[1]] = match[2]
     return found
@@ -127,8 +131,14 @@ def rows_of(found: Any) -> dict[str, str]:
 
     rows = {
         "GPUs": f"{found.gpus:,} in {found.nodes:,} nodes",
+        **({"grid": " x ".join(map(str, found.dims))} if found.dims else {}),
         "switches": f"{sum(bill.switches.values()):,}: {counts(bill.switches)}",
         "ports in use": f"{bill.ports:,}",
+        **(
+            {"circuit ports": f"{bill.circuit_ports:,}, of optical circuit switches"}
+            if bill.circuit_ports
+            else {}
+        ),
         "cables": f"{sum(bill.cables.values()):,}: {counts(bill.cables)}",
         "transceivers": counts(bill.optics),
         "nodes can send": f"{spoken(found.injection_Bps)} in all",
@@ -142,7 +152,8 @@ def rows_of(found: Any) -> dict[str, str]:
     if bill.price_usd is not None:
         rows["price"] = f"{bill.price_usd:,.0f} usd, {bill.usd_per_gpu:,.0f} a GPU"
     if bill.missing:
-        rows["not summed"] = f"set {', '.join(bill.missing)}"
+        knobs = dict.fromkeys(name.partition("[")[0] for name in bill.missing)  # not by kind
+        rows["not summed"] = f"set {', '.join(knobs)}"
     return rows
 
 

@@ -46,6 +46,19 @@ def test_prices_that_are_given_are_summed(capsys):
     assert f"{total:,} usd, {total / 512:,.0f} a GPU" in out
     assert f"{(24 * 1000 + 2048 * 9) / 1e3:,.1f} kW" in out  # 9 W a transceiver
     assert "not summed" not in out
+    _, out, _ = said(capsys, "nodes=64", "fabric=multi_plane")
+    assert "set switch_W, optic_W, switch_usd" in out  # 100G: nobody told its watts
+    _, out, _ = said(capsys, "nodes=64", "fabric=multi_plane", "switch_W=0", "optic_W=4")
+    assert f"{2 * 2 * 64 * 8 * 8 * 4 / 1e3:,.1f} kW" in out  # 2 ends, 2 tiers, 8 GPUs and planes
+    _, out, _ = said(capsys, "nodes=64", "gpus_per_node=1", "fabric=torus", "fabric.cube=4")
+    assert "grid 4 x 4 x 4" in out
+    assert f"circuit ports {6 * 16}, of optical" in out  # 6 faces of 16
+
+
+def test_a_price_is_a_number_of_at_least_0(capsys):
+    code, _, err = said(capsys, "gpus=512", "switch_usd=-5", "optic_W=inf", "fibre_usd=1")
+    assert code == 2
+    assert err.count("must be a number >= 0") == 2
 
 
 def test_knobs_change_the_fabric_and_a_tray_has_its_own_gpus(capsys):

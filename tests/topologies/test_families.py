@@ -212,7 +212,18 @@ def test_a_torus_of_two_is_a_hypercube_and_of_three_is_hyperx():
 def test_tpu_v4_has_its_optical_links():
     fabric = topologies.torus.arrays((16, 16, 16), cube=4)
     assert len(fabric.a) == 12288
-    assert np.count_nonzero(fabric.cable == "fibre") == 3072  # 6,144 ends at 48 switches of 128
+    assert np.count_nonzero(fabric.cable == "circuit") == 3072
+    shown = topologies.bill(fabric)
+    cubes, face = 64, 4 * 4  # links of a face; 6 faces a cube
+    assert shown.circuit_ports == shown.cables["fibre"] == cubes * 6 * face == 48 * 128
+    assert shown.cables["copper"] == 12288 - 3072
+    assert shown.optics == {"400G": 2 * 3072}
+    assert {*shown.missing} >= {"circuit_port_W", "circuit_port_usd", "fibre_usd"}
+    prices = topologies.Prices(copper_usd=1.0, fibre_usd=10.0, optic_usd=100.0,
+                               circuit_port_usd=1e3, circuit_port_W=2.0)  # fmt: skip
+    shown = topologies.bill(fabric, prices)
+    assert shown.price_usd == 9216 + 6144 * (10.0 + 100.0 + 1e3)
+    assert shown.watts_W == 6144 * (2.0 + 9.0)
     assert len(np.unique(fabric.places["rack"])) == 64
     assert topologies.describe(fabric).bisection_Bps == 512 * 50e9
 
