@@ -128,7 +128,7 @@ def ranked_faults(spec: ServiceSpec, size: Any, rank: NDArray[np.int8]) -> list[
         if spec.door < int(rank.max(initial=0)):
             found.append(f"service.door: is {spec.door}; must be the last rank")
         most = int(size[rank == spec.door].max(initial=0))
-        if most > (spec.door_kv_tokens or spec.kv_tokens):
+        if most > (spec.door_kv_tokens or spec.kv_tokens) - spec.kv_spare_tokens:
             found.append(
                 f"service.door_kv_tokens: is {spec.door_kv_tokens or spec.kv_tokens}; must be at "
                 f"least {most}, the largest request at the door"

@@ -59,7 +59,8 @@ class ServiceSpec:
 
     `chunked` is Sarathi's rule with a budget of `chunk_tokens`, else prompts go first and whole, up
     to `prompt_tokens` a step, each `padded` to the longest of them if so. `grow` takes KV memory
-    token by token and preempts the last that joined, else all is reserved at the start. `changes`
+    token by token and preempts the last that joined, else all is reserved at the start; so many
+    `kv_spare_tokens` stay free whenever one is let in. `changes`
     are (time_s, replica, accepts): a cold start ends or a drain begins. Without changes all accept
     from the start. A request is shed if the replica it would go to has `most_open` outstanding.
     With `joins` prompts were computed elsewhere, and a request joins the batch between two steps.
@@ -86,6 +87,7 @@ class ServiceSpec:
     door_kv_tokens: int | None = None
     displaces: bool = False
     padded: bool = False
+    kv_spare_tokens: int = 0
 
 
 def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[str]:
@@ -106,7 +108,7 @@ def faults(spec: ServiceSpec, arrival_s: Any, prompt: Any, output: Any) -> list[
     for at, replica, _ in spec.changes:
         if not 0 <= replica < spec.replicas or not 0 <= at <= 4e6:
             found.append(f"service.changes: is ({at}, {replica}); must be a time and a replica")
-    return found + request_faults(spec.kv_tokens, arrival_s, prompt, output)
+    return found + request_faults(spec.kv_tokens - spec.kv_spare_tokens, arrival_s, prompt, output)
 
 
 def tick(value_s: float) -> int:
@@ -151,7 +153,7 @@ class Run:
                 [spec.joins, -1 if spec.door is None else spec.door],
                 [min(spec.door_seats or spec.batch, spec.batch)],
                 [min(spec.door_kv_tokens or spec.kv_tokens, spec.kv_tokens)],
-                [spec.displaces, spec.padded],
+                [spec.displaces, spec.padded, spec.kv_spare_tokens],
             ]
         ).astype(np.int64)
         ranks = 1 if rank is None else int(rank.max(initial=0)) + 1

@@ -24,7 +24,7 @@ class StepTime:
     D decoding sequences, C their context tokens, P prompt tokens of the step, S the sum of
     n (n + 2 done) over its chunks of n tokens. To that comes, of a step that computes P + D tokens,
     in tiles of `tile_tokens` the k-th (from 1) entry of `decode_more_s`, or of `mixed_more_s` where
-    it has prompts; nothing beyond their ends. In a run of equal steps P + D stays, so that runs
+    it has prompts; beyond their ends the last. In a run of equal steps P + D stays, so that runs
     still are summed in closed form.
 
     Neglects: whatever is neither linear in these nor told by the number of tokens.
@@ -43,7 +43,7 @@ class StepTime:
     def more(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return in ticks by tokens, from none on, what comes to both kinds of step."""
         decode, mixed = (
-            np.concatenate([[0], np.repeat(ticks(of_s), self.tile_tokens), [0]]).astype(np.int64)
+            np.append(np.zeros(1, np.int64), np.repeat(ticks(of_s), self.tile_tokens))
             if len(of_s)
             else np.zeros(1, np.int64)
             for of_s in (self.decode_more_s, self.mixed_more_s)

@@ -57,6 +57,7 @@ class Serving(NamedTuple):
     model: str | None = None  # None: not told
     kv_token_bytes: float | None = None  # KV memory of a token; None: not told
     order: Precedence | None = None  # None: as they come
+    kv_spare_frac: float = 0.0  # of KV memory, free whenever one is let in
     padded: bool = False  # prompts count as long as the longest of a step
     tile_tokens: int = 1  # what comes to a step by its tokens: see engine.step_time.StepTime
     decode_more_s: tuple[float, ...] = ()
@@ -71,6 +72,11 @@ class Serving(NamedTuple):
     def title(self) -> str:
         """Return the name of the service, or of this pool of it."""
         return f"{self.name}/{self.pool}" if self.pool else self.name
+
+    @property
+    def kv_spare_tokens(self) -> int:
+        """Return the tokens of KV memory that stay free whenever a request is let in."""
+        return int(self.kv_spare_frac * self.kv_tokens)
 
     @property
     def dotted(self) -> str:

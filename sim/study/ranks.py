@@ -115,7 +115,7 @@ def misplaced(of: Serving, requests: Requests) -> list[str]:
     ]
     outside = ~is_online(of, requests)
     most = int(np.add(requests.prompt, requests.output, dtype=np.int64)[outside].max(initial=0))
-    if most > door_kv_tokens(of):
+    if most > door_kv_tokens(of) - of.kv_spare_tokens:
         found.append(
             f"{here}.offline_kv_frac: is {of.order.door_kv_frac:g}, {door_kv_tokens(of)} tokens of "
             f"a replica; must hold {most}, the longest offline request of {of.name}: raise it"

@@ -120,6 +120,7 @@ def spec_of(of: Serving, replicas: int) -> ServiceSpec:
     return ServiceSpec(
         step, replicas, of.batch, of.chunked, of.chunk_tokens, of.prompt_tokens, of.kv_tokens,
         of.grow, of.route, of.prefix_hit_frac, most_open=of.most_open, padded=of.padded,
+        kv_spare_tokens=of.kv_spare_tokens,
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def too_long(asked: Sequence[Asked]) -> list[str]:
     found = []
     for of, requests, _ in asked:
         longest = requests.longest()
-        if longest > of.kv_tokens:
+        if longest > of.kv_tokens - of.kv_spare_tokens:
             found.append(f"services.{of.dotted}replica.kv_tokens: is {of.kv_tokens}; must be at "
                          f"least {longest}, the longest request of {of.name}: raise it, or cut the "
                          "requests (services.requests.tokens.most_tokens)")  # fmt: skip

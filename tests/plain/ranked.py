@@ -158,7 +158,7 @@ class Ranked:
         while True:
             halves = sum(1 for line in r.lines for a in line if a.done)
             steps = len(r.seats) + (0 if spec.chunked else len(joins))
-            more = steps if spec.grow else 0
+            more = max(steps if spec.grow else 0, spec.kv_spare_tokens)
             many = len(r.seats) + len(joins) + halves
             if many < seats and self.held(r) + taken + self.needs(one) + more <= cap:
                 return True

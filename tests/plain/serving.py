@@ -18,8 +18,8 @@ def steps_of(step, rules):
     d0, dD, dC, p0, pP, pS, pD, pC = (int(x) for x in rules[:8])
 
     def more(table_s, tokens):
-        tile = -(-tokens // step.tile_tokens) - 1
-        return round(table_s[tile] * 1e12) if 0 <= tile < len(table_s) else 0
+        tile = min(-(-tokens // step.tile_tokens), len(table_s)) - 1
+        return round(table_s[tile] * 1e12) if tile >= 0 else 0
 
     def decoding(d, context):
         return d0 + dD * d + dC * context + more(step.decode_more_s, d)
@@ -52,7 +52,10 @@ def slow(spec, rules, arrival, prompt, output, draw, steps=None):
 
     def fits(r, p, left, taken, ahead):
         more = 1 if spec.grow else left
-        return used(r) + taken + p + more + (ahead if spec.grow else 0) <= spec.kv_tokens
+        return (
+            used(r) + taken + p + more + max(ahead if spec.grow else 0, spec.kv_spare_tokens)
+            <= spec.kv_tokens
+        )
 
     def begin(r, now):
         while spec.grow and r.seats and used(r) + len(r.seats) > spec.kv_tokens:

@@ -66,10 +66,11 @@ def drawn(seed, n=40, most=(300, 60)):
     even=st.booleans(),
     rough=st.booleans(),
     padded=st.booleans(),
+    spare=st.sampled_from([0, 40]),
 )
 def test_by_rank_to_the_last_tick(
     seed, route, chunked, grow, batch, replicas, tight, ranks, door, displaces, limits, even,
-    rough, padded,
+    rough, padded, spare,
 ):  # fmt: skip
     arrival, prompt, output, draw, draws = drawn(seed)
     rank = draws.integers(0, ranks, len(prompt)).astype(np.int8)
@@ -79,7 +80,7 @@ def test_by_rank_to_the_last_tick(
     step = EVEN if even else ROUGH if rough else STEP
     spec = ServiceSpec(
         step, replicas, batch, chunked, padded=padded, chunk_tokens=64, prompt_tokens=400, grow=grow, route=route,
-        kv_tokens=400 if tight else 10**6, displaces=displaces, door=ranks - 1 if door else None,
+        kv_spare_tokens=min(spare, limits[1] - 358), kv_tokens=400 if tight else 10**6, displaces=displaces, door=ranks - 1 if door else None,
         door_seats=limits[0], door_kv_tokens=limits[1],
     )  # fmt: skip
     run = Run(spec, arrival, prompt, output, draw, rank)

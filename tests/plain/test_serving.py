@@ -26,7 +26,7 @@ STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
 ROUGH = StepTime(
     STEP.decode_s, STEP.mixed_s, 4, (0.002, -0.003), (0.0, *(0.001 * (i % 3) for i in range(40)))
 )
-"""What comes to a step by its number of tokens: rising and falling, and nothing beyond an end."""
+"""What comes to a step by its number of tokens: rising and falling, and beyond an end."""
 
 
 @settings(max_examples=150, deadline=None)
@@ -41,9 +41,10 @@ ROUGH = StepTime(
     joins=st.booleans(),
     rough=st.booleans(),
     padded=st.booleans(),
+    spare=st.sampled_from([0, 40]),
 )
 def test_same_to_the_last_tick(
-    seed, route, chunked, grow, batch, replicas, tight, joins, rough, padded
+    seed, route, chunked, grow, batch, replicas, tight, joins, rough, padded, spare
 ):
     draws = np.random.default_rng(seed)
     n = 40
@@ -52,7 +53,7 @@ def test_same_to_the_last_tick(
     draw = draws.integers(0, 2**62, n)
     spec = ServiceSpec(
         ROUGH if rough else STEP, replicas, batch, chunked, padded=padded, chunk_tokens=64, prompt_tokens=400, grow=grow, route=route,
-        kv_tokens=400 if tight else 10**6, joins=joins,
+        kv_spare_tokens=spare, kv_tokens=400 if tight else 10**6, joins=joins,
     )  # fmt: skip
     run = Run(spec, arrival, prompt, output, draw)
     run.accepts[:] = 1

@@ -7,7 +7,7 @@ Three things are told apart. The rule: fed with the step times that Vidur record
 of the kernel (tests/plain holds the kernel to it, to the last tick) composes each of its batches.
 The step time: fitted to the batches of one replica it answers for the requests of the other, as a
 user would fit it, `MeasuredReplica`. The load: fitted to the 2,000 s of two replicas it answers for
-another trace and for eight replicas.
+another trace, for eight replicas, for full batches and for restarts.
 
 What is left is chaos: 0.03 % of a coefficient more moves the median first token of 2,000 requests by
 0.7 %, of 4,000 by 0.3 % (one standard deviation of 24 draws), so Vidur's own 4,000 are one draw. The
@@ -118,13 +118,30 @@ def test_latencies_with_the_step_time_of_the_other_replica(mode, tmp_path):
         assert told == pytest.approx(numbers(want[name]), rel=0.01), name
 
 
+LOADS = {"sarathi": 0.01, "vllm": 0.02}
 RUNS = list(csv.DictReader((DATA / "vidur" / "runs.csv").read_text().splitlines()))
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: "-".join(list(run.values())[:4]))
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: "-".join(list(run.values())[:8]))
 def test_latencies_of_other_loads(run, tmp_path):
-    """Source: tests/data/README.md, Vidur run on all of both traces."""
-    seen = spec(run["mode"], batches(run["mode"]), int(run["replicas"]), tmp_path)
-    got = serve(seen, *asked(run["trace"]))[run["what"]]
+    """All of both traces; 4,000 requests twice as fast (batches full), or with little KV memory.
+
+    Restarts there hang on the watermark, 1 % of memory: without it four times as many, and times a
+    fifth too long. Vidur's blocks of 16 tokens are half empty once a sequence: off the memory.
+    vLLM is held to 2 %: prompts of more tokens than any in the fit are many in the trace of code.
+
+    Source: tests/data/README.md.
+    """
+    mode, draws = run["mode"], np.random.default_rng(2)
+    at_s, prompt, output = (column[: int(run["requests"])] for column in asked(run["trace"]))
+    seen = spec(mode, batches(mode), int(run["replicas"]), tmp_path)
+    if blocks := int(run["blocks"]):
+        holds = (prompt + output / 2).mean()
+        room = int(16 * blocks * holds / (holds + 8))
+        seen = replace(seen, kv_tokens=room, kv_spare_tokens=16 * blocks // 100)
+    at_s = at_s * float(run["time_factor"])
+    told = [
+        numbers(serve(nearly(seen, draws), at_s, prompt, output)[run["what"]]) for _ in range(4)
+    ]
     want = [float(run[name]) for name in ("mean_s", "p50_s", "p90_s", "p99_s")]
-    assert numbers(got) == pytest.approx(want, rel=0.01)
+    assert np.mean(told, axis=0) == pytest.approx(want, rel=LOADS[mode])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.kernel.jit import inlined, jit
-from sim.kernel.serving.batch import admit, need
+from sim.kernel.serving.batch import admit, ahead, need
 from sim.kernel.serving.heaps import after, link, requeue, rise
 from sim.kernel.serving.step import boundary, span
 from sim.state.serving import (
@@ -73,7 +73,8 @@ def comes_at(s: Service, r: int, i: int, now: int) -> int:
         return int(NEVER)
     late = s.clock[TURN_AT] == now and r <= s.clock[TURN_OF]
     j = boundary(s, r, now - s.t[r, R_START] + (1 if late else 0))
-    if s.t[r, R_KV] + need(s, i) + s.rules[GROW] * seats * (j + 1) > s.rules[DOOR_KV]:
+    grown = s.rules[GROW] * seats * j
+    if s.t[r, R_KV] + grown + need(s, i) + ahead(s, seats) > s.rules[DOOR_KV]:
         return int(NEVER)
     return s.t[r, R_START] + span(s, r, j)
 
@@ -261,7 +262,7 @@ def let_in(s: Service, r: int, i: int, now: int) -> bool:
     while True:
         many = s.t[r, R_SEATS] + s.t[r, R_FILLED] + half_computed(s, r)
         growing = s.t[r, R_SEATS] + (0 if s.rules[CHUNKED] else s.t[r, R_FILLED])
-        if many < seats and s.t[r, R_KV] + need(s, i) + s.rules[GROW] * growing <= cap:
+        if many < seats and s.t[r, R_KV] + need(s, i) + ahead(s, growing) <= cap:
             break
         if not gives_way(s, r) or not evict(s, r, k, now):
             return False

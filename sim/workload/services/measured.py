@@ -59,7 +59,7 @@ def tiled(terms: F8, step_s: F8, tokens: F8, tile_tokens: int) -> tuple[F8, F8, 
     Both are found at once: least squared error in seconds, so that what many steps take together
     is met, and the sum over tiles of its squared part, as if one step more had been measured there
     that is on the line. A tile without a step lies straight between the next that have some; before
-    the first it has what that has. Negative weights as in `fitted`.
+    the first and beyond the last it has what that has. Negative weights as in `fitted`.
 
     Source: ridge regression (Hoerl and Kennard, 1970), the tiles eliminated: part = sum of what
     the line leaves / (steps + 1).
@@ -172,6 +172,7 @@ class MeasuredReplica(AbstractReplica):
     kv_tokens: int = 447_000
     padded: bool = False
     grow: bool = True
+    kv_spare_frac: float = 0.0
     prefix_hit_frac: float = 0.0
 
     def plain(self, found: Fit) -> LlmReplica:

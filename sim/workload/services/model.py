@@ -57,6 +57,7 @@ class ModelReplica(AbstractReplica):
     prompt_tokens: int = 8192
     padded: bool = False
     grow: bool = True
+    kv_spare_frac: float = 0.0
     prefix_hit_frac: float = 0.0
 
     def step(self) -> Step:

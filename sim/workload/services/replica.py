@@ -54,6 +54,8 @@ class LlmReplica(AbstractReplica):
     kv_tokens : tokens for which there is KV memory.
     grow : KV memory is taken token by token, the last to join evicted when it is full; else all a
         request will need is reserved.
+    kv_spare_frac : of KV memory, stays free whenever a request is let in, for those that grow;
+        vLLM's watermark is 0.01.
     prefix_hit_frac : share of each prompt that a prefix cache saves.
     tile_tokens, decode_more_s, mixed_more_s : seconds that come to steps of up to 1, 2, … tiles of
         so many tokens, computed together, without and with prompts among them.
@@ -61,7 +63,8 @@ class LlmReplica(AbstractReplica):
     Source: the defaults are Llama-3.1-70B, bf16, on 4 H100, fitted to NVIDIA AIConfigurator 0.12,
     vLLM (1.5 % decode, 3.9 % prefill); KV: 4 x 80 GB x 0.9 - 141 GB over 328 kB a token.
     A step with prompts costs no less than one without: 10.076 ms as fitted are raised to 15.198.
-    Neglects: pipeline parallelism, speculative decoding, adapters, what is not linear; that tokens
+    Neglects: KV memory in blocks (half a block a sequence, to be taken off `kv_tokens`); pipeline
+    parallelism, speculative decoding, adapters, what is not linear; that tokens
     from a prefix cache still are context and hold KV memory; other GPUs than these at their speed.
     """
 
@@ -76,6 +79,7 @@ class LlmReplica(AbstractReplica):
     padded: bool = False
     kv_tokens: int = 447_000
     grow: bool = True
+    kv_spare_frac: float = 0.0
     prefix_hit_frac: float = 0.0
     tile_tokens: int = 1
     decode_more_s: Sequence[float] = ()
@@ -92,9 +96,10 @@ class LlmReplica(AbstractReplica):
         found += steps_of(f"{path}.mixed_s", self.mixed_s, "p0 pP pS pD pC")
         for of, least_s in (("decode", self.decode_s), ("mixed", self.mixed_s)):
             found += more_of(f"{path}.{of}_more_s", getattr(self, f"{of}_more_s"), least_s)
-        if not (rules.is_number(self.prefix_hit_frac) and 0 <= self.prefix_hit_frac < 1):
-            told = f"is {self.prefix_hit_frac!r}; must be from 0 to below 1"
-            found.append(f"{path}.prefix_hit_frac: {told}")
+        for name in ("kv_spare_frac", "prefix_hit_frac"):
+            if not (rules.is_number(getattr(self, name)) and 0 <= getattr(self, name) < 1):
+                told = f"is {getattr(self, name)!r}; must be from 0 to below 1"
+                found.append(f"{path}.{name}: {told}")
         return found
 
     def fill(self) -> dict[str, Any]:
