@@ -23,7 +23,8 @@ class TurnSpec:
     """Replicas alike: their step times and limits.
 
     A step of `large_from` sequences or more takes what `large` says. It takes `context_tokens` of
-    those that decode at most, with the token each gets, and `prompt_tokens` of prompts.
+    those that decode at most, with the token each gets, and `prompt_tokens` of prompts. No prompt
+    is begun while those that decode have more than `full_tokens` of context.
 
     Neglects: of a step time what comes beside its line.
     """
@@ -34,6 +35,7 @@ class TurnSpec:
     context_tokens: int = 10**7
     large: StepTime | None = None
     large_from: int = 1 << 62
+    full_tokens: int = 1 << 62
 
 
 @dataclass(eq=False)
@@ -45,6 +47,7 @@ class _Replica:
     ring: deque[int] = field(default_factory=deque)
     taken: list[int] = field(default_factory=list)  # its prompts in the step
     went: list[int] = field(default_factory=list)  # its sequences in the step
+    tokens: int = 0  # context of those in the ring
     busy: bool = False
 
 
@@ -56,7 +59,8 @@ class Turns:
     under way too; the first of equals.
 
     Source: DistServe (OSDI 2024), its simulator, LLMServe/DistServe (Apache-2.0), simdistserve: its
-    decoding takes 50,000 tokens a step. Neglects: KV memory; that a full pool holds back the first.
+    decoding takes 50,000 tokens a step, and no prompt is begun beyond 9 million. Neglects: KV
+    memory; that a full pool holds back the first.
     """
 
     def __init__(
@@ -86,7 +90,7 @@ class Turns:
                 r.prompts.append(of)
             elif what == 1:
                 r = min(self.back, key=lambda one: len(one.taken) + len(one.ring))
-                r.ring.append(of)
+                self.turn(r, of)
             else:
                 r = of
                 for i in self.finish(r, now_s) if what == 2 else ():
@@ -99,6 +103,11 @@ class Turns:
         later = np.maximum(np.asarray(output, np.int64) - 1, 1)
         return {"ttft_s": ttft, "tpot_s": (e2e - ttft) / later, "e2e_s": e2e}
 
+    def turn(self, r: _Replica, i: int) -> None:
+        """Put a sequence to the end of a ring."""
+        r.ring.append(i)
+        r.tokens += int(self.context[i]) - 1
+
     def later(self, at_s: float, what: int, of: Any) -> None:
         """Note an event."""
         heapq.heappush(self.events, (at_s, self.count, what, of))
@@ -106,7 +115,7 @@ class Turns:
 
     def begin(self, r: _Replica, now_s: float) -> None:
         """Start the next step of a replica, if there is one."""
-        room = r.spec.prompt_tokens
+        room = r.spec.prompt_tokens if r.tokens <= r.spec.full_tokens else 0
         while r.prompts and self.prompt[r.prompts[0]] <= room:
             room -= int(self.prompt[r.prompts[0]])
             r.taken.append(r.prompts.popleft())
@@ -118,6 +127,7 @@ class Turns:
             room = r.spec.context_tokens
             while r.ring and self.context[r.ring[0]] <= room:
                 room -= int(self.context[r.ring[0]])
+                r.tokens -= int(self.context[r.ring[0]]) - 1
                 r.went.append(r.ring.popleft())
             if not r.went:
                 return
@@ -137,13 +147,13 @@ class Turns:
             elif self.apart:
                 sent.append(i)
             else:
-                r.ring.append(i)
+                self.turn(r, i)
         for i in r.went:
             self.left[i] -= 1
             self.context[i] += 1
             if self.left[i] == 0:
                 self.end_s[i] = now_s
             else:
-                r.ring.append(i)
+                self.turn(r, i)
         r.taken, r.went = [], []
         return sent

@@ -34,6 +34,13 @@ def test_a_step_of_many_is_of_another_kind():
     assert Turns(spec).serve([0.0], [10], [3])["e2e_s"].tolist() == [3.0]
 
 
+def test_no_prompt_is_begun_while_too_much_decodes():
+    """The second comes at 1.5; the first has 11 tokens at 2 and 12 at 3, and is done at 4."""
+    for full, want_s in ((12, 3.0), (11, 3.0), (10, 5.0)):
+        got = Turns(TurnSpec(SECOND, full_tokens=full)).serve([0.0, 1.5], [10, 5], [4, 1])
+        assert got["ttft_s"][1] == pytest.approx(want_s - 1.5)
+
+
 @pytest.mark.parametrize("gap_s", [0.15, 3.0])
 def test_while_no_step_is_full_it_is_the_core(gap_s):
     ask = drawn(1000, gap_s)

@@ -5,7 +5,7 @@ Source: shared/groundtruth/serving/distserve; step times and rules from LLMServe
 c a token squared; decode a, b a context token, c a sequence, of batches below 95 and from 95 on. To
 each step of it 2 ms + 0.1 us a token are added, to a prompt's 1 ms more; every request decodes
 `output` steps after its prompt; nothing is sent between pools; a decode step takes 50,000 tokens of
-context at most, in turn. Its README asks for 5 %.
+context at most, in turn; no prompt is begun while 9 million tokens decode. Its README asks for 5 %.
 
 By turns the rules are the same, and each request ends as there. The compiled core decodes a batch
 together: while no step is full, as here, what differs is rounding and who of two goes first, 0.5 %.
@@ -33,7 +33,7 @@ VLLM = (42.965489361973944, 0.2128658422785494, 4.601017396226869e-05), (
 APART = (29.441636037717455, 0.151352180625198, 8.317450765979451e-06), (
     30.760284619429587, 0.000451947603788462, 0.063284195750671), (
     27.47082137429487, 0.0004046845541646486, 0.12480667738300383)  # fmt: skip
-MOST_PROMPT, MOST_CONTEXT, LARGE = 479_936, 50_000, 95
+MOST_PROMPT, MOST_CONTEXT, LARGE, FULL = 479_936, 50_000, 95, 9_000_000
 
 
 def step(prefill, decode):
@@ -48,7 +48,7 @@ def step(prefill, decode):
 
 def turns(prefill, small, large):
     """Return a replica by its own rule."""
-    of = TurnSpec(step(prefill, small), 1, MOST_PROMPT, MOST_CONTEXT)
+    of = TurnSpec(step(prefill, small), 1, MOST_PROMPT, MOST_CONTEXT, full_tokens=FULL)
     return replace(of, large=step(prefill, large), large_from=LARGE)
 
 
