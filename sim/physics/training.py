@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sim.physics.collective import double_tree_load
 from sim.physics.parallelism import Profile
 
 F8 = NDArray[np.float64]
@@ -42,6 +43,10 @@ class Split(NamedTuple):
     pipeline: Number = 1
     expert: Number = 1
     microbatches: Number = 1
+
+
+REDUCTIONS = ("ring", "double_tree", "in_network")
+"""How gradients are reduced between nodes."""
 
 
 def _float(value: Number) -> F8:
@@ -166,6 +171,39 @@ def between(model: Transformer, split: Split, gpus_per_node: ArrayLike) -> Part:
     )
 
 
+def gradients(part: Part, split: Split, gpus_per_node: ArrayLike, reduction: str) -> Part:
+    """Return the parts where gradients are reduced between nodes in another way than in rings.
+
+    Of S, what a node's rank holds after the stage inside, a rank on one of N nodes sends
+
+        ring         2 (N - 1) / N S, in 2 (N - 1) messages
+        double_tree  `collective.double_tree_load` S, in 2 ceil(log2 N)
+        in_network   S: once up, once down, in 2; switches reduce
+
+    Raises ValueError for another.
+
+    Source: `collective.ring_all_reduce_s`, `double_tree_all_reduce_s`, `in_network_all_reduce_s`.
+    Neglects: that ZeRO's halves, a reduce-scatter and an all-gather, have no such trees.
+    """
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction is {reduction!r}; must be one of {', '.join(REDUCTIONS)}")
+    d, t, c, *_ = map(_float, split)
+    near = np.minimum(d * c, np.maximum(1.0, np.floor(np.asarray(gpus_per_node, np.float64) / t)))
+    nodes = np.maximum(d * c / near, 1.0)
+    if reduction == "ring":
+        return part
+    over = nodes > 1.0
+    load = double_tree_load(nodes) if reduction == "double_tree" else np.ones_like(nodes)
+    ring = np.where(over, 2.0 * (nodes - 1.0) / nodes, 1.0)
+    depth = np.ceil(np.log2(nodes)) if reduction == "double_tree" else np.ones_like(nodes)
+    return part._replace(
+        out_bytes=part.out_bytes._replace(
+            data=part.out_bytes.data * np.where(over, load / ring, 1.0)
+        ),
+        messages=part.messages._replace(data=np.where(part.messages.data > 0.0, 2.0 * depth, 0.0)),
+    )
+
+
 def profile(
     model: Transformer,
     split: Split,
@@ -174,6 +212,7 @@ def profile(
     inside_Bps: ArrayLike,
     alpha_s: ArrayLike = 0.0,
     overlap: ArrayLike = 0.0,
+    reduction: str = "ring",
 ) -> Profile:
     """Return the profile of each job, (jobs,): what its step computes and sends.
 
@@ -185,12 +224,13 @@ def profile(
     inside_Bps : (jobs,) of NVLink, a GPU's way out.
     alpha_s : (jobs,) of one message between nodes.
     overlap : (jobs,) part of the sending between nodes that may run beside compute.
+    reduction : of gradients between nodes: one of `REDUCTIONS`; see `gradients`.
 
     Source: the bubble: Narayanan et al., SC 2021, (p - 1) / m; the rest as `traffic`, `between`.
     Neglects: interleaved stages, overlap inside a node, memory.
     """
     d, t, c, p, _, micro = map(_float, split)
-    part = between(model, split, gpus_per_node)
+    part = gradients(between(model, split, gpus_per_node), split, gpus_per_node, reduction)
     out, inside, waits = (np.asarray(sum(x, np.zeros(()))) for x in part)
     work = step_flops(model) / (d * t * c * p * np.asarray(flops_per_s, np.float64))
     compute = work * (1.0 + (p - 1.0) / micro) + inside / np.asarray(inside_Bps, np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow as pa
 from sim import table
 from sim.errors import ScenarioError
 from sim.physics.parallelism import duty, step_s
-from sim.physics.training import Split, Transformer, profile
+from sim.physics.training import REDUCTIONS, Split, Transformer, profile
 from sim.state.arrays import F8, I8
 from sim.state.fabric import Talk
 from sim.workload.comm import AbstractComm, refused
@@ -74,6 +74,7 @@ class ByModel(AbstractComm):
         slowest of the fabric's. Another number than the fabric's is what a NIC reaches, not its
         line rate.
     alpha_s : of one message between nodes.
+    reduction : of gradients between nodes: ring, double_tree, in_network (SHARP: half the bytes).
 
     Source: as `physics.training`.
     Neglects: as there; jobs on parts of nodes, which send more: all are reckoned on whole ones; who
@@ -88,6 +89,7 @@ class ByModel(AbstractComm):
     nvlink_Bps: float = 450e9
     nic_Bps: float | None = None
     alpha_s: float = 0.0
+    reduction: Literal["ring", "double_tree", "in_network"] = "ring"
 
     def on(self, gpus_per_node: int, nic_Bps: float) -> ByModel:
         """Return the same where NVLink joins so many GPUs with such NICs, unless it says."""
@@ -107,6 +109,10 @@ class ByModel(AbstractComm):
                 found.append(f"comm.{name}: is {value!r}; must be a number above 0")
         if not (type(self.alpha_s) in (int, float) and 0 <= self.alpha_s < np.inf):
             found.append(f"comm.alpha_s: is {self.alpha_s!r}; must be a time >= 0")
+        if self.reduction not in REDUCTIONS:
+            found.append(
+                f"comm.reduction: is {self.reduction!r}; must be one of {', '.join(REDUCTIONS)}"
+            )
         return found
 
     def assumed(self, jobs: pa.Table) -> Talk:
@@ -148,5 +154,5 @@ class ByModel(AbstractComm):
         )  # fmt: skip
         each, nic_Bps = self.gpus_per_node or 1, self.nic_Bps or np.inf  # told by now: see `on`
         made = profile(model, split, self.flops_per_s, each, self.nvlink_Bps, self.alpha_s,
-                       has.get("overlap", 0.0))  # fmt: skip
+                       has.get("overlap", 0.0), self.reduction)  # fmt: skip
         return duty(made, nic_Bps)[which], step_s(made, nic_Bps)[which]

@@ -5,11 +5,18 @@ import itertools
 import numpy as np
 import pytest
 
+from sim.physics.collective import (
+    double_tree_all_reduce_s,
+    in_network_all_reduce_s,
+    ring_all_reduce_s,
+)
 from sim.physics.parallelism import Profile, duty, step_s
 from sim.physics.training import (
+    REDUCTIONS,
     Split,
     Transformer,
     between,
+    gradients,
     profile,
     split_faults,
     step_flops,
@@ -64,6 +71,24 @@ def test_gradients_and_activations_are_reduced_in_stages(split):
     count = 4 * GPT.layers / split.pipeline  # twice a layer forward, twice backward
     assert part.out_bytes.tensor == pytest.approx(count * out)
     assert part.in_bytes.tensor == pytest.approx(count * inside)
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 16])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_gradients_cross_nodes_as_their_collective_has_it(nodes, reduction):
+    """What is left to reduce after the stage inside a node is an eighth, or a half beside tensor 4."""
+    formula = {"ring": ring_all_reduce_s, "double_tree": double_tree_all_reduce_s,
+               "in_network": in_network_all_reduce_s}[reduction]  # fmt: skip
+    for tensor, held in ((1, 8), (4, 2)):
+        split = Split(data=nodes * held, tensor=tensor)
+        part = gradients(between(GPT, split, 8), split, 8, reduction)
+        size = GPT.parameters / tensor * GPT.gradient_bytes / held
+        took = part.out_bytes.data / 50e9 + part.messages.data * 1e-5
+        assert took == pytest.approx(float(formula(size, nodes, 50e9, 1e-5)))
+        assert part.in_bytes == between(GPT, split, 8).in_bytes
+        assert part.out_bytes.tensor == between(GPT, split, 8).out_bytes.tensor
+    with pytest.raises(ValueError, match="must be one of ring, double_tree, in_network"):
+        gradients(part, split, 8, "star")
 
 
 @pytest.mark.parametrize(

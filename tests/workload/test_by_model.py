@@ -116,10 +116,19 @@ def test_messages_wait_and_their_job_sends_for_less_of_its_time():
     assert made.step_s[0] == pytest.approx(float(step_s(wanted, 50e9)))
 
 
+def test_switches_that_reduce_halve_what_data_parallelism_sends():
+    ring, sharp = (
+        ByModel({"small": SMALL}, reduction=how).on(8, 50e9).assumed(jobs((512, "small")))
+        for how in ("ring", "in_network")
+    )
+    sent = [made.duty[0] * made.step_s[0] for made in (ring, sharp)]
+    assert sent[0] / sent[1] == pytest.approx(2 * 63 / 64)
+
+
 def test_every_fault_is_told():
     wrong = {"a": {"parameters": 1e9, "layers": 0, "width": 3, "overlap": 1.5, "tensor": 2.5}}
     with pytest.raises(ScenarioError) as told:
-        ByModel(wrong, "b", gpus_per_node=8, nic_Bps=0.0, alpha_s=-1.0).assumed(
+        ByModel(wrong, "b", gpus_per_node=8, nic_Bps=0.0, alpha_s=-1.0, reduction="star").assumed(
             jobs(
                 (8, "a"),
             )
@@ -137,4 +146,5 @@ def test_every_fault_is_told():
         "comm.others: is 'b'; must be one of models, a, or empty",
         "comm.nic_Bps: is 0.0; must be a number above 0",
         "comm.alpha_s: is -1.0; must be a time >= 0",
+        "comm.reduction: is 'star'; must be one of ring, double_tree, in_network",
     ]
