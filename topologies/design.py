@@ -6,13 +6,14 @@ import abc
 from dataclasses import dataclass, fields, replace
 
 from topologies.bill import Prices
+from topologies.cables import Cables
 from topologies.describe import Description, describe
 from topologies.fabric import Fabric
 from topologies.load import Load, load
 from topologies.routes.policy import AbstractRouting, Spraying
 from topologies.sound import UnsoundError
 from topologies.tree import Tree
-from topologies.ways import Ways, faults_of, knob_faults, laid, ways
+from topologies.ways import Ways, faults_of, in_tiers, knob_faults, laid, ways
 
 ALIASES = {
     "leaf_oversubscription": "oversubscription",
@@ -92,6 +93,11 @@ class Design(abc.ABC):
         fabric = self.arrays(nodes, gpus_per_node)
         made = ways(fabric, self.routing, self.queue_pairs)
         return laid(fabric, made), made
+
+    def cables(self, nodes: int, gpus_per_node: int) -> Cables | None:
+        """Return the cables of its tree; None where jobs cross it link by link."""
+        fabric = self.arrays(nodes, gpus_per_node)
+        return Cables(fabric) if in_tiers(fabric) and self.routing == "spraying" else None
 
     def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
         """Return why such a fabric cannot join so many nodes, by knob; nothing if it can."""

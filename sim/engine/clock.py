@@ -19,6 +19,7 @@ from sim.state.words import JobState
 
 if TYPE_CHECKING:
     from sim.engine.paths import Finder
+    from sim.engine.sprayed import Sprayed
 
 BUDGET = 200_000
 """Most events the lane may run before it lets Python show progress or be interrupted."""
@@ -59,6 +60,7 @@ class Clock(simpy.Environment):
         self._stop = stop or Stop()
         self.let_in: Callable[[State, float], None] | None = None  # asked after jobs were let in
         self.finder: Finder | None = None  # of jobs' ways over the fabric
+        self.sprayed: Callable[[], Sprayed | None] = lambda: None  # its switches, if it is a tree
         self.all_done = self.event()
         if state.face.n[LEFT] == 0:
             self.all_done.succeed()

@@ -82,13 +82,15 @@ class Cluster:
 
     @property
     def switches(self) -> int:
-        """Return how many switches can fail; 0 unless jobs find their ways link by link."""
-        return 0 if self._clock.finder is None else self._clock.finder.switches
+        """Return how many switches can fail; 0 without a fabric, or where none can be told."""
+        one = self._clock.finder or self._clock.sprayed()
+        return 0 if one is None else one.switches
 
     def set_switch(self, number: int, works: bool) -> None:
         """A switch fails or works again: flows go round it, nodes on it alone are cut off."""
-        if self._clock.finder is not None:
-            self._clock.finder.switch(self._clock, number, works)
+        one = self._clock.finder or self._clock.sprayed()
+        if one is not None:
+            one.switch(self._clock, number, works)
 
     def set_link(self, link: int, part: float) -> None:
         """A link carries so much of what it was built for from now on, 0 … 1, both ways.

@@ -7,8 +7,9 @@ import numpy as np
 from sim import kernel
 from sim.engine.clock import Clock
 from sim.state.arrays import F8, I8
-from sim.state.fabric import FIRST, SEEKS, SPARE, AbstractWays, roomier
+from sim.state.fabric import FIRST, SEEKS, SPARE, roomier
 from sim.state.handle import COMPILED, State
+from sim.state.joins import AbstractWays
 from sim.state.paths import PAIRS, paths_of
 
 

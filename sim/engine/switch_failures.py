@@ -18,13 +18,14 @@ class SwitchFailures(AbstractProcess):
     """Each switch fails after exponential times of mean `mtbf_s`, and is repaired `repair_s` later.
 
     All its cables fail with it: flows go round where there is a way, nodes with NICs on other
-    switches too keep that part of their speed, and nodes on it alone stand still. It needs a fabric
-    that is routed link by link, as fabric.routing=ecmp is. Each switch has its own stream of
-    chance, so two policies meet the same failures.
+    switches too keep that part of their speed, and nodes on it alone stand still. Where packets are
+    sprayed over tiers, what leads out of a leaf or pod carries what its other cables do. Each
+    switch has its own stream of chance, so two policies meet the same failures.
 
     Source: Alibaba HPN (SIGCOMM 2024, 2.3): 0.051 % of leaf switches fail a month, once in 1.43
     million hours. How long a repair takes it does not say: `repair_s` is an assumption.
-    Neglects: the time until routes are found anew; jobs that would be given up rather than wait.
+    Neglects: the time until routes are found anew; jobs that would be given up rather than wait;
+    sprayed, that others send less to a leaf or pod that has lost spines or cores.
     """
 
     mtbf_s: float = 1_430_000 * 3600.0

@@ -7,14 +7,15 @@ Begin with: words.py (the states), then columns.py.
 """
 
 from sim.state.answers import Rule, Taste
-from sim.state.fabric import AbstractFabric, NoFabric
 from sim.state.growth import AbstractGrowth, NoGrowth, PurchasePlan
 from sim.state.handle import State
 from sim.state.inventory import AbstractCluster, Homogeneous, Inventory, Pool, Pools
+from sim.state.joins import AbstractCables, AbstractFabric, NoFabric
 from sim.state.supply import AbstractSupply, Supply
 from sim.state.words import Ended, JobState
 
 __all__ = [
+    "AbstractCables",
     "AbstractCluster",
     "AbstractFabric",
     "AbstractGrowth",

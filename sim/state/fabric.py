@@ -2,101 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, final, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sim.state.arrays import B1, F8, I8
-
-
-@runtime_checkable
-class AbstractFabric(Protocol):
-    """Joins the nodes of a cluster. Nodes meet in leaves, leaves in pods; none need be there."""
-
-    def laid(
-        self, nodes: int, gpus_per_node: int
-    ) -> tuple[tuple[I8, F8], AbstractWays | None] | None:
-        """Return its tree of domains, and how jobs cross it, link by link.
-
-        The tree: (parent, capacity_Bps), (vertices,) each: nodes first, then what they meet in. A
-        parent has a greater number, -1 is none: all such meet above. The capacity is of what leads
-        out of it, each way. Ways are None where the tree says it all; else their links are its last
-        vertices, each alone.
-        None: jobs do not feel the network.
-        """
-
-    def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
-        """Return why it cannot join so many nodes, each as `path: what is; what must be`."""
-
-    def together(self, gpus_per_node: int) -> int:
-        """Return how many GPUs NVLink joins: those of a node, or of a domain of several."""
-
-
-class AbstractWays(Protocol):
-    """Directed links, link 2 e + 1 the way back of link 2 e, and which of them flows take."""
-
-    @property
-    def capacity_Bps(self) -> F8:
-        """Return the capacity of each, (links,)."""
-
-    @property
-    def shared(self) -> B1:
-        """Return which of them jobs can share, (links,)."""
-
-    @property
-    def own(self) -> I8:
-        """Return of each edge, (links / 2,), the node whose NICs it is; -1 where it is shared."""
-
-    @property
-    def switches(self) -> Sequence[I8]:
-        """Return the edges of each switch, (k,) each."""
-
-    def name(self, link: int) -> str:
-        """Return what a link leads between."""
-
-    @property
-    def ends(self) -> tuple[Sequence[str], I8, I8]:
-        """Return the kind of each vertex, (vertices,), and of each edge its two, (links / 2,)."""
-
-    @property
-    def dims(self) -> Sequence[int]:
-        """Return the vertices along each dimension of a grid; () where it is none."""
-
-    def routes(self, src: I8, dst: I8, salt: int) -> tuple[I8, I8, F8]:
-        """Return (flow, link, part), (entries,) each, of flows between nodes.
-
-        ValueError where no path is left.
-        """
-
-    def plan(self) -> Mapping[str, Any] | None:
-        """Return the numbers by which `kernel.paths` finds what `routes` does; see `state.paths`.
-
-        None where it cannot: then `routes` is asked for each job.
-        """
-
-    def without(self, dead: I8) -> AbstractWays:
-        """Return the same where those links, (k,), carry nothing."""
-
-
-@final
-@dataclass(frozen=True)
-class NoFabric:
-    """No fabric: every job communicates as fast as its trace did. Neglects: all of the network."""
-
-    def laid(self, nodes: int, gpus_per_node: int) -> None:
-        """Return that there is none."""
-        del nodes, gpus_per_node
-
-    def issues(self, nodes: int, gpus_per_node: int) -> list[str]:
-        """Return nothing: it fits every cluster."""
-        del nodes, gpus_per_node
-        return []
-
-    def together(self, gpus_per_node: int) -> int:
-        """Return the GPUs of a node."""
-        return gpus_per_node
+from sim.state.joins import AbstractWays
 
 
 class Talk(NamedTuple):

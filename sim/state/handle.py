@@ -31,8 +31,9 @@ from sim.state.columns import (
     Scratch,
     Usage,
 )
-from sim.state.fabric import AbstractWays, Fabric
+from sim.state.fabric import Fabric
 from sim.state.fair_share import FairShare
+from sim.state.joins import AbstractWays
 from sim.state.quota import Caps, Quota
 from sim.state.sizes import Sizes
 from sim.state.slices import Moving, Qos, Sharing, Slices, Spans, Topology
@@ -131,8 +132,7 @@ class State:
         """Return a State with some tables replaced (a longer ledger)."""
         made = State(*(tables.get(name, getattr(self, name)) for name in TABLES))
         made.tenant_names, made.kind_names = self.tenant_names, self.kind_names
-        made.partition_names = self.partition_names
-        made.fixed = self.fixed
+        made.partition_names, made.fixed = self.partition_names, self.fixed
         made.qos_names, made.ways = self.qos_names, self.ways
         return made
 

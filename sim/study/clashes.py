@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -141,10 +142,10 @@ def beside_storage(scenario: Scenario) -> list[str]:
     ]
 
 
-def unfelt(scenario: Scenario, routed: bool) -> list[str]:
+def unfelt(scenario: Scenario, switched: Callable[[], bool]) -> list[str]:
     """Return notes on choices that change nothing beside the others.
 
-    `routed` : jobs find their ways over the fabric link by link.
+    `switched` : whether the fabric tells of its switches, so that one can fail.
     """
     bare, found = isinstance(scenario.fabric, NoFabric), []
 
@@ -163,10 +164,10 @@ def unfelt(scenario: Scenario, routed: bool) -> list[str]:
         found.append(
             "link_failures: there is no fabric, so no link can fail; set one, as leaf_spine"
         )
-    elif has(SwitchFailures) and not routed:
+    elif has(SwitchFailures) and not switched():
         found.append(
-            "link_failures: switches fail only where jobs find their ways link by link, so none "
-            "did; set fabric.routing=ecmp, or link_failures=exponential"
+            "link_failures: this fabric tells of no switches where jobs cross it so, and none "
+            "failed; set fabric.routing=ecmp, or link_failures=exponential"
         )
     return found
 

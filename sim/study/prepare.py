@@ -22,9 +22,10 @@ from sim.state.build import Asks
 from sim.state.columns import Elastic, Jobs, Kinds, Nodes
 from sim.state.devices import NO_SCORE, score_of
 from sim.state.elastic import elastic_of
-from sim.state.fabric import AbstractWays, Fabric, Writes, fabric_of
+from sim.state.fabric import Fabric, Writes, fabric_of
 from sim.state.fair_share import FairShare, no_shares
 from sim.state.jobs import OUTCOMES, jobs_of
+from sim.state.joins import AbstractWays
 from sim.state.kinds import dealt, fastest_first, kinds_of
 from sim.state.qos_limits import by_qos, of_pair
 from sim.state.quota import SHARES, Caps, Quota

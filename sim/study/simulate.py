@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sim.engine import Clock, Cluster, Stop, interruptible, relent
 from sim.engine.paths import Finder
 from sim.engine.rekey import in_order, refresh, soon
 from sim.engine.services import Life
+from sim.engine.sprayed import Sprayed
 from sim.engine.transfers import over_fabric
 from sim.errors import ScenarioError
 from sim.policies.queue import AbstractQueuePolicy, JobView
@@ -154,6 +156,18 @@ def without_order(state: State, jobs: int) -> list[str]:
     ]
 
 
+def sprayed(scenario: Scenario, state: State) -> Callable[[], Sprayed | None]:
+    """Return what tells of a sprayed fabric's switches, made when somebody first asks."""
+
+    @cache
+    def made() -> Sprayed | None:
+        gpus = state.nodes.gpus  # as `prepare` laid the tree
+        cables = scenario.fabric.cables(len(gpus), int(gpus.max()))
+        return None if cables is None else Sprayed(cables)
+
+    return made
+
+
 def run(
     scenario: Scenario,
     state: State,
@@ -180,6 +194,8 @@ def run(
         clock.process(relent(clock, state.topology.poll_s))
     if state.ways is not None:
         clock.finder = Finder(state.ways, int(streams.stream("routing").integers(2**31)))
+    elif state.fabric.on:
+        clock.sprayed = sprayed(scenario, state)
     cluster = Cluster(clock)
     for process in scenario.processes:
         process.begin(clock, cluster, streams)
@@ -244,7 +260,10 @@ def simulate(
                 *(note for one in ended for note in one.notes),
                 *unused(scenario.elastic, request.jobs, partial),
                 *without_order(state, first),
-                *unfelt(scenario, state.ways is not None),
+                *unfelt(
+                    scenario,
+                    lambda: state.ways is not None or sprayed(scenario, state)() is not None,
+                ),
                 *odd,
                 *(fled.notes if fled else ()),
             ],

@@ -317,6 +317,25 @@ def test_a_spine_that_fails_is_gone_round_and_a_leaf_stops_its_nodes():
     assert both == pytest.approx(70.0 + (100.0 - 10.0 * rate - 10.0 * 0.75) / rate)
 
 
+def test_sprayed_switches_that_fail_leave_what_their_cables_carried():
+    """Two leaves of 2 nodes of 100 GB/s; of a node's 24 partners 16 hang on the other leaf.
+
+    So 200 · 16 / 24 GB/s go out of a leaf, through 200 of two spines, or 100 of one.
+    """
+    fabric = LeafSpine(2, 2, 100e9)
+    assert failing(fabric=fabric) == 100.0
+    slow = 100.0 / (200.0 * 16 / 24)
+    one = failing((10.0, 2, False), (50.0, 2, True), fabric=fabric)
+    assert one == pytest.approx(50.0 + 100.0 - 10.0 - 40.0 * slow)
+    both = failing((10.0, 2, False), (20.0, 3, False), (50.0, 2, True), (60.0, 3, True),
+                   fabric=fabric)  # fmt: skip
+    assert both == pytest.approx(60.0 + 100.0 - 10.0 - 20.0 * slow)
+    leaf = failing((10.0, 0, False), (50.0, 0, True), fabric=fabric)
+    assert leaf == pytest.approx(50.0 + 100.0 - 10.0)
+    rails = RailOptimized(rails=4, radix=16)
+    assert failing((0.0, 0, False), fabric=rails, comm=RING) == pytest.approx(100.0 / 0.75)
+
+
 def test_a_rail_that_loses_its_leaf_costs_its_part_of_the_speed():
     """Of 4 rails one goes: a node keeps 3/4 of its NICs, and its flows go over the others."""
     fabric = RailOptimized(rails=4, radix=16, routing="ecmp", queue_pairs=8)
@@ -338,4 +357,6 @@ def test_switches_fail_as_chance_has_it_and_work_is_done():
         simulate(replace(told, processes=())).jobs.column("network_lost_s").to_pylist()
     )
     sprayed = replace(told, fabric=LeafSpine(4, 4, 50e9, 2.0))
-    assert "set fabric.routing=ecmp" in " ".join(simulate(sprayed).manifest["notes"])
+    worse, well = simulate(sprayed), simulate(replace(sprayed, processes=()))
+    lost, less = (sum(x.jobs.column("network_lost_s").to_pylist()) for x in (worse, well))
+    assert lost > less
