@@ -109,6 +109,7 @@ def chosen(of: Serving, key: Key) -> Serving:
         model, gpu, gpus, bits, software, batch=of.batch, chunked=of.chunked,
         chunk_tokens=of.chunk_tokens, prompt_tokens=of.prompt_tokens, grow=of.grow,
         prefix_hit_frac=of.prefix_hit_frac, padded=of.padded,
+        kv_spare_frac=of.kv_spare_frac,
     )  # fmt: skip
     return of._replace(**made.fill())
 
@@ -158,7 +159,7 @@ def search(
             return met[n] >= share
 
         longest = int((prompt + output).max())
-        possible = exact and mean < np.inf and longest <= one.kv_tokens
+        possible = exact and mean < np.inf and longest <= one.kv_tokens - one.kv_spare_tokens
         number = least(meets, int(min(mean, MOST))) if possible else None
         spread = number or (mean if mean < np.inf else 1.0)
         made = float(tpot_s(replica, like, rate / spread))

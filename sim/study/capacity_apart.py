@@ -103,8 +103,8 @@ class Ask:
 
     def possible(self) -> bool:
         """Return whether each pool's KV memory holds the longest request."""
-        there = int((self.prompt + self.output).max()) <= self.second.kv_tokens
-        return there and int(self.prompt.max()) < self.first.kv_tokens
+        first, second = (of.kv_tokens - of.kv_spare_tokens for of in (self.first, self.second))
+        return int((self.prompt + self.output).max()) <= second and int(self.prompt.max()) < first
 
     def screened(self, share: float) -> tuple[float, float]:
         """Return the replicas of both pools by the closed forms; inf where none do.

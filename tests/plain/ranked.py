@@ -234,7 +234,7 @@ class Ranked:
                 has = one.prompt + int(fresh)
                 need = has if spec.grow else one.prompt + one.left
                 while True:
-                    steps = len(r.seats) + 1 if spec.grow else 0
+                    steps = max(len(r.seats) + 1 if spec.grow else 0, spec.kv_spare_tokens)
                     if len(r.seats) < spec.batch and self.held(r) + need + steps <= spec.kv_tokens:
                         break
                     if not (spec.displaces and self.throw(r, one.rank)):

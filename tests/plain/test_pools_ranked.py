@@ -80,13 +80,16 @@ def one_after_the_other(specs, rules, link, at, prompt, output, draw, rank):
     displaces=st.booleans(),
     ranks=st.integers(1, 3),
     gap_s=st.sampled_from([0.02, 0.3, 2.0]),
+    spare=st.sampled_from([0, 40]),
     link=st.sampled_from([Link(), Link(1e-4, 0.01), Link(0.02, 0.0)]),
 )
-def test_by_rank_to_the_last_tick(seed, route, grow, chunked, tight, displaces, ranks, gap_s, link):
+def test_by_rank_to_the_last_tick(
+    seed, route, grow, chunked, tight, displaces, ranks, gap_s, spare, link
+):
     draws, arrival, prompt, output, rank = drawn(seed, 50, gap_s, ranks)
     draw = draws.integers(0, 2**62, len(prompt))
     knobs = {"route": route, "grow": grow, "displaces": displaces}
-    knobs |= {"kv_tokens": 400 if tight else 10**6}
+    knobs |= {"kv_tokens": 400 if tight else 10**6, "kv_spare_tokens": spare}
     first = ServiceSpec(STEP, 2, 3, chunked, chunk_tokens=64, prompt_tokens=400, **knobs)
     second = ServiceSpec(STEP, 3, 4, **knobs, joins=True)
     run = begun(PromptsByRank(first, second, link, arrival, prompt, output, (draw, draw), rank))

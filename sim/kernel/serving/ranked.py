@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.kernel.jit import inlined, jit
-from sim.kernel.serving.batch import admit, decode
+from sim.kernel.serving.batch import admit, ahead, decode
 from sim.kernel.serving.heaps import after, link, sit
 from sim.kernel.serving.lines import evict, first_of, knock, let_in, turn
 from sim.kernel.serving.step import mixing
@@ -145,7 +145,7 @@ def room(s: Service, r: int, i: int, now: int) -> bool:
     fresh = 1 if s.h[i, H_PREEMPTED] == 0 else 0
     takes = s.h[i, H_PROMPT] + (fresh if s.rules[GROW] else s.h[i, H_OUTPUT])
     while True:
-        growing = s.rules[GROW] * (s.t[r, R_SEATS] + 1)
+        growing = ahead(s, s.t[r, R_SEATS] + 1)
         if s.t[r, R_SEATS] < s.rules[BATCH] and s.t[r, R_KV] + takes + growing <= s.rules[KV_CAP]:
             s.t[r, R_KV] += takes
             return True
