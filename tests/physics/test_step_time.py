@@ -92,7 +92,7 @@ def test_the_roofline_comes_as_near_to_the_table_as_its_docstring_says():
         assert made.decode_s[0] == pytest.approx(step.decode_s[0], rel=0.19)
         many = decode_step_s(made, 64, 64 * 1024)
         assert many == pytest.approx(decode_step_s(step, 64, 64 * 1024), rel=0.19)
-        assert prompt_step_s(made, 2048) == pytest.approx(prompt_step_s(step, 2048), rel=0.42)
+        assert prompt_step_s(made, 2048) == pytest.approx(prompt_step_s(step, 2048), rel=0.14)
 
 
 def test_a_token_of_llama_70b_keeps_320_kib():
