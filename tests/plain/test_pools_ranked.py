@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sim.engine.apart import Link
@@ -83,6 +83,10 @@ def one_after_the_other(specs, rules, link, at, prompt, output, draw, rank):
     spare=st.sampled_from([0, 40]),
     link=st.sampled_from([Link(), Link(1e-4, 0.01), Link(0.02, 0.0)]),
 )
+@example(  # two join between the same steps, one displaced between them
+    seed=289432403, route="round_robin", grow=False, chunked=False, tight=False, displaces=True,
+    ranks=3, gap_s=0.02, spare=0, link=Link(),
+)  # fmt: skip
 def test_by_rank_to_the_last_tick(
     seed, route, grow, chunked, tight, displaces, ranks, gap_s, spare, link
 ):

@@ -162,6 +162,7 @@ def join(s: Service, r: int, now: int) -> None:
 
     Source: as `batch.join`; by rank as `lines.let_in`.
     """
+    came = 0  # not the seats taken: who is displaced meanwhile leaves one
     for k in range(s.lines.shape[1]):
         while s.lines[r, k, L_HEAD] >= 0:
             i = s.lines[r, k, L_HEAD]
@@ -176,8 +177,9 @@ def join(s: Service, r: int, now: int) -> None:
             if s.q[i, Q_FIRST] < 0:
                 s.q[i, Q_FIRST] = s.q[i, Q_ARRIVAL]
             s.t[r, R_CONTEXT] += s.h[i, H_PROMPT] + fresh
-            link(s, i, s.clock[EVENTS] * 4096 + s.t[r, R_SEATS])
+            link(s, i, s.clock[EVENTS] * 4096 + came)
             sit(s, r, s.t[r, R_VIRTUAL] + s.h[i, H_OUTPUT] - fresh, i)
+            came += 1
 
 
 @inlined
