@@ -96,12 +96,13 @@ class Ways:
 
         Links that have failed are gone round flow by flow: there is no plan then.
         """
-        pairs, way = self.routing.hashed, getattr(self.fabric.router, "walk", None)
+        pairs, way = self.routing.drawn, getattr(self.fabric.router, "walk", None)
         found: Walk | None = way() if way is not None and pairs > 0 and self.fabric.works else None
         if found is None:
             return None
         below = getattr(self.fabric.router, "below", self.fabric)
-        return found.plan(below if isinstance(below, Fabric) else self.fabric, pairs)
+        on = below if isinstance(below, Fabric) else self.fabric
+        return found.plan(on, pairs) | {"even": self.routing.even}
 
     def routes(self, src: Ints, dst: Ints, salt: int) -> tuple[Ints, Ints, Floats]:
         """Return (flow, link, part), (entries,) each: the part of a flow that crosses a link.

@@ -111,6 +111,7 @@ def crossing() -> dict[str, tuple[int, float, Scenario]]:
         "a dragonfly+, 1 link between groups": DragonflyPlus(),
         "rails, 4 queue pairs hashed": RailOptimized(routing="ecmp", queue_pairs=4),
         "rails, 1 queue pair hashed": RailOptimized(routing="ecmp"),
+        "rails, adaptive": RailOptimized(routing="adaptive"),
     }
     told = {
         f"2048 nodes on {name}, rings, load 0.7": Scenario(fabric=fabric, comm=RINGS)

@@ -5,14 +5,17 @@ Compiled where `engine.paths` calls it, which does the same in arrays for all ot
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from sim.kernel.evenly import climb, climbed
 from sim.kernel.jit import entry, jit
 from sim.kernel.links import ask, lift, use
 from sim.kernel.walks import walked
 from sim.state.fabric import FIRST, SEARCH, SEEKS, SPARE
 from sim.state.handle import State
-from sim.state.paths import FOUND, PAIRS, TICK, Paths
+from sim.state.paths import FLOWS, FOUND, PAIRS, TICK, Paths
 
 
 @jit
@@ -44,16 +47,33 @@ def add(p: Paths, link: int, use: float) -> None:
 
 
 @jit
-def send(p: Paths, src: int, dst: int, part: float, salt: int) -> None:
-    """Add a flow between two nodes, evenly spread over lanes and over each's queue pairs."""
+def send(p: Paths, src: int, dst: int, part: float) -> None:
+    """Note a flow between two nodes: GPUs' NICs that it fills."""
+    flow = p.n[FLOWS]
+    p.src[flow], p.dst[flow], p.part[flow] = src, dst, part
+    p.n[FLOWS] += 1
+
+
+@jit
+def walk(p: Paths, cable: Any, flow: int, lane: int, pair: int, salt: int) -> int:
+    """Put the links that a queue pair of a flow takes into `path`; return how many there are."""
+    if p.even:
+        return climbed(p, cable, flow, lane, pair)
+    return walked(p, p.src[flow], p.dst[flow], lane, salt * 4096 + pair)
+
+
+@jit
+def spread(p: Paths, cable: Any, flow: int, salt: int) -> None:
+    """Lay a flow over its links, evenly spread over lanes and over each's queue pairs."""
+    part = p.part[flow]
     for lane in range(p.lanes):
         if p.pairs == 1:
-            for i in range(walked(p, src, dst, lane, salt * 4096)):
+            for i in range(walk(p, cable, flow, lane, 0, salt)):
                 add(p, p.path[i], part * (1.0 / p.lanes))
             continue
         n = 0
         for pair in range(p.pairs):
-            for i in range(walked(p, src, dst, lane, salt * 4096 + pair)):
+            for i in range(walk(p, cable, flow, lane, pair, salt)):
                 link = p.path[i]
                 if p.times[link] == 0:
                     p.row[n] = link
@@ -66,11 +86,11 @@ def send(p: Paths, src: int, dst: int, part: float, salt: int) -> None:
 
 
 @jit
-def ring(s: State, p: Paths, n: int, least: int, salt: int) -> None:
+def ring(s: State, p: Paths, n: int, least: int) -> None:
     """Send from each of n nodes to the next what the GPUs of the node with the fewest send."""
     f = s.fabric
     for i in range(n):
-        send(p, f.found[i], f.found[(i + 1) % n], float(least), salt)
+        send(p, f.found[i], f.found[(i + 1) % n], float(least))
 
 
 @jit
@@ -84,7 +104,7 @@ def step_of(k: int, many: int, n: int) -> int:
 
 
 @jit
-def all_to_all(s: State, p: Paths, n: int, least: int, salt: int) -> None:
+def all_to_all(s: State, p: Paths, n: int, least: int) -> None:
     """Send from each GPU to each other, as `engine.paths.all_to_all`; of many nodes to some."""
     f, total = s.fabric, 0
     for i in range(n):
@@ -105,7 +125,7 @@ def all_to_all(s: State, p: Paths, n: int, least: int, salt: int) -> None:
             step = step_of(k, many, n)
             if step != last:
                 dst = f.found[(i + step) % n]
-                send(p, f.found[i], dst, mine * f.held[dst] / (total - least) * scale, salt)
+                send(p, f.found[i], dst, mine * f.held[dst] / (total - least) * scale)
             last = step
 
 
@@ -117,11 +137,14 @@ def crossed(s: State, p: Paths, job: int, salt: int) -> int:
     for v in f.found[:n]:
         least, p.nic_Bps[0] = min(least, f.held[v]), min(p.nic_Bps[0], f.gpu_Bps[v])
     p.n[TICK] += 1
-    p.n[FOUND] = 0
+    p.n[FOUND], p.n[FLOWS] = 0, 0
     if f.all_to_all[job]:
-        all_to_all(s, p, n, least, salt + job)
+        all_to_all(s, p, n, least)
     else:
-        ring(s, p, n, least, salt + job)
+        ring(s, p, n, least)
+    cable = climb(p, salt + job) if p.even else np.empty((2, 0), np.int64)
+    for flow in range(p.n[FLOWS]):
+        spread(p, cable, flow, salt + job)
     p.line[: p.n[FOUND]].sort()
     return int(p.n[FOUND])
 

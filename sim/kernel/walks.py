@@ -41,9 +41,10 @@ def between(p: Paths, here: int, there: int) -> int:
 
 
 @jit
-def tiers(p: Paths, src: int, dst: int, lane: int, bits: int) -> int:
-    """Put the links up and down tiers of switches into `path`; return how many.
+def tiers_over(p: Paths, src: int, dst: int, lane: int, one_up: int, two_up: int) -> int:
+    """Put the links up and down tiers, over these cables of leaf and spine, into `path`.
 
+    Return how many.
     number: nodes, of a leaf, units, spines, cores, cables up of a leaf, of a spine, leaves, parts.
     table: the part of each lane.
     """
@@ -52,9 +53,8 @@ def tiers(p: Paths, src: int, dst: int, lane: int, bits: int) -> int:
     a, b = src // each, dst // each
     if a == b:
         return 0
-    leaf, drawn = a * p.lanes + lane, np.uint64(bits)  # who calls hands integers on as signed
-    cable = np.int64(drawn % np.uint64(leaf_up))
-    spine = (leaf * leaf_up + cable) % spines
+    leaf = a * p.lanes + lane
+    spine = (leaf * leaf_up + one_up) % spines
     base = nodes * p.lanes
     p.path[0] = 2 * (base + leaf * spines + spine)
     down = 2 * (base + (b * p.lanes + lane) * spines + spine) + 1
@@ -64,12 +64,20 @@ def tiers(p: Paths, src: int, dst: int, lane: int, bits: int) -> int:
     base += leaves * spines
     one = (a // units * parts + p.table[lane]) * spines + spine
     two = (b // units * parts + p.table[lane]) * spines + spine
-    cable = np.int64(drawn // np.uint64(leaf_up) % np.uint64(spine_up))
-    core = (a // units * spine_up + cable) % cores
+    core = (a // units * spine_up + two_up) % cores
     p.path[1] = 2 * (base + one * cores + core)
     p.path[2] = 2 * (base + two * cores + core) + 1
     p.path[3] = down
     return 4
+
+
+@jit
+def tiers(p: Paths, src: int, dst: int, lane: int, bits: int) -> int:
+    """Put the links up and down tiers of switches into `path`, as drawn; return how many."""
+    drawn = np.uint64(bits)  # who calls hands integers on as signed
+    leaf_up, spine_up = np.uint64(p.number[5]), np.uint64(p.number[6])
+    one_up, two_up = drawn % leaf_up, drawn // leaf_up % spine_up
+    return int(tiers_over(p, src, dst, lane, int(np.int64(one_up)), int(np.int64(two_up))))
 
 
 @jit

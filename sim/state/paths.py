@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sim.state.arrays import F8, I8
+from sim.state.arrays import F8, I8, U8
 from sim.state.handle import Handed
 
 WALKS = {"tiers": 0, "dragonfly": 1, "hyperx": 2, "torus": 3}
 TIERS, DRAGONFLY, HYPERX, TORUS = WALKS.values()
-TICK, FOUND = 0, 1
+TICK, FOUND, FLOWS = 0, 1, 2
 PAIRS = 4096
 """Of more pairs of nodes than this an all-to-all's flows are some, evenly chosen, each heavier."""
 
@@ -23,6 +23,7 @@ class Paths(Handed):
     walk: int  # which of WALKS
     lanes: int  # a flow is spread evenly over them
     pairs: int  # queue pairs a lane
+    even: bool  # switches deal their ports out evenly
     valiant: bool  # a flow goes over a place drawn at random
     together: int  # nodes of a domain whose flows do not leave it
     number: I8  # of the walk, in its own order
@@ -37,12 +38,26 @@ class Paths(Handed):
     use: F8  # (links,) how much, in GPUs' NICs
     row: I8  # (links,) links of all queue pairs of a flow
     times: I8  # (links,) by how many of them
+    src: I8  # (flows,) of the job that is looked at: from which node
+    dst: I8  # (flows,) to which
+    part: F8  # (flows,) how much, in GPUs' NICs
+    dealt: I8  # (switches,) to how many flows each has dealt a port
+    order: I8  # (switches ports,) the order in which each deals its ports out
+    chance: U8  # (ports,) hashes of one's
     nic_Bps: F8  # (1,) of the job's GPUs, the least
-    n: I8  # [ticks, links found]
+    n: I8  # [ticks, links found, flows]
 
 
 def paths_of(plan: Mapping[str, Any], links: int) -> Paths:
-    """Return the numbers of a plan (`AbstractWays.plan`) over so many links, and room."""
+    """Return the numbers of a plan (`AbstractWays.plan`) over so many links, and room.
+
+    There are no more nodes than links, so no more flows of a ring.
+    """
+    flows, switches, ports = max(PAIRS, links), 0, 0
+    if plan["even"]:  # in the order of `kernel.walks.tiers_over`
+        _, _, units, spines, _, leaf_up, spine_up, leaves, parts = plan["number"].tolist()
+        over = -(-leaves // (units * int(plan["lanes"]))) * parts * spines
+        switches, ports = max(leaves, over), max(leaf_up, spine_up)
     zero: dict[str, Any] = {
         name: np.zeros(links, np.int64) for name in ("line", "met", "row", "times")
     }
@@ -52,7 +67,10 @@ def paths_of(plan: Mapping[str, Any], links: int) -> Paths:
         for name in ("number", "table", "first", "key", "at", "shift")
     }
     return Paths(
-        walk=WALKS[plan["walk"]], valiant=bool(plan["valiant"]), **numbers, **arrays, **zero,
+        walk=WALKS[plan["walk"]], even=bool(plan["even"]), valiant=bool(plan["valiant"]),
+        **numbers, **arrays, **zero,
         use=np.zeros(links), path=np.zeros(int(plan["longest"]), np.int64), nic_Bps=np.zeros(1),
-        n=np.zeros(2, np.int64),
+        src=np.zeros(flows, np.int64), dst=np.zeros(flows, np.int64), part=np.zeros(flows),
+        dealt=np.zeros(switches, np.int64), order=np.zeros(switches * ports, np.int64),
+        chance=np.zeros(ports, np.uint64), n=np.zeros(3, np.int64),
     )  # fmt: skip

@@ -13,11 +13,11 @@ from topologies.routes.chance import mixed
 from topologies.routes.table import around, checked, wide
 
 
-def balanced(switch: Ints, ports: int, drawn: Ints) -> Ints:
+def balanced(switch: Ints, ports: int, drawn: Ints, salt: int) -> Ints:
     """Return a port for each flow, (flows,): among those of one switch, each port as often.
 
     Flows come in the order of `drawn`; every `ports` of them at a switch get its ports in an order
-    that is drawn too, and of the last ones, each a port of its own.
+    that is drawn too, anew for each salt, and of the last ones, each a port of its own.
     """
     order = np.lexsort((drawn, switch))
     ranked = switch[order]
@@ -25,7 +25,7 @@ def balanced(switch: Ints, ports: int, drawn: Ints) -> Ints:
     rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
     turn = ranked * (rank.max(initial=0) // ports + 1) + rank // ports  # a round of a switch
     rounds, which = np.unique(turn, return_inverse=True)
-    chance = mixed(rounds[:, None], np.arange(ports)[None, :], np.zeros(1, np.int64), 7)
+    chance = mixed(rounds[:, None], np.arange(ports)[None, :], np.zeros(1, np.int64), salt)
     port = np.empty(len(order), np.int64)
     port[order] = np.argsort(chance, axis=1)[which, rank % ports]
     return port
@@ -37,10 +37,11 @@ class Fewest:
     """Gives each flow at a switch the port with the fewest."""
 
     drawn: Ints
+    salt: int
 
     def cable(self, switch: Ints, rows: Ints, ports: int, tier: int) -> Ints:
         """Return the cable up that each of the flows `rows` takes from its switch."""
-        return balanced(switch, ports, self.drawn[rows] >> tier)
+        return balanced(switch, ports, self.drawn[rows] >> tier, self.salt)
 
 
 def adapted(
@@ -58,7 +59,7 @@ def adapted(
     a, b, on = (np.tile(x, ways) for x in (src, dst, lane))
     way = np.repeat(np.arange(ways), len(src))
     drawn = (mixed(a, b, on * ways + way, salt) >> np.uint64(2)).astype(np.int64)
-    path = climb(fabric, a, b, on, Fewest(drawn))
+    path = climb(fabric, a, b, on, Fewest(drawn, salt))
     lost = np.zeros(0, np.int64)
     if not fabric.works:
         lost = np.flatnonzero((fabric.dead[path] & (path >= 0)).any(axis=1))

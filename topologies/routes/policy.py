@@ -18,9 +18,14 @@ class AbstractRouting(ABC):
     """Draws the links of flows."""
 
     @property
-    def hashed(self) -> int:
-        """Return how many paths of a flow a hash draws, each by itself; 0 where it is not so."""
+    def drawn(self) -> int:
+        """Return how many paths of a flow arithmetic finds; 0 where it takes all."""
         return 0
+
+    @property
+    def even(self) -> bool:
+        """Return whether switches deal their ports out evenly; else hashes draw each by itself."""
+        return False
 
     @abstractmethod
     def routes(
@@ -49,7 +54,7 @@ class Ecmp(AbstractRouting):
     queue_pairs: int = 1
 
     @property
-    def hashed(self) -> int:
+    def drawn(self) -> int:
         """Return one path a queue pair."""
         return self.queue_pairs
 
@@ -71,10 +76,21 @@ class Adaptive(AbstractRouting):
     `Spraying`.
 
     Source: local adaptive routing as of InfiniBand and Spectrum switches; htsim's, per flow.
-    Neglects: what is known of other switches' ports, flows that move later, unequal flows.
+    Neglects: what is known of other switches' ports, flows that move later, unequal flows; in a run
+    a switch counts the flows of the job that starts, not those that others have under way.
     """
 
     queue_pairs: int = 1
+
+    @property
+    def drawn(self) -> int:
+        """Return one path a queue pair."""
+        return self.queue_pairs
+
+    @property
+    def even(self) -> bool:
+        """Return that they do."""
+        return True
 
     def routes(
         self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
