@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from experiments.speed.cases import crossing
+from experiments.speed.cases import CALM, crossing
 from experiments.speed.serving import BESIDE, SCALED, SEARCH, SERVING, WRITTEN
 from sim.files import write
 
@@ -58,25 +58,8 @@ LANES = [
 ]
 FEW = ("elastic", "preemption, load 1.05", "all to all", "torus", "rails", "load 0.7")
 """Cases of which a tenth of the jobs tells enough: their names say it."""
-PEERS = """
-| simulator | jobs per CPU-second | memory | measured on |
-|---|---|---|---|
-| Tiresias (count) | 360 – 1,640 | 33 – 38 MB | 480 – 2,396 jobs, 24 – 128 GPUs |
-| CQSim (EASY, conservative) | 91 – 1,714 | 17 MB | the same |
-| Alibaba PAI 2020 | 103 – 700 | 100 – 107 MB | the same |
-| Muri | 213 – 560 | 103 – 108 MB | its own traces |
-| Gavel | 7 – 277 | 150 – 219 MB | 96 – 5,089 jobs |
-| Blox | 15 – 93 | 80 – 91 MB | 480 – 1,934 jobs |
-| Sia | 2.4 | 163 MB | 160 jobs |
-
-| simulator of services | requests per CPU-second | measured on |
-|---|---|---|
-| Vidur | 110 – 153 | 19,366 requests of the Azure conversation trace, 8 replicas, round robin |
-| splitwise-sim | 190 – 1,620 | the same, 2 to 8 replicas; 3 for prompts and 1 for decoding |
-| DistServe's | 256 – 312 | every 8th and every 4th of them, 1 replica |
-| BLIS | 58 – 430 | its first 2,000 to 500, 8 replicas |
-| DynoSim | 3,000 – 4,000 | the same trace, 4 and 8 replicas |
-"""
+NOTES = Path(__file__).with_name("notes.md")
+"""What `make speed` does not measure: other simulators, what figures mean, links alone."""
 
 
 def model() -> str:
@@ -117,6 +100,21 @@ def begin() -> dict[str, float]:
     return {"help": helped, "ready": warm, "compile": cold - warm}
 
 
+def links(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Return what each fabric costs a whole run, as lines of a table."""
+    calm = found[CALM]["per_cpu_s"]
+    lines = ["", f"What a fabric costs a whole run of 16,384 GPUs, as times the same run without "
+             f"one: {found[CALM]['jobs']:,} jobs, load 0.7, 6 % of them over several nodes, all in "
+             "rings a quarter of their time.", "",
+             "| fabric and paths | times no fabric | their time on links lost |",
+             "|---|---|---|"]  # fmt: skip
+    for name, one in found.items():
+        if name != CALM:
+            told = name.removeprefix("2048 nodes on ").removesuffix(", rings, load 0.7")
+            lines.append(f"| {told} | {calm / one['per_cpu_s']:.1f} | {one['lost_frac']:.0%} |")
+    return lines
+
+
 def table(jobs: int) -> str:
     """Return the whole table as Markdown."""
     heap = measured("heapq", jobs)["per_cpu_s"]
@@ -131,11 +129,16 @@ def table(jobs: int) -> str:
         "|---|---|---|",
         f"| a bare heapq loop over the same events, nothing placed | {heap:,.0f} | 1 |",
     ]
+    shared: dict[str, dict[str, Any]] = {}
     for name in LANES:
         few = any(word in name for word in FEW)
-        rate = measured(name, jobs // 10 if few else jobs)["per_cpu_s"]
+        one = measured(name, jobs // 10 if few else jobs)
+        rate = one["per_cpu_s"]
+        if name in crossing():
+            shared[name] = one
         told = f"{name} ({jobs // 10:,} jobs)" if few else name
         lines.append(f"| {told} | {rate:,.0f} | {heap / rate:.2f} |")
+    lines += links(shared)
     lines += ["", "| services: the batching alone, and scaled | requests per CPU-second |",
               "|---|---|"]  # fmt: skip
     every = (*SERVING, *SCALED)
@@ -163,9 +166,7 @@ def table(jobs: int) -> str:
         f"| a run of one job, compiled before | {start['ready']:.2f} |",
         f"| the first compile, once a version | {start['compile']:.1f} |",
         "",
-        "Other simulators, measured elsewhere on their own inputs (not run here), on 2 cores of an "
-        "AMD EPYC:",
-        PEERS,
+        NOTES.read_text(encoding="utf-8"),
     ]
     return "\n".join(lines)
 

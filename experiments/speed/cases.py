@@ -140,9 +140,10 @@ def lane(jobs: int, nodes: int, load: float, scenario: Scenario, horizon: bool =
         rates.append((time.process_time() - began, int((state.jobs.state >= 3).sum())))
     cpu_s, done = sorted(rates)[len(rates) // 2]
     wait_s = float(np.nanmean(state.jobs.start_s - state.jobs.submit_s))
-    rows = int(state.ledger.n[0])
+    rows, ran_s = int(state.ledger.n[0]), float(state.fabric.ran_s.sum())
+    lost = float(state.fabric.lost_s.sum()) / ran_s if ran_s > 0.0 else 0.0
     return {"jobs": jobs, "per_cpu_s": done / cpu_s, "wait_s": wait_s, "rows": rows,
-            "restarts": int(state.jobs.restarts.sum())}  # fmt: skip
+            "lost_frac": lost, "restarts": int(state.jobs.restarts.sum())}  # fmt: skip
 
 
 def filled(jobs: int) -> dict:
