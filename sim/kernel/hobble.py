@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from sim.kernel.jit import entry, forked, jit
 from sim.kernel.links import again
-from sim.kernel.rate import pace_beside, slow
+from sim.kernel.rate import NODE, pace_beside, slow
 from sim.kernel.steps import mate, part_sent, writer
 from sim.state.handle import State
-from sim.state.words import Cause
-
-NODE = int(Cause.NODE)
 
 
 @jit

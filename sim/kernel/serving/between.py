@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.jit import entry
+from sim.kernel.jit import entry, jit
 from sim.kernel.serving.heaps import after, link
 from sim.state.serving import (
     ADMIT_NS,
@@ -50,38 +50,39 @@ def let_come(
             s.q[i, Q_DRAW] = draw[k]
 
 
+@jit
+def unbegun(s: Service, i: int, found: np.ndarray, n: int) -> int:
+    """Put those of a list from i on who have not decoded here yet into `found`, from place n on.
+
+    Return how many stand there then.
+    """
+    while i >= 0:
+        if s.h[i, H_PREEMPTED] == 0:
+            if n < found.size:
+                found[n] = i
+            n += 1
+        i = after(s, i)
+    return n
+
+
 @entry
 def begun_elsewhere(s: Service, r: int) -> np.ndarray:
     """Return which requests in the queue of replica r have not decoded here yet, (k,)."""
-    n, i = 0, s.t[r, R_HEAD]
-    while i >= 0:
-        n, i = n + 1, after(s, i)
-    found, n, i = np.empty(n, np.int64), 0, s.t[r, R_HEAD]
-    while i >= 0:
-        if s.h[i, H_PREEMPTED] == 0:
-            found[n] = i
-            n += 1
-        i = after(s, i)
-    return found[:n]
+    found = np.empty(unbegun(s, s.t[r, R_HEAD], np.empty(0, np.int64), 0), np.int64)
+    unbegun(s, s.t[r, R_HEAD], found, 0)
+    return found
 
 
 @entry
 def begun_elsewhere_by_rank(s: Service, r: int) -> np.ndarray:
     """As `begun_elsewhere`, of the lists of all ranks on replica r."""
-    n = 0
-    for k in range(s.lines.shape[1]):
-        i = s.lines[r, k, L_HEAD]
-        while i >= 0:
-            n, i = n + 1, after(s, i)
+    ranks, n, found = s.lines.shape[1], 0, np.empty(0, np.int64)
+    for k in range(ranks):
+        n = unbegun(s, s.lines[r, k, L_HEAD], found, n)
     found, n = np.empty(n, np.int64), 0
-    for k in range(s.lines.shape[1]):
-        i = s.lines[r, k, L_HEAD]
-        while i >= 0:
-            if s.h[i, H_PREEMPTED] == 0:
-                found[n] = i
-                n += 1
-            i = after(s, i)
-    return found[:n]
+    for k in range(ranks):
+        n = unbegun(s, s.lines[r, k, L_HEAD], found, n)
+    return found
 
 
 @entry
