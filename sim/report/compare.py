@@ -240,7 +240,8 @@ def page(made: Comparison) -> str:
     text: str = environment().get_template("compare.html.j2").render(
         designs=made.designs,
         labels=made.labels(),
-        grounds=grounds(made),
+        grounds=(told := grounds(made)),
+        waited=any(why.BECAUSE.keys() & labels for _, labels in told),
         answer=QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), answer(made)),
         lent=[QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
               for text in lent.against(made.designs)],

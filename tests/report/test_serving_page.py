@@ -85,6 +85,18 @@ def test_where_nobody_keeps_the_slo_the_closest_is_named():
     assert "autoscaler=b" in compared(made)
 
 
+def test_where_no_job_waited_nothing_is_said_of_waiting():
+    said = "Too few free"
+    made = rows({"a": [(0.9, 10.0)], "b": [(0.95, 12.0)]})
+    for row in made:
+        row["metrics"]["fragmentation_frac"] = 0.1
+    text = compared(comparison(made))
+    assert "What else it cost" in text
+    assert said not in text
+    made[0]["metrics"]["for_gpus_mean_s"] = 5.0
+    assert said in compared(comparison(made))
+
+
 def test_a_comparison_without_services_is_as_ever():
     plain = [{"design": {"queue": "fifo"}, "seed": 1, "metrics": dict.fromkeys(LABELS, 5.0)}]
     made = comparison(plain)
