@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from operator import sub
+from collections.abc import Sequence
 
 import numpy as np
 
 from sim.engine.pools import Decodes
-from sim.engine.serving import Run
+from sim.engine.serving import Run, tick
+from sim.kernel.serving.rows import interval
 from sim.state.arrays import F8, I8, Ints
 from sim.state.scaling import Demand, Scrapes
-from sim.state.serving import (
-    DOOR_ENDS,
-    FIRSTS,
-    KV_CAP,
-    SHED,
-)
+from sim.state.serving import DOOR_ENDS, KV_CAP
 
 MORE = ("shed", "asked", "starting", "draining", "leaving")
 """Columns beside those of Scrapes: requests shed, replicas waiting for GPUs, coming up, going; and
 the requests on these."""
 COLUMNS = (*Scrapes._fields, *MORE)
+SHOWN = len(Scrapes._fields)
+READY, ASKED, ENDED = (COLUMNS.index(name) for name in ("ready", "asked", "ended"))
+SOON = 1024
+"""Among so many requests the last of an interval is looked for first: they lie in the cache."""
 
 
 class Log:
@@ -34,8 +34,7 @@ class Log:
         self._sums: tuple[I8, I8] | None = None
         self._rows, self.many = np.zeros((len(COLUMNS), 256)), 0
         self._came, self._last_s, self._outside = 0, 0.0, 0
-        self._open = self._queued = self._away = 0
-        self._before = [0] * 6
+        self._kept = np.zeros(9, np.int64)
         self.last: tuple[F8, F8, F8] = (np.zeros(0),) * 3
 
     def table(self) -> F8:
@@ -45,13 +44,15 @@ class Log:
     def ended(self) -> bool:
         """Return whether a request was answered in the last interval; ask once in each."""
         before, self._outside = self._outside, int(self.run.service.clock[DOOR_ENDS])
-        inside = self._rows[COLUMNS.index("ended"), self.many - 1]
+        inside = self._rows[ENDED, self.many - 1]
         return bool(inside > 0) or self._outside > before
 
     def seen(self, until_s: float) -> Scrapes:
         """Return the intervals that ended by an instant."""
-        k = int(self._rows[0, : self.many].searchsorted(until_s + 1e-9, "right"))
-        return Scrapes(*self._rows[: len(Scrapes._fields), :k])
+        k = self.many
+        if k and self._rows[0, k - 1] > until_s + 1e-9:
+            k = int(self._rows[0, :k].searchsorted(until_s + 1e-9, "right"))
+        return Scrapes._make(self._rows[:SHOWN, :k])
 
     def ahead(self, now_s: float, every_s: float) -> Demand:
         """Return the requests yet to come, by intervals."""
@@ -72,45 +73,31 @@ class Log:
 
     def came(self, now_s: float) -> tuple[int, float, int]:
         """Return how many came since the last reading, the sum of instants, tokens of prompts."""
-        before, self._came = self._came, int(self.arrival_s.searchsorted(now_s, "left"))
+        before = self._came
+        many = int(self.arrival_s[before : before + SOON].searchsorted(now_s, "left"))
+        if many == SOON:
+            many = int(self.arrival_s[before:].searchsorted(now_s, "left"))
+        self._came = before + many
         new = slice(before, self._came)
         tokens = int(np.add.reduce(self._prompt[new], dtype=np.int64))
-        return self._came - before, float(np.add.reduce(self.arrival_s[new])), tokens
+        return many, float(np.add.reduce(self.arrival_s[new])), tokens
 
-    def read(self, now_s: float, ready: list[int], more: tuple[int, int, int]) -> None:
+    def read(self, now_s: float, ready: Sequence[int], more: tuple[int, int, int]) -> None:
         """Add the row of the interval that ends now; all must be done up to now."""
-        c = self.run.service.clock
-        span_s = now_s - self._last_s
-        new, at_s, prompt = self.came(now_s)
-        waited_s = new * now_s - at_s  # had nobody taken them
-        (admits, admit_s), (gone, gone_s), (away, away_s) = self.run.mark(now_s)
-        open_s = self._open * span_s + waited_s - (gone * span_s - gone_s)
-        queue_s = self._queued * span_s + waited_s - (admits * span_s - admit_s)
-        leaves_s = self._away * span_s + (away * span_s - away_s)
-        self._open += new - gone
-        self._queued += new - admits
-        self._away += away
-        sums = c[FIRSTS : SHED + 1].tolist()
-        firsts, first, ends, later, tokens, shed = map(sub, sums, self._before)
-        batch, queue, kv = self.run.loads(ready)
-        self.last = batch, queue, kv / float(self.run.service.rules[KV_CAP])
-        filled = float(np.add.reduce(self.last[2])) / len(ready) if ready else np.nan
-        row = (
-            now_s, new, prompt,
-            ends + tokens, ends,
-            max(open_s - queue_s - leaves_s, 0.0) / span_s, max(queue_s, 0.0) / span_s,
-            filled, len(ready),
-            first / 1e9 / firsts if firsts else np.nan,
-            later / 1e9 / tokens if tokens else np.nan, shed, *more,
-            max(leaves_s, 0.0) / span_s,
-        )  # fmt: skip
         if self.many == self._rows.shape[1]:
             wider = np.empty((len(COLUMNS), 2 * self.many))  # what is not written takes no memory
             wider[:, : self.many] = self._rows
             self._rows = wider
-        self._rows[:, self.many] = row
-        self.many += 1
-        self._last_s, self._before = now_s, sums
+        service, rows, k = self.run.service, self._rows, self.many
+        came = self.came(now_s)
+        batch, queue, kv = self.run.loads(ready)
+        share = kv / float(service.rules[KV_CAP])
+        filled = float(np.add.reduce(share)) / len(ready) if len(ready) else np.nan
+        ends_s = now_s, self._last_s
+        interval(service.clock, self._kept, rows, k, tick(now_s), ends_s, came, filled)
+        rows[READY, k] = len(ready)
+        rows[ASKED : ASKED + 3, k] = more
+        self.last, self._last_s, self.many = (batch, queue, share), now_s, k + 1
 
 
 class SentLog(Log):

@@ -21,11 +21,8 @@ from sim.kernel.serving.lost import drain, lose
 from sim.kernel.serving.rows import loads
 from sim.state.fates import MANY, Fates, fates_of
 from sim.state.serving import (
-    ADMITS,
-    AWAY_NS,
     BACK,
     ENDS,
-    MARK,
     NEVER,
     NEXT,
     Q_END,
@@ -227,20 +224,6 @@ class Run:
         while i >= 0:
             i, many = -2 - int(self.service.q[i, Q_END]), many + 1
         return many
-
-    def mark(self, now_s: float) -> list[tuple[int, float]]:
-        """Begin an interval: its sums are from `now_s` on; return those of the one before.
-
-        Requests admitted to batches (less those that came back) and the mean instant of it times
-        their number, seconds since the last mark; the same of requests that were answered or shed,
-        and of those on replicas that drain, how many more they became.
-        """
-        c = self.service.clock
-        sums = c[ADMITS : AWAY_NS + 1].tolist()  # each number of them, then its ns
-        told = [(many, ns / 1e9) for many, ns in zip(sums[::2], sums[1::2], strict=True)]
-        c[ADMITS : AWAY_NS + 1] = 0
-        c[MARK] = tick(now_s)
-        return told
 
 
 def played(spec: ServiceSpec, run: Run) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ class Handed:
         self.__dict__.update(columns)
         if COMPILED:
             kinds, words = _columns(type(self).__name__, columns)
-            self._numba_type_, self._block = TableType(kinds), np.array(words, np.int64)
+            self._numba_type_, self._block = _table_type(kinds), np.array(words, np.int64)
             self._address = self._block.ctypes.data
 
 
@@ -187,7 +188,9 @@ if COMPILED:
     register_model(StateType)(models.OpaqueModel)
     register_model(TableType)(models.OpaqueModel)
 
-    _types: dict[tuple[tuple[tuple[tuple[str, Any], ...], ...], frozenset[str]], StateType] = {}
+    # made once each: a service has another table whenever its window of requests moves
+    _state_type, _table_type = cache(StateType), cache(TableType)
+    _array: Any = cache(lambda dtype, ndim: types.Array(from_dtype(dtype), ndim, "C"))
 
     def _columns(
         name: str, table: Mapping[str, Any]
@@ -195,12 +198,11 @@ if COMPILED:
         """Return a table's columns and words: for an array its address and shape, else its bits."""
         columns: list[tuple[str, Any]] = []
         words: list[int] = []
-        kind: Any
         for field, value in table.items():
             if isinstance(value, np.ndarray):
                 if not value.flags.c_contiguous:
                     raise ValueError(f"{name}.{field} must be C-contiguous")
-                kind = types.Array(from_dtype(value.dtype), value.ndim, "C")
+                kind = _array(value.dtype, value.ndim)
                 words += [value.ctypes.data, *value.shape]
             elif isinstance(value, float):
                 kind = types.float64
@@ -220,10 +222,8 @@ if COMPILED:
             layout.append(columns)
             words += more
         every = dict(zip(TABLES, tables, strict=True))
-        known = tuple(layout), frozenset(name for name in FORKS if every[name].on)
-        if known not in _types:
-            _types[known] = StateType(*known)
-        return _types[known], np.array(words, np.int64)
+        on = frozenset(name for name in FORKS if every[name].on)
+        return _state_type(tuple(layout), on), np.array(words, np.int64)
 
     @typeof_impl.register(State)  # type: ignore[untyped-decorator]
     def _typeof(state: State, _: Any) -> StateType:

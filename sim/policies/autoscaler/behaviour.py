@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from sim.policies.autoscaler.base import AbstractAutoscaler, refuse, wrong
-from sim.policies.autoscaler.memory import note, of, told
+from sim.policies.autoscaler.memory import of
 from sim.state.arrays import F8
 from sim.state.scaling import Seen, Wish
 
@@ -49,24 +49,22 @@ class AbstractBehaviour(AbstractAutoscaler):
     def behave(self, seen: Seen, wanted: int, notes: F8) -> Wish:
         """Return the wish that comes of a recommendation."""
         now_s, current = seen.now_s, seen.ready + seen.starting
-        if len(notes) == 0:  # what was there before the first asking counts as advice
-            notes = note(ADVICE, now_s, current)
-        advice, age_s, numbers = notes[:, 0] == ADVICE, now_s - notes[:, 1], notes[:, 2]
-        up = down = wanted
-        if self.up_window_s > 0.0:
-            up = numbers[advice & (age_s < self.up_window_s)].min(initial=wanted)
-        if self.down_window_s > 0.0:
-            down = numbers[advice & (age_s < self.down_window_s)].max(initial=wanted)
+        rows = notes.tolist() or [[ADVICE, now_s, current]]  # what was there before counts as such
+        period_s, up, down, kept = max(self.up_period_s, self.down_period_s), wanted, wanted, []
+        for what, when_s, value in rows:  # few: advice that newer advice outdoes is forgotten
+            last_s = period_s
+            if what == ADVICE:
+                last_s = self.down_window_s if value > wanted else self.up_window_s
+            if now_s - when_s < last_s and not (what == ADVICE and value == wanted):
+                kept.append([what, when_s, value])
+                if what == ADVICE:
+                    up, down = min(up, value), max(down, value)
         steady = int(min(max(current, up), down))
         replicas = current if steady == current else self.limited(seen, steady, notes)
-        kept = age_s < max(self.up_window_s, self.down_window_s)
-        if not advice.all():
-            kept = np.where(advice, kept, age_s < max(self.up_period_s, self.down_period_s))
-        made = [notes if kept.all() else notes[kept], note(ADVICE, now_s, wanted)]
+        kept.append([ADVICE, now_s, wanted])
         if replicas != current:
-            kind = ADDED if replicas > current else REMOVED
-            made.append(note(kind, now_s, abs(replicas - current)))
-        return Wish(replicas, told(*made))
+            kept.append([ADDED if replicas > current else REMOVED, now_s, abs(replicas - current)])
+        return Wish(replicas, np.array(kept, np.float64))
 
     def limited(self, seen: Seen, steady: int, notes: F8) -> int:
         """Return what the rate policies let through, from `least` to `most`."""

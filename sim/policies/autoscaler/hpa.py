@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, final
-
-import numpy as np
 
 from sim.policies.autoscaler.base import F8, Seen, Wish
 from sim.policies.autoscaler.behaviour import AbstractBehaviour
@@ -16,7 +15,7 @@ Kind = Literal["each", "value", "average_value"]
 
 def milli(value: float) -> int:
     """Return a metric as Kubernetes keeps it: whole thousandths."""
-    return int(np.floor(value * 1000 + 1e-6))
+    return math.floor(value * 1000 + 1e-6)
 
 
 def each(seen: Seen, sum_milli: int, target_milli: int, tolerance: float) -> int:
@@ -33,14 +32,14 @@ def each(seen: Seen, sum_milli: int, target_milli: int, tolerance: float) -> int
     ratio = sum_milli // int(seen.scrapes.ready[-1]) / target_milli
     missing, unready = ready - measured, seen.starting if ratio > 1.0 else 0
     if missing == 0 and unready == 0:
-        return current if abs(1.0 - ratio) <= tolerance else int(np.ceil(ratio * ready))
+        return current if abs(1.0 - ratio) <= tolerance else math.ceil(ratio * ready)
     held = sum_milli // int(seen.scrapes.ready[-1]) * measured
     held += missing * target_milli if ratio < 1.0 else 0
     count = measured + missing + unready
     again = held // count / target_milli
     if abs(1.0 - again) <= tolerance or (ratio - 1.0) * (again - 1.0) < 0.0:
         return current
-    made = int(np.ceil(again * count))
+    made = math.ceil(again * count)
     return current if (again - 1.0) * (made - current) < 0.0 else made
 
 
@@ -50,7 +49,7 @@ def whole(seen: Seen, sum_milli: int, target_milli: int, tolerance: float, kind:
     ratio = sum_milli / target_milli / (current if kind == "average_value" else 1)
     if abs(1.0 - ratio) <= tolerance:
         return current
-    return int(np.ceil(sum_milli / target_milli if kind == "average_value" else ratio * seen.ready))
+    return math.ceil(sum_milli / target_milli if kind == "average_value" else ratio * seen.ready)
 
 
 @final
@@ -75,7 +74,7 @@ class Hpa(AbstractBehaviour):
     def desired(self, seen: Seen, notes: F8) -> Wish:
         """Return the replicas after windows and rates; without a metric what there is."""
         value = total(seen, self.metric, self.window_s)
-        if have(seen) == 0 or not np.isfinite(value):
+        if have(seen) == 0 or not math.isfinite(value):
             return self.behave(seen, bounded(seen, have(seen)), notes)
         told = milli(value), milli(self.target)
         if self.kind == "each":

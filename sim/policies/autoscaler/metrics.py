@@ -41,6 +41,8 @@ def total(seen: Seen, metric: Metric, window_s: float = 0.0) -> float:
     time_s = seen.scrapes.time_s
     if len(time_s) == 0:
         return np.nan
+    if window_s == 0.0:
+        return float(column(seen, metric, len(time_s) - 1)[0])
     after_s = time_s[-1] - max(window_s, 1e-6) * (1.0 - 1e-9)
     made = column(seen, metric, int(time_s.searchsorted(after_s, side="right")))
     return float(made[0] if len(made) == 1 else made.sum()) / len(made)
