@@ -158,3 +158,29 @@ class Sharers(NamedTuple):
     common: B1  # (links,) has had several users since it had none
     middle: I8  # entries from first to middle: of common links; from there to last: its own
     top: F8  # the level on links where nobody else is
+
+
+class Alike(NamedTuple):
+    """Links that the same jobs use alike, in one class, while jobs are gone through."""
+
+    tick: I8  # (1,) counts those goings through
+    mark: I8  # (links,) the last that met it
+    kind: I4  # (links,) its class
+    met: I4  # (links,)
+    by: I8  # (entries + 1,) the last job that used a link of a class
+    use: F8  # by how much
+    to: I4  # the class of those links then
+    narrow: I4  # the narrowest link of a class
+    left: Uses  # a link a class
+
+
+def alike_of(links: int, jobs: int, entries: int) -> Alike:
+    """Return room for so many."""
+    classes = entries + 1
+    return Alike(
+        np.zeros(1, np.int64), np.zeros(links, np.int64), np.empty(links, np.int32),
+        np.empty(links, np.int32), np.empty(classes, np.int64), np.empty(classes),
+        np.empty(classes, np.int32), np.empty(classes, np.int32),
+        Uses(np.zeros(jobs, np.int64), np.zeros(jobs, np.int64), np.empty(entries, np.int32),
+             np.empty(entries)),
+    )  # fmt: skip

@@ -1,7 +1,9 @@
 """SimGrid itself, where it is installed, on systems drawn anew: rates equal within 1e-9.
 
 No link here has capacity 0: SimGrid's solver leaves such a link out, as if it bound nobody; ours
-lets whatever crosses it stand still, for to us it is a cut cable.
+lets whatever crosses it stand still, for to us it is a cut cable. Of 2,100 systems more one differs:
+a fatpipe filled at just the level at which another link is, by whose rounding SimGrid lets the
+others on it go on; with its capacity a billionth more, or less, both give the same again.
 """
 
 import numpy as np

@@ -14,7 +14,17 @@ from sim.kernel.flows.jobs import come, go, widen
 from sim.kernel.flows.run import run
 from sim.kernel.flows.share import levels
 from sim.state.arrays import F8
-from sim.state.flows import Room, Sharers, Traffic, Uses, crossing_of, room_again, room_for
+from sim.state.flows import (
+    Alike,
+    Room,
+    Sharers,
+    Traffic,
+    Uses,
+    alike_of,
+    crossing_of,
+    room_again,
+    room_for,
+)
 
 
 def max_min(
@@ -145,7 +155,7 @@ class Sharing:
             np.zeros(0, np.int32), np.zeros(many), np.zeros(many, np.int64),
             np.zeros(many, np.int32), np.zeros(many, np.bool_), np.zeros(0, np.int64), np.zeros(0),
         )  # fmt: skip
-        self._room = self._roomed()
+        self._room, self._alike = self._roomed()
 
     def add(
         self,
@@ -178,14 +188,14 @@ class Sharing:
         u.use[self._end : self._end + len(to)] = use
         self._end += len(to)
         j.penalty[slot], j.bound[slot] = penalty, bound * penalty
-        return self._told(come(self._room, j, u, self.links, slot))
+        return self._told(come(self._room, self._alike, j, u, self.links, slot))
 
     def drop(self, job: Hashable) -> Changed:
         """Let a job out; return whose rates changed. Raise ScenarioError if it is not there."""
         if job not in self._slot:
             raise ScenarioError(f"job {job!r}: is not there; must be added first")
         slot = self._slot.pop(job)
-        changed = self._told(go(self._room, self._jobs, self._uses, self.links, slot))
+        changed = self._told(go(self._room, self._alike, self._jobs, self._uses, self.links, slot))
         self._uses.last[slot] = self._uses.first[slot]
         self._free.append(slot)
         return changed
@@ -201,7 +211,9 @@ class Sharing:
         if issues:
             raise ScenarioError(issues)
         which = which.astype(np.int64)
-        return self._told(widen(self._room, self._jobs, self._uses, self.links, which, value))
+        return self._told(
+            widen(self._room, self._alike, self._jobs, self._uses, self.links, which, value)
+        )
 
     def rate(self, job: Hashable) -> float:
         """Return a job's rate now; raise KeyError if it is not there."""
@@ -249,7 +261,7 @@ class Sharing:
         self._uses = u._replace(first=longer(u.first), last=longer(u.last))
         names = ("live", "penalty", "bound", "level", "before", "who", "middle", "top")
         self._jobs = j._replace(**{name: longer(getattr(j, name)) for name in names})
-        self._room = self._roomed()
+        self._room, self._alike = self._roomed()
 
     def _tidy(self, entries: int) -> None:
         """Close the gaps that dropped jobs left, and double the room if that is not enough."""
@@ -265,8 +277,9 @@ class Sharing:
         link[: len(from_)], use[: len(from_)] = u.link[from_], u.use[from_]
         self._jobs.middle[:] += at - u.first
         self._uses, self._end = Uses(at, at + size, link, use), len(from_)
-        self._room = self._roomed()
+        self._room, self._alike = self._roomed()
 
-    def _roomed(self) -> Room:
+    def _roomed(self) -> tuple[Room, Alike]:
         """Return room for a solve of all jobs."""
-        return room_for(len(self.links.capacity_Bps), len(self._name), len(self._uses.link))
+        sizes = len(self.links.capacity_Bps), len(self._name), len(self._uses.link)
+        return room_for(*sizes), alike_of(*sizes)

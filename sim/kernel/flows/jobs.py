@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.kernel.flows.alike import without
 from sim.kernel.flows.share import solve
 from sim.kernel.jit import entry, jit
-from sim.state.flows import Links, Room, Sharers, Uses
+from sim.state.flows import Alike, Links, Room, Sharers, Uses
 
 CLEAR = 1.0 - 1e-9
 """Below this part of its capacity a link surely binds nobody; above it the whole is solved."""
@@ -79,7 +80,7 @@ def roomy(j: Sharers, u: Uses, links: Links, job: int) -> bool:
 
 
 @jit
-def anew(w: Room, j: Sharers, u: Uses, links: Links) -> int:
+def anew(w: Room, a: Alike, j: Sharers, u: Uses, links: Links) -> int:
     """Solve all live jobs; leave in `who` those whose level changed, and return how many."""
     n = 0
     for job in range(len(j.live)):
@@ -88,7 +89,7 @@ def anew(w: Room, j: Sharers, u: Uses, links: Links) -> int:
             j.before[job] = j.level[job]
             n += 1
     common = Uses(u.first, j.middle, u.link, u.use)
-    solve(w, common, links, j.top, j.who, n, j.level)
+    solve(w, without(a, common, links, j.who, n), links, j.top, j.who, n, j.level)
     for i in range(n):
         job = j.who[i]
         for e in range(u.first[job], j.middle[job]):
@@ -108,7 +109,7 @@ def anew(w: Room, j: Sharers, u: Uses, links: Links) -> int:
 
 
 @entry
-def come(w: Room, j: Sharers, u: Uses, links: Links, job: int) -> int:
+def come(w: Room, a: Alike, j: Sharers, u: Uses, links: Links, job: int) -> int:
     """Let a job in; return how many levels changed, whose stand in `who`."""
     meet(j, u, links, job)
     j.live[job] = True
@@ -119,11 +120,11 @@ def come(w: Room, j: Sharers, u: Uses, links: Links, job: int) -> int:
         j.who[0] = job
         return 1
     j.level[job] = -1.0
-    return anew(w, j, u, links)
+    return anew(w, a, j, u, links)
 
 
 @entry
-def go(w: Room, j: Sharers, u: Uses, links: Links, job: int) -> int:
+def go(w: Room, a: Alike, j: Sharers, u: Uses, links: Links, job: int) -> int:
     """Let a job out; return how many levels changed, whose stand in `who`."""
     full = not roomy(j, u, links, job)
     book(j, u, job, -1)
@@ -133,12 +134,18 @@ def go(w: Room, j: Sharers, u: Uses, links: Links, job: int) -> int:
         if j.users[x] == 0:
             j.common[x] = False
     j.live[job] = False
-    return anew(w, j, u, links) if full else 0
+    return anew(w, a, j, u, links) if full else 0
 
 
 @entry
 def widen(
-    w: Room, j: Sharers, u: Uses, links: Links, which: np.ndarray, capacity_Bps: np.ndarray
+    w: Room,
+    a: Alike,
+    j: Sharers,
+    u: Uses,
+    links: Links,
+    which: np.ndarray,
+    capacity_Bps: np.ndarray,
 ) -> int:
     """Give links another capacity; return how many levels changed, whose stand in `who`."""
     used = False
@@ -150,4 +157,4 @@ def widen(
     for job in range(len(j.live)):
         if j.live[job]:
             j.top[job] = alone(j, u, links, job)
-    return anew(w, j, u, links)
+    return anew(w, a, j, u, links)
