@@ -1,7 +1,8 @@
 """Slurm's topologies: which nodes share a leaf or a base block, and what stands over each.
 
-A leaf is a rack of the cluster, and so is a base block. Over leaves stand pods, and over these one
-root, if there is one; to who reads the table a height means no more than its row.
+A leaf is a rack of the cluster, and so is a base block; where the cluster is one rack, a leaf of
+its fabric. Over leaves stand pods, and over these one root, if there is one; to who reads the table
+a height means no more than its row.
 """
 
 from __future__ import annotations
@@ -144,11 +145,11 @@ def topology_of(
     """Return the table of a cluster's racks and pods, and what each job asks of it.
 
     `numbers` are the columns of a job_request as numbers; `parent` is a fabric's tree: gangs that
-    climb do so by its leaves and pods.
+    climb do so by its leaves and pods, as do all if nothing is said of racks.
     """
     leaf, pod = domains_of(inventory)
     vertex = np.full(int(leaf.max()) + 1, -1, np.int64)
-    if parent is not None and want.climb is not None:
+    if parent is not None and (want.climb is not None or int(leaf.max()) == 0):
         leaf, pod, vertex = leaves_of(parent, leaf.size)
     leaves = int(leaf.max()) + 1
     if want.climb is not None:

@@ -14,9 +14,10 @@ import pytest
 from sim.policies.backfill import NoBackfill, Skip, Slurm
 from sim.policies.placement import Consecutive, SlurmBlock, SlurmTree
 from sim.state import Inventory, Pool
-from sim.workload import NodeList
+from sim.workload import NodeList, SameForAll
 from tests.conftest import DATA, run, shared
 from tests.truth.test_slurm import EACH, recorded
+from topologies.own import FromFile
 from topologies.read import slurm
 
 SEQUENCES = sorted((DATA / "slurm").glob("*_placements_slurm*.csv"))
@@ -102,9 +103,9 @@ class Sequence:
             "segment": self.asked(r"--segment=(\d+)"),
         }  # fmt: skip
 
-    def wrong(self, placement, inventory=SIXTEEN):
+    def wrong(self, placement, inventory=SIXTEEN, **more):
         """Return what differs from what was seen, as (what was asked, theirs, ours)."""
-        choices = {"inventory": inventory, "placement": placement, "backfill": Skip()}
+        choices = {"inventory": inventory, "placement": placement, "backfill": Skip(), **more}
         starts = {}
         for _ in self.jobs:  # what starts late ends with the others: known once it has started
             nodes, found = taken(run(self.columns(starts), **choices))
@@ -142,6 +143,16 @@ def test_a_topology_conf_is_read_into_a_list_of_nodes(which, tmp_path):
     place = SlurmBlock((4, 8, 16)) if which == "block26" else SlurmTree(sched_interval_s=0.0)
     path = DATA / "slurm" / f"{which[:-2]}_placements_slurm26.csv"
     assert Sequence(path, 0.0).wrong(place, inventory) == []
+
+
+@pytest.mark.rare
+@pytest.mark.parametrize("which", ["tree26", "block26"])
+def test_a_topology_conf_may_be_the_fabric_of_a_cluster_that_says_nothing_of_racks(which):
+    path = shared("groundtruth", "slurm", "conf", f"{which}.topology.conf")
+    place = SlurmBlock((4, 8, 16)) if which == "block26" else SlurmTree(sched_interval_s=0.0)
+    told = {"fabric": FromFile(str(path), "slurm"), "comm": SameForAll(comm_fraction=0.0)}
+    path = DATA / "slurm" / f"{which[:-2]}_placements_slurm26.csv"
+    assert Sequence(path, 0.0).wrong(place, Inventory((Pool("n", 16, 8),)), **told) == []
 
 
 @pytest.mark.rare

@@ -17,11 +17,11 @@ from sim.policies.placement.base import F8, AbstractPlacement, Grouping, Nodes, 
 class SlurmBlock(AbstractPlacement):
     """The smallest block that could hold the gang, of these the fullest that suffices, or none.
 
-    Base blocks are the racks of the cluster. `block_sizes` are the sizes, in nodes, that blocks of
-    them may have, the base block's first, each a power of 2 times it; empty: 1, 2, 4, 8 and 16
-    times the first rack. Each `segment` of a job lies in a block by itself. Every node of a gang
-    must have as many GPUs free as the first. With `first_alone` one node is the first with room
-    (Slurm from 26.11 on).
+    Base blocks are the racks of the cluster, of one rack the leaves of its fabric. `block_sizes`
+    are the sizes, in nodes, that blocks of them may have, the base block's first, each a power of 2
+    times it; empty: 1, 2, 4, 8 and 16 times the first rack. Each `segment` of a job lies in a block
+    by itself. Every node of a gang must have as many GPUs free as the first. With `first_alone` one
+    node is the first with room (Slurm from 26.11 on).
 
     Source: Slurm 26.11, topology/block, eval_nodes_block.c; BlockSizes of topology.conf.
     Neglects: node weights, --spread-segments, --consolidate-segments, --exclusive=topo.

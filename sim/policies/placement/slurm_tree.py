@@ -18,12 +18,13 @@ RELEASES = ("v22.05", "v24.05", "v26.11")
 class SlurmTree(AbstractPlacement):
     """The leaf that fits tightest; else leaf by leaf, the nearest, then the one with most free.
 
-    Leaves are the racks of the cluster, over them stand its pods, and over these, with `root`, one
-    switch; a gang stays under one. A job that asks for at most so many `switches` waits for them
-    for its `switches_wait_s`, `max_switch_wait_s` at most, from when it may first be scheduled.
-    That its wait is over is seen in the pass of an event, or at multiples of `sched_interval_s`; 0
-    sees it at once. Every node of a gang must have as many GPUs free as the first. From 24.05 on a
-    nearer leaf is preferred only where it fits; from 26.11 on one node is the first with room.
+    Leaves are the racks of the cluster (of one rack: the leaves of its fabric), over them stand its
+    pods, and over these, with `root`, one switch; a gang stays under one. A job that asks for at
+    most so many `switches` waits for them for its `switches_wait_s`, `max_switch_wait_s` at most,
+    from when it may first be scheduled. That its wait is over is seen in the pass of an event, or
+    at multiples of `sched_interval_s`; 0 sees it at once. Every node of a gang must have as many
+    GPUs free as the first. From 24.05 on a nearer leaf is preferred only where it fits; from 26.11
+    on one node is the first with room.
 
     Source: Slurm, topology/tree (eval_nodes_tree.c; job_test.c of 22.05); max_switch_wait and
     sched_interval of slurm.conf.
