@@ -29,6 +29,8 @@ WEIGHED = 1 << LEAST_REQUESTS | 1 << LEAST_TOKENS | 1 << LEAST_WAITING
     LATER_TOKENS, SHED, BACK, MARK, ADMITS, ADMIT_NS, GONE, GONE_NS, AWAY, AWAY_NS,
     DOOR_HEAD, DOOR_TAIL, DOOR_ENDS, CALLED, TURN_AT, TURN_OF,
 ) = range(27)  # fmt: skip
+NUMBER_BITS = 20
+"""Of a number in a tournament those that are the replica's."""
 TURNED_AWAY = -2
 """Replica of a request that was shed."""
 
@@ -63,7 +65,7 @@ class Service(Handed):
     KV tokens held, computed tokens of the head's prompt, prompts that end with this step, requests
     and tokens outstanding, whether it accepts, requests that wait.
     clock: the next request to come, turns of round robin, replicas that accept, events, steps,
-    where the tournament's leaves begin, the instant up to which all is done; then sums so far:
+    where the tournaments' leaves begin, the instant up to which all is done; then sums so far:
     first tokens and ns to them, ends, ns and tokens after the first, requests shed; and the
     first of those that lost their replica and wait for another, -1 for none; then, since the
     instant `MARK`, how many left a queue for a batch (less those that came back), how many were
@@ -87,10 +89,9 @@ class Service(Handed):
     t: NDArray[np.int64]  # (replicas, 16)
     seats: NDArray[np.int64]  # (replicas, batch, 2): virtual step at which it ends, request; a heap
     ready: NDArray[np.int64]  # (replicas, batch): prompts that end with this step
-    queue: NDArray[np.int64]  # (replicas, 2): due, replica; a heap
-    place: NDArray[np.int64]
+    queue: NDArray[np.int64]  # (2 x leaves, 2): due, replica; a tournament, the next is its 1
     active: NDArray[np.int64]  # those that accept, the first clock[ACTIVE]
-    tree: NDArray[np.int64]  # tournament of those for the least loaded
+    tree: NDArray[np.int64]  # tournament of those for the least loaded, where the route has one
     rules: NDArray[np.int64]
     clock: NDArray[np.int64]
     decode_more: NDArray[np.int64]  # ticks, one at least
@@ -129,7 +130,10 @@ def service_of(
     clock = np.zeros(27, np.int64)
     clock[LEAVES], clock[[BACK, DOOR_HEAD, DOOR_TAIL, CALLED, TURN_AT]] = leaves, -1
     seats, ready = np.zeros((count, batch, 2), np.int64), np.zeros((count, batch), np.int64)
-    queue = np.stack([np.full(count, NEVER), np.arange(count)], axis=1)
+    queue = np.stack([np.full(2 * leaves, NEVER), np.zeros(2 * leaves, np.int64)], axis=1)
+    queue[leaves:, 1] = np.arange(leaves)
+    for c in range(leaves - 1, 0, -1):
+        queue[c, 1] = queue[2 * c, 1]
     ranked: dict[str, NDArray[Any]] = {}
     if rank is not None:
         lines = np.zeros((count, ranks, 4), np.int64)
@@ -137,7 +141,6 @@ def service_of(
         ranked = {"rank": rank, "lines": lines}
     return Service(
         q=requests, h=requests.view(np.int32), t=t, seats=seats, ready=ready, queue=queue,
-        place=np.arange(count), active=np.zeros(count, np.int64),
-        tree=np.full(2 * leaves, -1, np.int64), rules=rules, clock=clock,
+        active=np.zeros(count, np.int64), tree=np.full(2 * leaves, NEVER), rules=rules, clock=clock,
         decode_more=more[0], mixed_more=more[1], **ranked,
     )  # fmt: skip

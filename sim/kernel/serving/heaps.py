@@ -8,6 +8,8 @@ from sim.state.serving import (
     LEAST_TOKENS,
     LEAST_WAITING,
     LEAVES,
+    NEVER,
+    NUMBER_BITS,
     Q_END,
     R_ACCEPTS,
     R_DUE,
@@ -16,6 +18,7 @@ from sim.state.serving import (
     R_TOKENS,
     R_WAITS,
     ROUTE,
+    WEIGHED,
     Service,
 )
 
@@ -70,50 +73,46 @@ def rise(s: Service, r: int, at: int) -> None:
 
 @inlined
 def requeue(s: Service, r: int) -> None:
-    """Put replica r back into its place by due, ties by its number."""
-    queue, c, mine = s.queue, s.place[r], s.t[r, R_DUE]
-    n = queue.shape[0]
-    while c > 0:
-        up = (c - 1) >> 1
-        due, o = queue[up, 0], queue[up, 1]
-        if due < mine or (due == mine and o < r):
-            break
-        queue[c, 0], queue[c, 1] = due, o
-        s.place[o] = c
-        c = up
-    while 2 * c + 1 < n:
-        low = 2 * c + 1
-        due, o = queue[low, 0], queue[low, 1]
-        if low + 1 < n:
-            other, w = queue[low + 1, 0], queue[low + 1, 1]
-            if other < due or (other == due and w < o):
-                low, due, o = low + 1, other, w
-        if due > mine or (due == mine and o > r):
-            break
-        queue[c, 0], queue[c, 1] = due, o
-        s.place[o] = c
-        c = low
-    queue[c, 0], queue[c, 1] = mine, r
-    s.place[r] = c
+    """Play replica r's matches anew by due, ties by its number; s.queue[1] is who is next.
+
+    Both of a match are read before it is played, so that no step has to guess what the one before
+    it finds: a heap guessed wrong twice a time.
+    """
+    queue, c, due, who = s.queue, s.clock[LEAVES] + r, s.t[r, R_DUE], r
+    queue[c, 0] = due
+    while c > 1:
+        other, its = queue[c ^ 1, 0], queue[c ^ 1, 1]
+        lost = other < due + (c & 1)  # who stands on the left has the lower number
+        due = other if lost else due
+        who = its if lost else who
+        c >>= 1
+        if queue[c, 1] == who and queue[c, 0] == due:
+            return
+        queue[c, 0], queue[c, 1] = due, who
 
 
 @inlined
-def weigh(s: Service, r: int) -> None:
-    """Play replica r's matches anew; the least loaded that accepts stands in s.tree[1]."""
+def burden(s: Service, r: int) -> int:
+    """Return what replica r has by the service's rule, then its number, as one number."""
     load = R_OPEN
     if s.rules[ROUTE] == LEAST_TOKENS:
         load = R_TOKENS
     elif s.rules[ROUTE] == LEAST_WAITING:
         load = R_WAITS
-    c = s.clock[LEAVES] + r
-    s.tree[c] = r if s.t[r, R_ACCEPTS] else -1
-    c >>= 1
-    while c > 0:
-        a, b = s.tree[2 * c], s.tree[2 * c + 1]
-        if a < 0 or (b >= 0 and s.t[b, load] < s.t[a, load]):
-            a = b
-        s.tree[c] = a
+    return s.t[r, load] << NUMBER_BITS | r if s.t[r, R_ACCEPTS] else int(NEVER)
+
+
+@inlined
+def weigh(s: Service, r: int) -> None:
+    """Play replica r's matches anew; the least loaded that accepts stands in s.tree[1]."""
+    tree, c, least = s.tree, s.clock[LEAVES] + r, burden(s, r)
+    tree[c] = least
+    while c > 1:
+        least = min(least, tree[c ^ 1])
         c >>= 1
+        if tree[c] == least:
+            return
+        tree[c] = least
 
 
 @inlined
@@ -124,5 +123,10 @@ def enlist(s: Service) -> None:
         if s.t[r, R_ACCEPTS]:
             s.active[n] = r
             n += 1
-        weigh(s, r)
     s.clock[ACTIVE] = n
+    if WEIGHED >> s.rules[ROUTE] & 1:
+        leaves = s.clock[LEAVES]
+        for r in range(s.active.size):
+            s.tree[leaves + r] = burden(s, r)
+        for c in range(leaves - 1, 0, -1):
+            s.tree[c] = min(s.tree[2 * c], s.tree[2 * c + 1])

@@ -31,6 +31,7 @@ from sim.state.serving import (
     MARK,
     MOST_OPEN,
     NEVER,
+    NUMBER_BITS,
     Q_ARRIVAL,
     Q_DRAW,
     Q_END,
@@ -65,7 +66,7 @@ def route(s: Service, i: int) -> int:
         s.clock[TURN] += 1
         return s.active[(s.clock[TURN] - 1) % n]
     if WEIGHED >> rule & 1:
-        return s.tree[1]
+        return s.tree[1] & ((1 << NUMBER_BITS) - 1)
     draw = s.q[i, Q_DRAW]
     if rule == AFFINITY:
         return s.active[draw % n]
