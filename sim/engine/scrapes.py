@@ -11,14 +11,14 @@ from sim.engine.serving import Run, tick
 from sim.kernel.serving.rows import interval
 from sim.state.arrays import F8, I8, Ints
 from sim.state.scaling import Demand, Scrapes
-from sim.state.serving import DOOR_ENDS, KV_CAP
+from sim.state.serving import DOOR_ENDS, ENDS, KV_CAP
 
 MORE = ("shed", "asked", "starting", "draining", "leaving")
 """Columns beside those of Scrapes: requests shed, replicas waiting for GPUs, coming up, going; and
 the requests on these."""
 COLUMNS = (*Scrapes._fields, *MORE)
 SHOWN = len(Scrapes._fields)
-READY, ASKED, ENDED = (COLUMNS.index(name) for name in ("ready", "asked", "ended"))
+READY, ASKED = COLUMNS.index("ready"), COLUMNS.index("asked")
 SOON = 1024
 """Among so many requests the last of an interval is looked for first: they lie in the cache."""
 
@@ -33,7 +33,7 @@ class Log:
         self.run, self.arrival_s, self._prompt, self._output = run, arrival_s, prompt, output
         self._sums: tuple[I8, I8] | None = None
         self._rows, self.many = np.zeros((len(COLUMNS), 256)), 0
-        self._came, self._last_s, self._outside = 0, 0.0, 0
+        self._came, self._last_s, self._ended = 0, 0.0, 0
         self._kept = np.zeros(9, np.int64)
         self.last: tuple[F8, F8, F8] = (np.zeros(0),) * 3
 
@@ -43,9 +43,9 @@ class Log:
 
     def ended(self) -> bool:
         """Return whether a request was answered in the last interval; ask once in each."""
-        before, self._outside = self._outside, int(self.run.service.clock[DOOR_ENDS])
-        inside = self._rows[ENDED, self.many - 1]
-        return bool(inside > 0) or self._outside > before
+        clock = self.run.service.clock
+        before, self._ended = self._ended, int(clock[ENDS]) + int(clock[DOOR_ENDS])
+        return self._ended > before
 
     def seen(self, until_s: float) -> Scrapes:
         """Return the intervals that ended by an instant."""

@@ -188,7 +188,7 @@ class Life:
         self._reads += 1
         self.due_s = (self._reads + 1) * self.of.scrape_s
         self.run.advance(now_s)
-        asked, starts, _, drains, _ = self.counts()
+        asked, starts, _, drains, _ = self._many
         self.log.read(now_s, self.ready(), (asked, starts, drains))
         self._past.append((now_s, self.log.last))
         if self.log.ended() or now_s <= self.run.last_s:
@@ -212,18 +212,18 @@ class Life:
             self._past.pop(0)
         known = bool(self._past) and self._past[0][0] <= old_s + 1e-9
         each = self._past[0][1] if known else (np.zeros(0),) * 3
-        counts = self.counts()
+        asked, starts, ready, drains, _ = self._many
         return Seen(
-            now_s, counts[Stage.READY], counts[Stage.ASKED] + counts[Stage.STARTS],
-            counts[Stage.DRAINS], of.least, of.most, of.scrape_s, self.log.seen(old_s), *each,
-            self.replica, self.log.ahead(now_s, of.scrape_s) if ahead else None, of.title,
+            now_s, ready, asked + starts, drains, of.least, of.most, of.scrape_s,
+            self.log.seen(old_s), *each, self.replica,
+            self.log.ahead(now_s, of.scrape_s) if ahead else None, of.title,
         )  # fmt: skip
 
     def hold_to(self, wish: Wish) -> None:
         """Have as many replicas as were wished for, between the least and the most."""
         self.notes = wish.notes
         want = min(max(int(wish.replicas), self.of.least), self.of.most)
-        have = sum(self.counts()[: Stage.DRAINS])
+        have = sum(self._many[: Stage.DRAINS])
         if want > have:
             self.more(want - have)
         elif want < have:
@@ -258,7 +258,7 @@ def control(
     """
     on, turn = list(lives), 1
     while on:
-        due_s = min(turn * every_s, *(life.due_s for life in on))
+        due_s = min(turn * every_s, min(life.due_s for life in on))
         yield clock.timeout(max(due_s - clock.now, 0.0))
         clock.news()
         late_s = clock.now + 1e-9

@@ -89,7 +89,7 @@ class Service(Handed):
     t: NDArray[np.int64]  # (replicas, 16)
     seats: NDArray[np.int64]  # (replicas, batch, 2): virtual step at which it ends, request; a heap
     ready: NDArray[np.int64]  # (replicas, batch): prompts that end with this step
-    queue: NDArray[np.int64]  # (2 x leaves, 2): due, replica; a tournament, the next is its 1
+    queue: NDArray[np.int64]  # (2, 2 x leaves): due, replica; a tournament, the next is its 1
     active: NDArray[np.int64]  # those that accept, the first clock[ACTIVE]
     tree: NDArray[np.int64]  # tournament of those for the least loaded, where the route has one
     rules: NDArray[np.int64]
@@ -130,10 +130,10 @@ def service_of(
     clock = np.zeros(27, np.int64)
     clock[LEAVES], clock[[BACK, DOOR_HEAD, DOOR_TAIL, CALLED, TURN_AT]] = leaves, -1
     seats, ready = np.zeros((count, batch, 2), np.int64), np.zeros((count, batch), np.int64)
-    queue = np.stack([np.full(2 * leaves, NEVER), np.zeros(2 * leaves, np.int64)], axis=1)
-    queue[leaves:, 1] = np.arange(leaves)
+    queue = np.stack([np.full(2 * leaves, NEVER), np.zeros(2 * leaves, np.int64)])
+    queue[1, leaves:] = np.arange(leaves)
     for c in range(leaves - 1, 0, -1):
-        queue[c, 1] = queue[2 * c, 1]
+        queue[1, c] = queue[1, 2 * c]
     ranked: dict[str, NDArray[Any]] = {}
     if rank is not None:
         lines = np.zeros((count, ranks, 4), np.int64)

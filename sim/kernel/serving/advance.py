@@ -76,7 +76,7 @@ def advance(s: Service, until: int) -> None:
     look(s)
     n, since = s.q.shape[0], c[SINCE]
     while True:
-        due, r = s.queue[1, 0], s.queue[1, 1]
+        due, r = s.queue[0, 1], s.queue[1, 1]
         came = int(NEVER)
         if c[ACTIVE] > 0:
             if c[BACK] >= 0:

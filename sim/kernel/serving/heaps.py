@@ -78,17 +78,17 @@ def requeue(s: Service, r: int) -> None:
     Both of a match are read before it is played, so that no step has to guess what the one before
     it finds: a heap guessed wrong twice a time.
     """
-    queue, c, due, who = s.queue, s.clock[LEAVES] + r, s.t[r, R_DUE], r
-    queue[c, 0] = due
+    queue, c, due = s.queue, s.clock[LEAVES] + r, s.t[r, R_DUE]
+    queue[0, c] = due
     while c > 1:
-        other, its = queue[c ^ 1, 0], queue[c ^ 1, 1]
-        lost = other < due + (c & 1)  # who stands on the left has the lower number
-        due = other if lost else due
-        who = its if lost else who
+        other = queue[0, c ^ 1]
+        lost = int(other < due + (c & 1))  # who stands on the left has the lower number
+        who, due = queue[1, c ^ lost], min(due, other)
         c >>= 1
-        if queue[c, 1] == who and queue[c, 0] == due:
+        before = queue[1, c]
+        if before != r and before == who:
             return
-        queue[c, 0], queue[c, 1] = due, who
+        queue[0, c], queue[1, c] = due, who
 
 
 @inlined
