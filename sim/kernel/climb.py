@@ -12,7 +12,7 @@ from sim.kernel.carried import crossing
 from sim.kernel.jit import jit
 from sim.kernel.pick import note
 from sim.state.handle import State
-from sim.state.topology import EVEN, LAST_TIGHT, LEAST_LOAD, START, TOP
+from sim.state.topology import EVEN, LAST_TIGHT, START, TOP
 
 
 @jit
@@ -35,12 +35,13 @@ def summed(s: State, leaves: np.ndarray) -> np.ndarray:
 @jit
 def load_of(s: State, height: int, domain: int) -> float:
     """Return what crosses the uplinks of the leaves of a domain now, B/s; 0 without a fabric."""
-    total, at = 0.0, s.topology.vertex
-    if s.topology.climb[LEAST_LOAD] == 0 or s.fabric.newest.size == 0:
+    total, t = 0.0, s.topology
+    if t.link.size == 0:
         return total
-    for leaf in range(at.size):
-        if at[leaf] >= 0 and domain_over(s, height, leaf) == domain:
-            total += crossing(s, at[leaf])
+    for leaf in range(t.first.size - 1):
+        if domain_over(s, height, leaf) == domain:
+            for i in range(t.first[leaf], t.first[leaf + 1]):
+                total += crossing(s, t.link[i])
     return total
 
 

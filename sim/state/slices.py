@@ -58,8 +58,9 @@ class Topology(NamedTuple):
     until_s: F8  # (jobs,) until when it insists
     poll_s: float  # that this is over is seen at multiples of it
     segment: I8  # (jobs,) nodes of each part that lies in a block by itself; 0: all in one
-    climb: I8  # [start, top, last tight, even, least load]; (0,) where gangs do not climb
-    vertex: I8  # (leaves,) its vertex in the fabric; -1 without one
+    climb: I8  # [start, top, last tight, even]; (0,) where gangs do not climb
+    first: I8  # (leaves + 1,) link[first[i]:first[i + 1]] lead out of leaf i into the fabric
+    link: I8  # their vertices; none where nobody asks for the load
 
 
 class Qos(NamedTuple):

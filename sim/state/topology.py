@@ -16,6 +16,7 @@ from sim.errors import ScenarioError
 from sim.state.arrays import B1, F8, I8
 from sim.state.inventory import Inventory
 from sim.state.jobs import filled
+from sim.state.joins import AbstractWays
 from sim.state.slices import Topology
 from sim.state.spans import domains_of
 
@@ -23,7 +24,7 @@ DEFAULT_BLOCKS = 5
 """Without BlockSizes blocks are formed of 1, 2, 4, 8 and 16 base blocks."""
 
 
-START, TOP, LAST_TIGHT, EVEN, LEAST_LOAD = 0, 1, 2, 3, 4
+START, TOP, LAST_TIGHT, EVEN = 0, 1, 2, 3
 """Numbers of `Topology.climb`."""
 HEIGHTS = ("rack", "pod", "cluster")
 """Levels of domains over nodes, lowest first."""
@@ -79,7 +80,7 @@ def no_topology() -> Topology:
     none, flat = np.zeros(0, np.int64), np.zeros((0, 0), np.int64)
     return Topology(
         False, False, False, False, none, flat, 0, np.zeros(0, np.bool_), none.copy(), np.zeros(0),
-        0.0, none.copy(), none.copy(), none.copy(),
+        0.0, none.copy(), none.copy(), none.copy(), none.copy(),
     )  # fmt: skip
 
 
@@ -107,9 +108,7 @@ def climb_of(want: Grouping) -> I8:
     c = want.climb
     if c is None:
         return np.zeros(0, np.int64)
-    return np.array(
-        [HEIGHTS.index(c.start), HEIGHTS.index(c.top), c.last_tight, c.even, c.least_load], np.int64
-    )
+    return np.array([HEIGHTS.index(c.start), HEIGHTS.index(c.top), c.last_tight, c.even], np.int64)
 
 
 def there(climb: Climb, leaves: int, pods: int) -> None:
@@ -138,19 +137,42 @@ def leaves_of(parent: I8, nodes: int) -> tuple[I8, I8, I8]:
     return leaf, pod, vertex
 
 
+def uplinks_of(leaf: I8, vertex: I8, behind: int, ways: AbstractWays | None) -> tuple[I8, I8]:
+    """Return (first, link): link[first[i]:first[i + 1]] are what leads out of leaf i.
+
+    Of a tree its vertex; where paths are drawn, all links from its switches, or its nodes where
+    these forward for each other, to what is not of it. `behind` is how many vertices domains are.
+    """
+    if ways is None:
+        return np.arange(vertex.size + 1), vertex
+    kinds, a, b = ways.ends
+    of = np.full(len(kinds), -1)
+    of[: leaf.size] = leaf
+    its = ways.own >= 0
+    of[b[its]] = leaf[ways.own[its]]
+    start, end = np.stack([of[a], of[b]], 1).ravel(), np.stack([of[b], of[a]], 1).ravel()
+    out = np.flatnonzero(np.repeat(~its, 2) & (start >= 0) & (start != end))
+    out = out[np.argsort(start[out], kind="stable")]
+    return np.searchsorted(start[out], np.arange(vertex.size + 1)), behind + out
+
+
 def topology_of(
     want: Grouping, numbers: Mapping[str, np.ndarray], enter_s: F8, inventory: Inventory,
-    parent: I8 | None = None,
+    parent: I8 | None = None, ways: AbstractWays | None = None,
 ) -> Topology:  # fmt: skip
     """Return the table of a cluster's racks and pods, and what each job asks of it.
 
     `numbers` are the columns of a job_request as numbers; `parent` is a fabric's tree: gangs that
-    climb do so by its leaves and pods, as do all if nothing is said of racks.
+    climb do so by its leaves and pods, as do all if nothing is said of racks; `ways` is how its
+    paths are drawn, if they are.
     """
     leaf, pod = domains_of(inventory)
-    vertex = np.full(int(leaf.max()) + 1, -1, np.int64)
+    first, link = np.zeros(0, np.int64), np.zeros(0, np.int64)
     if parent is not None and (want.climb is not None or int(leaf.max()) == 0):
         leaf, pod, vertex = leaves_of(parent, leaf.size)
+        if want.climb is not None and want.climb.least_load:
+            drawn = 0 if ways is None else len(ways.capacity_Bps)
+            first, link = uplinks_of(leaf, vertex, len(parent) - drawn, ways)
     leaves = int(leaf.max()) + 1
     if want.climb is not None:
         there(want.climb, leaves, int(pod.max()) + 1)
@@ -164,5 +186,5 @@ def topology_of(
         True, want.blocks, want.first_alone, want.fit_first, leaf.copy(), over, base, level,
         most.astype(np.int64), enter_s + wait_s,
         float(want.poll_s), filled(numbers, "segment", 0.0).astype(np.int64),
-        climb_of(want), vertex,
+        climb_of(want), first, link,
     )  # fmt: skip

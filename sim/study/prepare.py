@@ -155,14 +155,15 @@ def scored(
 def asks_of(
     scenario: Scenario, liking: Preference, numbers: Mapping[str, np.ndarray], jobs: Jobs,
     inventory: Inventory, qoses: Sequence[str], parent: np.ndarray | None,
+    ways: AbstractWays | None,
 ) -> Asks:  # fmt: skip
     """Return what jobs ask of leaves and blocks, and what is due to them by their QOS.
 
-    `parent` is the tree of the fabric, if there is one.
+    `parent` is the tree of the fabric, if there is one, `ways` how paths are drawn, if they are.
     """
     topology = None
     if liking.topology is not None:
-        topology = topology_of(liking.topology, numbers, jobs.enter_s, inventory, parent)
+        topology = topology_of(liking.topology, numbers, jobs.enter_s, inventory, parent, ways)
     return Asks(topology=topology, qos=scenario.preemption.between(qoses))
 
 
@@ -218,7 +219,8 @@ def prepared(scenario: Scenario, inventory: Inventory, jobs: pa.Table, streams: 
     columns = jobs_of(numbers, classes.klass, tenant, partition, qos,
                       np.full(n, -1.0) if liking.draw is None else liking.draw)  # fmt: skip
     with beside(classes.faults):
-        asks = asks_of(scenario, liking, numbers, columns, inventory, qoses, tree and tree[0])
+        asks = asks_of(scenario, liking, numbers, columns, inventory, qoses,
+                       tree and tree[0], ways)  # fmt: skip
         shares = shares_of(scenario, inventory, jobs, columns, classes, numbers)
     kinds = kinds_of(inventory, nodes, shares.speed, shares.order)
     taste = build.taste_of(liking.level, liking.scatter, liking.runs, liking.first_alone)

@@ -15,6 +15,7 @@ from sim.policies.placement import (
 )
 from tests.conftest import run
 from tests.plain.test_switches import RACKS, Grouped, addresses, alike, racked, runs, spread, whole
+from topologies.designs import HyperX, LeafSpine, RailOptimized
 
 pytestmark = pytest.mark.rare
 
@@ -152,6 +153,25 @@ def test_least_contention_without_load_is_the_tightest():
     a = run(made, inventory=racked(24, 4), placement=LeastContention())
     b = run(made, inventory=racked(24, 4), placement=KueueTas())
     assert a.ledger.equals(b.ledger)
+
+
+@pytest.mark.parametrize("fabric", [
+    RailOptimized(nodes_per_leaf=4), RailOptimized(nodes_per_leaf=4, routing="ecmp"),
+    RailOptimized(nodes_per_leaf=4, routing="adaptive"), HyperX(nodes_per_switch=4),
+    LeafSpine(4, 2, routing="ecmp"),
+], ids=lambda f: f"{type(f).__name__} {f.routing}")  # fmt: skip
+def test_least_contention_leaves_the_leaf_whose_uplinks_are_used(fabric):
+    """Six nodes fill a leaf and half of the next; two more go where nothing is sent, or tightest.
+
+    So do two more again: between two leaves that send nothing the tightest is taken.
+    """
+    made = whole([6, 2, 2])
+    for place, leaf in ((LeastContention(), 2), (KueueTas(), 1)):
+        seen = runs(run(made, inventory=racked(12, 4), placement=place, fabric=fabric))
+        assert {n // 4 for n in seen[0, 0.0]} == {0, 1}
+        assert {n // 4 for n in seen[1, 1.0]} == {leaf}
+    seen = runs(run(made, inventory=racked(12, 4), placement=LeastContention(), fabric=fabric))
+    assert {n // 4 for n in seen[2, 2.0]} == {2}
 
 
 def test_faults_are_named():

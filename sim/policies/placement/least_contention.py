@@ -22,8 +22,8 @@ class LeastContention(AbstractPlacement):
     cluster. Every node of a gang must have as many GPUs free as the first.
 
     Source: a greedy rule of our own: least loaded first.
-    Neglects: what the gang itself will send, links above leaves, the load after others end; where
-    paths are drawn link by link, all load: leaves then count as carrying nothing.
+    Neglects: what the gang itself will send, links above leaves, the load after others end; which
+    of a leaf's uplinks are full, where paths are drawn.
     """
 
     def preference(self, free: F8, nodes: Nodes, jobs: int, rng: np.random.Generator) -> Preference:
