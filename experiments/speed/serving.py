@@ -42,11 +42,14 @@ BESIDE = "12500 nodes, load 0.9, beside a service under HPA"
 SERVING = {
     "8 replicas, round robin": (8, "round_robin"),
     "8 replicas, the fewest requests": (8, "least_requests"),
+    "8 replicas, the shortest queue by tokens": (8, "least_tokens"),
     "1000 replicas, round robin": (1000, "round_robin"),
     "1000 replicas, two choices": (1000, "two_choices"),
     "1000 replicas, the fewest requests": (1000, "least_requests"),
+    "1000 replicas, the shortest queue by tokens": (1000, "least_tokens"),
     "8 replicas, a third of it batch at the door": (8, "door"),
     "100 replicas, a third of it batch at the door": (100, "door"),
+    "1000 replicas, a third of it batch at the door": (1000, "door"),
 }
 SCALED = {
     "a day's profile, HPA every 15 s, up to 32 replicas": (1, 1.0, 32, BY_DAY),

@@ -75,13 +75,15 @@ class Service(Handed):
     decode_more, mixed_more: what a step that decodes, or has prompts too, takes longer beside its
     line in `rules`, by the tokens it computes, from 0 on; whatever has more takes the last.
 
-    Where requests have ranks, 0 before 1, there are two columns more. rank: that of each. lines: of
-    each replica and rank its list's head and tail, computed tokens of the head's prompt, and how
+    Where requests have ranks, 0 before 1, there are three columns more. rank: that of each. lines:
+    of each replica and rank its list's head and tail, computed tokens of the head's prompt, and how
     many are let in: seated, or their prompt under way; the replica's own list stands empty then.
     The rank `rules[DOOR]`, if it is one, waits at the door, in a list whose head and tail the clock
     has, -1 for none; these count in none of its sums, nor in what a replica has outstanding or
     waiting, but as `DOOR_ENDS`, how many were answered. The clock has the replica that was called
-    to the door, -1 for none, and when replicas had their turn last, with the highest of them.
+    to the door, -1 for none, and when replicas had their turn last, with the highest of them. soon:
+    when each could look at the door, as last looked up in its run (0: not in this one, `NEVER`: not
+    as long as it lasts), and how many steps of the run that is.
     """
 
     q: NDArray[np.int64]  # (requests, Q_COLUMNS or one more)
@@ -98,6 +100,7 @@ class Service(Handed):
     mixed_more: NDArray[np.int64]
     rank: NDArray[np.int8]  # (requests,), where there are ranks
     lines: NDArray[np.int64]  # (replicas, ranks, 4), where there are ranks
+    soon: NDArray[np.int64]  # (2, replicas), where there are ranks
 
 
 def with_rows(
@@ -138,7 +141,7 @@ def service_of(
     if rank is not None:
         lines = np.zeros((count, ranks, 4), np.int64)
         lines[..., [L_HEAD, L_TAIL]] = -1
-        ranked = {"rank": rank, "lines": lines}
+        ranked = {"rank": rank, "lines": lines, "soon": np.zeros((2, count), np.int64)}
     return Service(
         q=requests, h=requests.view(np.int32), t=t, seats=seats, ready=ready, queue=queue,
         active=np.zeros(count, np.int64), tree=np.full(2 * leaves, NEVER), rules=rules, clock=clock,

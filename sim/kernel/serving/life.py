@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sim.kernel.jit import inlined, jit, parted
 from sim.kernel.serving.batch import admit
+from sim.kernel.serving.door import awake, cut, to_door
 from sim.kernel.serving.heaps import link, requeue, weigh
-from sim.kernel.serving.lines import cut, queue_up, to_door
+from sim.kernel.serving.lines import queue_up
 from sim.state.serving import (
     ACTIVE,
     AFFINITY,
@@ -15,7 +16,6 @@ from sim.state.serving import (
     DECODE,
     DOOR,
     DOOR_ENDS,
-    DOOR_HEAD,
     ENDS,
     FIRST_NS,
     FIRSTS,
@@ -30,7 +30,6 @@ from sim.state.serving import (
     LATER_TOKENS,
     MARK,
     MOST_OPEN,
-    NEVER,
     NUMBER_BITS,
     Q_ARRIVAL,
     Q_DRAW,
@@ -50,7 +49,6 @@ from sim.state.serving import (
     ROUND_ROBIN,
     ROUTE,
     SHED,
-    SINCE,
     TURN,
     TURNED_AWAY,
     WEIGHED,
@@ -196,18 +194,6 @@ def come_by_rank(s: Service, i: int, now: int) -> None:
 
 
 arrive = parted(come, come_by_rank, "lines")
-
-
-@jit
-def awake(s: Service) -> None:
-    """Let replicas that accept and are idle look whether somebody waits at the door."""
-    if s.clock[DOOR_HEAD] < 0:
-        return
-    for x in range(s.clock[ACTIVE]):
-        r = s.active[x]
-        if s.t[r, R_KIND] == IDLE and s.t[r, R_DUE] == NEVER:
-            s.t[r, R_DUE] = s.clock[SINCE]
-            requeue(s, r)
 
 
 @inlined

@@ -1,153 +1,37 @@
-"""Requests by rank: a list of each on a replica, and one at the door for those nobody waits for."""
+"""Requests by rank: a list of each on a replica, who is let in, who goes back."""
 
 from __future__ import annotations
 
 from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.batch import admit, ahead, need
-from sim.kernel.serving.heaps import after, link, requeue, rise
-from sim.kernel.serving.step import boundary, span
+from sim.kernel.serving.door import from_door, to_door
+from sim.kernel.serving.heaps import after, link, rise
 from sim.state.serving import (
-    ACTIVE,
     BATCH,
-    CALLED,
     CHUNKED,
     DISPLACES,
     DOOR,
     DOOR_HEAD,
     DOOR_KV,
     DOOR_SEATS,
-    DOOR_TAIL,
     GROW,
     H_OUTPUT,
     H_PREEMPTED,
     H_PROMPT,
-    H_REPLICA,
-    IDLE,
     KV_CAP,
     L_HEAD,
     L_MANY,
     L_PARTLY,
     L_TAIL,
     LATER_TOKENS,
-    NEVER,
-    PREFILL,
     R_ACCEPTS,
     R_CONTEXT,
-    R_DUE,
     R_FILLED,
-    R_KIND,
     R_KV,
     R_SEATS,
-    R_START,
-    R_STEPS,
     R_VIRTUAL,
-    TURN_AT,
-    TURN_OF,
     Service,
 )  # fmt: skip
-
-
-@inlined
-def cut(s: Service, r: int, ticks: int) -> None:
-    """End the decode run of replica r with the step that is under way so long after its start."""
-    j = boundary(s, r, ticks)
-    if j < s.t[r, R_STEPS]:
-        s.t[r, R_STEPS] = j
-        s.t[r, R_DUE] = s.t[r, R_START] + span(s, r, j)
-        requeue(s, r)
-
-
-@jit
-def comes_at(s: Service, r: int, i: int, now: int) -> int:
-    """Return when replica r could look at the door and find room for request i; `NEVER` if not.
-
-    At once if idle, else at the next step's end of its decode run; one whose step ends now, but has
-    had its turn, at that after it. What it has then is known: nobody joins before it looks.
-    """
-    if not s.t[r, R_ACCEPTS] or s.t[r, R_KIND] == PREFILL:
-        return int(NEVER)
-    if s.t[r, R_KIND] == IDLE:
-        return now
-    seats = s.t[r, R_SEATS]
-    if seats >= s.rules[DOOR_SEATS] or s.t[r, R_KV] + need(s, i) > s.rules[DOOR_KV]:
-        return int(NEVER)
-    late = s.clock[TURN_AT] == now and r <= s.clock[TURN_OF]
-    j = boundary(s, r, now - s.t[r, R_START] + (1 if late else 0))
-    grown = s.rules[GROW] * seats * j
-    if s.t[r, R_KV] + grown + need(s, i) + ahead(s, seats) > s.rules[DOOR_KV]:
-        return int(NEVER)
-    return s.t[r, R_START] + span(s, r, j)
-
-
-@jit
-def knock(s: Service, r: int, now: int) -> None:
-    """Call the replica that is the first to find room for who is now first at the door, but r.
-
-    It need not be called that does not decode: it looks when its step ends. Nor the others, until
-    it has looked: who has no room has none before his decode run ends, and looks then.
-    """
-    i, first, who = s.clock[DOOR_HEAD], int(NEVER), -1
-    if i < 0:
-        return
-    for x in range(s.clock[ACTIVE]):
-        o = s.active[x]
-        at = comes_at(s, o, i, now) if o != r else int(NEVER)
-        if at < first:
-            first, who = at, o
-    s.clock[CALLED] = who
-    if who < 0:
-        return
-    if s.t[who, R_KIND] == IDLE:
-        s.t[who, R_DUE] = now
-        requeue(s, who)
-    else:
-        cut(s, who, first - s.t[who, R_START])
-
-
-@inlined
-def turn(s: Service, r: int, now: int) -> bool:
-    """Note that replica r has its turn; return if it was called to the door."""
-    if s.clock[TURN_AT] != now:
-        s.clock[TURN_AT], s.clock[TURN_OF] = now, r
-    else:
-        s.clock[TURN_OF] = max(s.clock[TURN_OF], r)
-    called = s.clock[CALLED] == r
-    if called:
-        s.clock[CALLED] = -1
-    return called
-
-
-@jit
-def to_door(s: Service, i: int, r: int, now: int) -> None:
-    """Put request i to its place at the door, in order of arrival; replica r sends it, or none."""
-    c = s.clock
-    before, behind = -1, c[DOOR_HEAD]
-    if behind >= 0 and c[DOOR_TAIL] < i:
-        before, behind = c[DOOR_TAIL], -1
-    while 0 <= behind < i:
-        before, behind = behind, after(s, behind)
-    link(s, i, behind)
-    if behind < 0:
-        c[DOOR_TAIL] = i
-    if before >= 0:
-        link(s, before, i)
-        return
-    c[DOOR_HEAD] = i
-    knock(s, r, now)
-
-
-@jit
-def from_door(s: Service, r: int, now: int) -> None:
-    """Take the first at the door into its line on replica r, where it stands alone."""
-    i = s.clock[DOOR_HEAD]
-    s.clock[DOOR_HEAD] = after(s, i)
-    if s.clock[DOOR_HEAD] < 0:
-        s.clock[DOOR_TAIL] = -1
-    link(s, i, -1)
-    s.h[i, H_REPLICA] = r
-    line = s.lines[r, s.rules[DOOR]]
-    line[L_HEAD], line[L_TAIL] = i, i
-    knock(s, r, now)
 
 
 @inlined

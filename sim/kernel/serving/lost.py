@@ -6,8 +6,8 @@ import numpy as np
 
 from sim.kernel.jit import entry, jit
 from sim.kernel.serving.batch import admit
+from sim.kernel.serving.door import knock, to_door
 from sim.kernel.serving.heaps import after, link, requeue, rise
-from sim.kernel.serving.lines import knock, to_door
 from sim.kernel.serving.step import span
 from sim.state.serving import (
     ADMIT_NS,
@@ -130,6 +130,7 @@ def lose(s: Service, r: int, now: int) -> int:
 def returned(s: Service, r: int, i: int, now: int) -> int:
     """Put request i back to the door, from a replica that is lost; return 1."""
     s.h[i, H_PREEMPTED] += 1
+    s.soon[0, r] = 0  # it has fewer seats taken than when that was written
     to_door(s, i, -1, now)
     return 1
 

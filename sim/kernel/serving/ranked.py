@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.batch import admit, ahead, decode
+from sim.kernel.serving.door import knock, turn
 from sim.kernel.serving.heaps import after, link, sit
-from sim.kernel.serving.lines import evict, first_of, knock, let_in, turn
+from sim.kernel.serving.lines import evict, first_of, let_in
 from sim.kernel.serving.step import mixing
 from sim.state.serving import (
     BATCH,
