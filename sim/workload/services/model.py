@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from sim.physics import calibration
-from sim.physics.step_time import GPUS, MODELS, Step, faults, kv_bytes, kv_tokens, roofline
+from sim.physics.bends import TILE_TOKENS, Bent, overlapped, slower
+from sim.physics.step_time import GPUS, MODELS, faults, kv_bytes, kv_tokens, roofline
 from sim.workload import rules
 from sim.workload.services.base import AbstractReplica
 from sim.workload.services.replica import LlmReplica
 
-STEP_TIMES = ("table", "roofline")
+STEP_TIMES = ("table", "bent", "roofline")
 BITS = (8, 16)
 OWN = ("decode_s", "mixed_s", "kv_tokens")
 """Knobs of LlmReplica that the model decides unless they are given."""
@@ -30,9 +31,12 @@ class ModelReplica(AbstractReplica):
         among them, replicas go there; see `gpu_types`.
     gpus : tensor-parallel, held together.
     weight_bits : 16, or 8; KV memory has as many.
-    software : whose step times are taken from the table: vllm, trtllm.
-    step_time : table, from `physics.calibration.TABLE`; roofline, where that has no such row.
-    used_frac : of the GPUs' memory, for weights and KV memory.
+    software : whose step times are taken: vllm, trtllm.
+    step_time : table, from `physics.calibration.TABLE`; bent, from there too, but beyond the tokens
+        at which its line of prompts is the slower one that one, `physics.bends.slower`: for large
+        batches; roofline, where the table has no such row, of trtllm `physics.bends.overlapped`.
+    used_frac : of the GPUs' memory, for weights and KV memory (vLLM).
+    kv_frac : of what the weights leave, for KV memory (TensorRT-LLM), instead of used_frac.
     decode_s, mixed_s, kv_tokens : None, as the model has; else these instead.
 
     Source: `physics.calibration` (NVIDIA AIConfigurator 0.12), `physics.step_time`. The error of
@@ -47,6 +51,7 @@ class ModelReplica(AbstractReplica):
     software: str = "vllm"
     step_time: str = "table"
     used_frac: float = 0.9
+    kv_frac: float | None = None
     gpu_types: str | None = None
     decode_s: Sequence[float] | None = None
     mixed_s: Sequence[float] | None = None
@@ -60,23 +65,34 @@ class ModelReplica(AbstractReplica):
     kv_spare_frac: float = 0.0
     prefix_hit_frac: float = 0.0
 
-    def step(self) -> Step:
+    def step(self) -> Bent:
         """Return the step time of the model; KeyError where there is none."""
-        model = calibration.named(self.model)
+        model, most = calibration.named(self.model), self.batch
+        most += self.chunk_tokens if self.chunked else self.prompt_tokens
+        key = self.gpu, model, self.gpus, self.weight_bits, self.software
+        of = MODELS[model], GPUS[self.gpu], self.gpus, self.weight_bits
         if self.step_time == "roofline":
-            return roofline(MODELS[model], GPUS[self.gpu], self.gpus, self.weight_bits)
-        return calibration.TABLE[(self.gpu, model, self.gpus, self.weight_bits, self.software)]
+            return overlapped(*of, most) if self.software == "trtllm" else Bent(roofline(*of))
+        if self.step_time == "bent":
+            return slower(*calibration.lines_of(key), most)
+        return Bent(calibration.TABLE[key])
 
     def holds(self) -> int:
         """Return the tokens for which there is KV memory; below 1 the model does not fit."""
         model, gpu = MODELS[calibration.named(self.model)], GPUS[self.gpu]
         bits = self.weight_bits
-        return kv_tokens(model, gpu, self.gpus, bits, bits, self.used_frac)
+        return kv_tokens(model, gpu, self.gpus, bits, bits, self.used_frac, self.kv_frac)
 
     def plain(self) -> LlmReplica:
         """Return the replica in numbers."""
-        whole = None not in (self.decode_s, self.mixed_s)
-        made = {"kv_tokens": self.holds(), **({} if whole else self.step()._asdict())}
+        made: dict[str, Any] = {"kv_tokens": self.holds()}
+        if None in (self.decode_s, self.mixed_s):
+            line, decode_more_s, mixed_more_s = self.step()
+            more = {
+                "decode_more_s": decode_more_s if self.decode_s is None else (),
+                "mixed_more_s": mixed_more_s if self.mixed_s is None else (),
+            }
+            made |= line._asdict() | (more | {"tile_tokens": TILE_TOKENS} if decode_more_s else {})
         mine = self.__dataclass_fields__
         shared = [n for n in LlmReplica.__dataclass_fields__ if n in mine and n not in OWN]
         knobs = {n: getattr(self, n) for n in shared}
@@ -92,11 +108,14 @@ class ModelReplica(AbstractReplica):
                 found.append(f"{path}.{name}: is {getattr(self, name)!r}; must be one of {told}")
         if not (rules.is_number(self.used_frac) and 0 < self.used_frac <= 1):
             found.append(f"{path}.used_frac: is {self.used_frac!r}; must be above 0, up to 1")
+        if not (self.kv_frac is None or (rules.is_number(self.kv_frac) and 0 < self.kv_frac <= 1)):
+            found.append(f"{path}.kv_frac: is {self.kv_frac!r}; must be above 0, up to 1, or null")
         if found:
             return found
         model, bits = calibration.named(self.model), self.weight_bits
-        found = faults(model, self.gpu, self.gpus, path, bits, self.used_frac)
-        if not found and self.step_time == "table" and None in (self.decode_s, self.mixed_s):
+        used_frac = self.used_frac if self.kv_frac is None else 1.0
+        found = faults(model, self.gpu, self.gpus, path, bits, used_frac)
+        if not found and self.step_time != "roofline" and None in (self.decode_s, self.mixed_s):
             here = f"{path}.gpus"
             lacks = calibration.fault(self.gpu, model, self.gpus, bits, self.software, here)
             found += [lacks] if lacks else []
@@ -106,11 +125,13 @@ class ModelReplica(AbstractReplica):
         """Return its part of a Serving."""
         model, made = calibration.named(self.model), self.plain().fill()
         own = ", but for " + ", ".join(n for n in OWN if getattr(self, n) is not None)
-        error = calibration.error_of(self.gpu, model, self.gpus, self.weight_bits, self.software)
+        key = self.gpu, model, self.gpus, self.weight_bits, self.software
+        error = calibration.error_of(*key) + (", bent" if self.step_time == "bent" else "")
+        if self.step_time == "roofline":
+            error = calibration.ROOFLINE_ERRORS.get(self.software, calibration.ROOFLINE_ERROR)
         note = (
             f"step times of {model} on {self.gpus} {self.gpu}, {self.weight_bits} bit: "
-            f"{error if self.step_time == 'table' else calibration.ROOFLINE_ERROR}; KV memory for "
-            f"{made['kv_tokens']:,} tokens{own if own[-1] != ' ' else ''}"
+            f"{error}; KV memory for {made['kv_tokens']:,} tokens{own if own[-1] != ' ' else ''}"
         )
         held = kv_bytes(MODELS[model], self.weight_bits)
         return made | {"gpu": self.gpu, "model": model, "notes": (note,), "kv_token_bytes": held}

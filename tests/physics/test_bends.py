@@ -1,0 +1,92 @@
+"""Steps that bend: the slower of two lines; reads and arithmetic that hide in part."""
+
+import numpy as np
+import pytest
+
+from sim.physics.bends import TILE_TOKENS, TRTLLM, overlapped, slower
+from sim.physics.calibration import FITS, TABLE, lines_of
+from sim.physics.step_time import GPUS, MODELS
+from sim.workload.services import ModelReplica
+
+MANY = 2048
+
+
+def steps(made, n):
+    """Return what a step of n sequences, and of n prompt tokens, takes without context."""
+    at = -(-n // TILE_TOKENS) - 1
+    decode = made.line.decode_s[0] + made.line.decode_s[1] * n + made.decode_more_s[at]
+    line, more = made.line.mixed_s, made.mixed_more_s[at]
+    return decode, line[0] + line[1] * n + more, line[0] + line[3] * n + more
+
+
+@pytest.mark.parametrize("key", FITS, ids=str)
+def test_a_bent_step_is_the_slower_of_its_lines(key):
+    """At every number of tokens, to half a tile of the difference of slopes."""
+    (fixed, each, _), (begin, per, _) = lines_of(key)
+    made = slower(*lines_of(key), MANY)
+    for n in range(1, MANY + 1, 7):
+        want = max(fixed + each * n, begin + per * n)
+        for got in steps(made, n):
+            assert got == pytest.approx(want, abs=TILE_TOKENS / 2 * abs(per - each) + 1e-12)
+
+
+@pytest.mark.parametrize("key", FITS, ids=str)
+def test_where_the_lines_were_fitted_a_bent_step_is_the_table(key):
+    """Up to 64 sequences, and prompts of 2,048 tokens but for what the table raises p0 by."""
+    made, line = slower(*lines_of(key), MANY), TABLE[key]
+    assert steps(made, 64)[0] >= line.decode_s[0] + 64 * line.decode_s[1] - 1e-12
+    if lines_of(key)[1][0] < lines_of(key)[0][0]:  # prompts begin lower: they cross once
+        assert steps(made, 32)[0] == pytest.approx(
+            line.decode_s[0] + 32 * line.decode_s[1], abs=1e-12
+        )
+    assert steps(made, MANY)[1] <= line.mixed_s[0] + MANY * line.mixed_s[1] + 1e-12
+
+
+def test_the_lines_cross_where_the_docstring_says():
+    places = []
+    for key in FITS:
+        (fixed, each, _), (begin, per, _) = lines_of(key)
+        if key[1] == "llama-3.1-70b" and key[0] != "b200":
+            places.append((fixed - begin) / (per - each))
+    assert (round(min(places)), round(max(places))) == (116, 212)
+
+
+@pytest.mark.parametrize("gpus", [1, 8])
+def test_reads_and_arithmetic_hide_in_part(gpus):
+    """Between the larger of them and their sum; few tokens are reads, many arithmetic."""
+    model, gpu = MODELS["llama-3.1-70b"], GPUS["h200"]
+    made = overlapped(model, gpu, gpus, 8, 65536)
+    reads = 70.55e9 / (gpus * 4.8e12 * TRTLLM.bandwidth_frac)
+    each = 2 * 70.55e9 / (gpus * 1979e12 * TRTLLM.fp8_frac)
+    n = TILE_TOKENS * np.arange(len(made.decode_more_s)) + (TILE_TOKENS + 1) / 2
+    found = reads + np.array(made.decode_more_s)
+    assert (found >= np.maximum(reads, each * n) * (1 - 1e-12)).all()
+    assert (found <= reads + each * n).all()
+    assert found[0] == pytest.approx(reads, rel=0.01)
+    assert found[-1] == pytest.approx(each * n[-1], rel=0.01)
+    own_s = 80 * (TRTLLM.layer_s + (TRTLLM.meet_s if gpus > 1 else 0.0))
+    assert made.line.decode_s[0] == pytest.approx(reads + own_s, rel=1e-12)
+    assert made.mixed_more_s == made.decode_more_s
+
+
+def test_what_a_replica_is_given_has_no_bend():
+    bent = ModelReplica(step_time="bent").plain()
+    assert max(bent.decode_more_s) > 0.0
+    assert max(bent.mixed_more_s) > 0.0
+    own = ModelReplica(step_time="bent", decode_s=(0.02, 0.0, 0.0)).plain()
+    assert own.decode_more_s == ()
+    assert own.mixed_more_s == bent.mixed_more_s
+    assert ModelReplica().plain().decode_more_s == ()
+
+
+def test_kv_memory_as_a_share_of_what_the_weights_leave():
+    made = ModelReplica(kv_frac=0.5, gpus=2, step_time="roofline", software="trtllm")
+    assert made.issues("x") == []
+    assert made.holds() == int((160e9 - 141.1e9) * 0.5 // (2 * 80 * 8 * 128 * 2))
+    (told,) = ModelReplica(kv_frac=1.5).issues("x")
+    assert told == "x.kv_frac: is 1.5; must be above 0, up to 1, or null"
+    (told,) = ModelReplica(step_time="bent", gpus=2).issues("x")
+    assert "step_time=roofline" in told
+    with_bend = ModelReplica(step_time="bent").fill()["notes"]
+    assert "bent" in with_bend[0]
+    assert "TensorRT-LLM" in made.fill()["notes"][0]
