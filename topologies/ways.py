@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from topologies.cabled import cabled
 from topologies.fabric import Fabric, Floats, Ints
+from topologies.routes.adaptive import Busy
 from topologies.routes.direct import AbstractDirect
 from topologies.routes.policy import AbstractRouting, Adaptive, Ecmp, Spraying
 from topologies.routes.torus import Torus
@@ -104,16 +105,28 @@ class Ways:
         on = below if isinstance(below, Fabric) else self.fabric
         return found.plan(on, pairs) | {"even": self.routing.even}
 
-    def routes(self, src: Ints, dst: Ints, salt: int) -> tuple[Ints, Ints, Floats]:
+    @property
+    def looks(self) -> bool:
+        """Return whether switches look at what their ports send."""
+        return self.routing.even
+
+    def routes(
+        self, src: Ints, dst: Ints, salt: int,
+        flow_Bps: Floats | None = None, load_Bps: Floats | None = None,
+    ) -> tuple[Ints, Ints, Floats]:  # fmt: skip
         """Return (flow, link, part), (entries,) each: the part of a flow that crosses a link.
 
         A flow is spread evenly over the lanes (rails, planes) of its node; links that are not
-        `shared` are left out. ValueError where no path is left.
+        `shared` are left out. Who `looks` hears what flows send, (flows,), and links already,
+        (links,), B/s. ValueError where no path is left.
         """
         lanes = int(getattr(self.fabric.router, "lanes", 1))
         lane = np.tile(np.arange(lanes), len(src))
+        busy = None
+        if flow_Bps is not None and load_Bps is not None:
+            busy = Busy(np.repeat(flow_Bps / lanes, lanes), load_Bps)
         found = self.routing.routes(
-            self.fabric, np.repeat(src, lanes), np.repeat(dst, lanes), lane, salt
+            self.fabric, np.repeat(src, lanes), np.repeat(dst, lanes), lane, salt, busy
         )
         flow = np.repeat(np.arange(len(lane)) // lanes, np.diff(found.start))
         those = self.shared[found.link]

@@ -7,7 +7,7 @@ import numpy as np
 from sim import kernel
 from sim.engine.clock import Clock
 from sim.state.arrays import F8, I8
-from sim.state.fabric import FIRST, SEEKS, SPARE, roomier
+from sim.state.fabric import FIRST, SEEKS, SPARE, Fabric, roomier
 from sim.state.handle import COMPILED, State
 from sim.state.joins import AbstractWays
 from sim.state.paths import PAIRS, paths_of
@@ -40,6 +40,22 @@ def all_to_all(gpus: I8, most: int = PAIRS) -> tuple[I8, I8, F8]:
         out = gpus * (total - gpus) / (total - int(gpus.min()))
         part *= (out / np.bincount(src, part, n))[src]
     return src, dst, part
+
+
+def sent_by_others(fabric: Fabric, job: int) -> F8:
+    """Return what others than a job send over each link of ways in the mean, (links,), if unslowed.
+
+    In whole B/s, so that the order of the sum says nothing; with what a link cannot carry of what
+    it was built for. As `kernel.evenly.sent_over`.
+    """
+    first, n = int(fabric.n[FIRST]), int(fabric.n[SPARE])
+    used = np.ones(len(fabric.job), np.bool_)
+    used[fabric.spare[:n]] = False
+    e = np.flatnonzero(used & (fabric.job != job))
+    e = e[fabric.link[e] >= first]
+    lacks_Bps = np.rint(fabric.built_Bps[first:] - fabric.capacity_Bps[first:])
+    sent_Bps = np.rint(fabric.use_Bps[e] * fabric.duty[fabric.job[e]])
+    return lacks_Bps + np.bincount(fabric.link[e] - first, sent_Bps, len(lacks_Bps))
 
 
 class Finder:
@@ -99,16 +115,19 @@ class Finder:
         node, at = np.unique(state.ledger.node[rows].astype(np.int64), return_inverse=True)
         gpus = np.bincount(at, state.ledger.gpus[rows]).astype(np.int64)
         src, dst, part = (all_to_all if state.fabric.all_to_all[job] else ring)(gpus)
-        salt = self._salt + job
+        salt, nic_Bps = self._salt + job, state.fabric.gpu_Bps[node].min()
+        busy: tuple[F8 | None, F8 | None] = (None, None)
+        if self._ways.looks:
+            busy = nic_Bps * part * state.fabric.duty[job], sent_by_others(state.fabric, job)
         try:
-            flow, link, share = self._ways.routes(node[src], node[dst], salt)
+            flow, link, share = self._ways.routes(node[src], node[dst], salt, *busy)
         except ValueError:  # cut off: it stands still on the ways it had
-            flow, link, share = self._whole.routes(node[src], node[dst], salt)
+            flow, link, share = self._whole.routes(node[src], node[dst], salt, *busy)
         if self._dead:
             self._detoured.add(job)
         links, which = np.unique(link, return_inverse=True)
         use = np.bincount(which, part[flow] * share, len(links))
-        use_Bps = np.asarray(state.fabric.gpu_Bps[node].min() * use, np.float64)
+        use_Bps = np.asarray(nic_Bps * use, np.float64)
         return links.astype(np.int64) + int(state.fabric.n[FIRST]), use_Bps
 
     def changed(self, clock: Clock, link: int, part: float) -> None:

@@ -142,7 +142,7 @@ def crossed(s: State, p: Paths, job: int, salt: int) -> int:
         all_to_all(s, p, n, least)
     else:
         ring(s, p, n, least)
-    cable = climb(p, salt + job) if p.even else np.empty((2, 0), np.int64)
+    cable = climb(s, p, job, salt + job) if p.even else np.empty((2, 0), np.int64)
     for flow in range(p.n[FLOWS]):
         spread(p, cable, flow, salt + job)
     p.line[: p.n[FOUND]].sort()

@@ -79,10 +79,17 @@ class AbstractWays(Protocol):
     def dims(self) -> Sequence[int]:
         """Return the vertices along each dimension of a grid; () where it is none."""
 
-    def routes(self, src: I8, dst: I8, salt: int) -> tuple[I8, I8, F8]:
+    @property
+    def looks(self) -> bool:
+        """Return whether the choice of paths depends on what links carry already."""
+
+    def routes(
+        self, src: I8, dst: I8, salt: int, flow_Bps: F8 | None = None, load_Bps: F8 | None = None
+    ) -> tuple[I8, I8, F8]:
         """Return (flow, link, part), (entries,) each, of flows between nodes.
 
-        ValueError where no path is left.
+        Only who `looks` needs what each flow sends, (flows,), and each link already, (links,), in
+        whole B/s. ValueError where no path is left.
         """
 
     def plan(self) -> Mapping[str, Any] | None:

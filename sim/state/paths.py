@@ -23,7 +23,7 @@ class Paths(Handed):
     walk: int  # which of WALKS
     lanes: int  # a flow is spread evenly over them
     pairs: int  # queue pairs a lane
-    even: bool  # switches deal their ports out evenly
+    even: bool  # each switch sends a flow up its port with the least load
     valiant: bool  # a flow goes over a place drawn at random
     together: int  # nodes of a domain whose flows do not leave it
     number: I8  # of the walk, in its own order
@@ -42,8 +42,8 @@ class Paths(Handed):
     dst: I8  # (flows,) to which
     part: F8  # (flows,) how much, in GPUs' NICs
     dealt: I8  # (switches,) to how many flows each has dealt a port
-    order: I8  # (switches ports,) the order in which each deals its ports out
-    chance: U8  # (ports,) hashes of one's
+    load_Bps: F8  # (switches ports,) what each port sends, with the flows dealt to it
+    chance: U8  # (switches ports,) hashes: which of several comes first
     nic_Bps: F8  # (1,) of the job's GPUs, the least
     n: I8  # [ticks, links found, flows]
 
@@ -71,6 +71,6 @@ def paths_of(plan: Mapping[str, Any], links: int) -> Paths:
         **numbers, **arrays, **zero,
         use=np.zeros(links), path=np.zeros(int(plan["longest"]), np.int64), nic_Bps=np.zeros(1),
         src=np.zeros(flows, np.int64), dst=np.zeros(flows, np.int64), part=np.zeros(flows),
-        dealt=np.zeros(switches, np.int64), order=np.zeros(switches * ports, np.int64),
-        chance=np.zeros(ports, np.uint64), n=np.zeros(3, np.int64),
+        dealt=np.zeros(switches, np.int64), load_Bps=np.zeros(switches * ports),
+        chance=np.zeros(switches * ports, np.uint64), n=np.zeros(3, np.int64),
     )  # fmt: skip

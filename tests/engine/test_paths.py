@@ -90,6 +90,16 @@ def routed(state):
     return state
 
 
+def found(state):
+    """Yield (link, B/s) of each who waits, as the arrays have them, entered one by one."""
+    finder = Finder(state.ways, SALT)
+    for job in state.fabric.seeks[: state.fabric.n[SEEKS]].tolist():
+        link, use_Bps = finder.used(state, job)
+        state = state.replaced(fabric=roomier(state.fabric, len(link)))
+        kernel.lay(state, job, link, use_Bps, 0.0)
+        yield list(zip(link.tolist(), use_Bps.tolist(), strict=True))
+
+
 def gangs_of(nodes, seed):
     """Return gangs on nodes that are drawn, some of them on less than a whole node."""
     rng = np.random.default_rng(seed)
@@ -102,14 +112,12 @@ def test_arithmetic_finds_the_links_of_the_arrays_bit_for_bit(name, pattern):
     nodes, fabric = DESIGNS[name]
     gangs = gangs_of(nodes, 3)
     state = routed(running(nodes, fabric, pattern, gangs))
-    finder = Finder(state.ways, SALT)
     assert state.fabric.n[SEEKS] == 0
     crossed = 0
-    for job in range(len(gangs)):
-        link, use_Bps = finder.used(state, job)
-        assert entries(state, job)[::-1] == list(zip(link.tolist(), use_Bps.tolist(), strict=True))
-        assert (link >= state.fabric.n[FIRST]).all()
-        crossed += len(link)
+    for job, theirs in enumerate(found(running(nodes, fabric, pattern, gangs))):
+        assert entries(state, job)[::-1] == theirs
+        assert all(link >= state.fabric.n[FIRST] for link, _ in theirs)
+        crossed += len(theirs)
     assert crossed > 0
 
 
@@ -139,17 +147,80 @@ def test_who_finds_no_room_for_entries_is_told_how_many_and_asks_again():
     assert lack == len(Finder(state.ways, SALT).used(state, waits[0])[0])
 
 
-def test_jobs_that_come_one_by_one_do_not_all_take_the_same_port_up():
-    """Each job has one flow at the switch; hashed or adaptive, ports are met by chance."""
-    nodes, jobs = 64, 40
-    gangs = [((0, 32), (8, 8))] * jobs  # each the same two nodes, of two leaves
-    state = routed(running(nodes, LeafSpine(32, 16, routing="adaptive"), "ring", gangs))
-    first, base = int(state.fabric.n[FIRST]), 2 * nodes  # a leaf's links after those of the nodes
-    took = [{link - first - base for link, _ in entries(state, job)} for job in range(jobs)]
-    up = {link for links in took for link in links if link < 2 * 16 and link % 2 == 0}
-    assert all(len(links) == 4 for links in took)
-    empty = 16 * (1 - 1 / 16) ** jobs  # spines that nobody meets, in the mean
-    assert abs(16 - len(up) - empty) < 4.0 * empty**0.5
+def up_of(state, leaf, spines):
+    """Return what all jobs send up each port of a leaf of a leaf-spine, (spines,), B/s."""
+    first = int(state.fabric.n[FIRST]) + 2 * (len(state.nodes.gpus) + leaf * spines)
+    load_Bps = np.zeros(spines)
+    for job in range(len(state.jobs.row0)):
+        for link, use_Bps in entries(state, job):
+            if 0 <= link - first < 2 * spines and (link - first) % 2 == 0:
+                load_Bps[(link - first) // 2] += use_Bps
+    return load_Bps
+
+
+@pytest.mark.parametrize("jobs", [1, 15, 16, 40])
+def test_flows_of_many_jobs_are_no_more_uneven_than_one_flow_a_port(jobs):
+    nodes, spines = 64, 16
+    gangs = [((n % 32, 32 + 5 * n % 32), (8, 8)) for n in range(jobs)]  # one flow each way
+    fabric = LeafSpine(32, spines, routing="adaptive")
+    state = routed(running(nodes, fabric, "ring", gangs))
+    one_Bps = max(use_Bps for _, use_Bps in entries(state, 0))
+    for leaf in (0, 1):
+        counts = np.rint(np.sort(up_of(state, leaf, spines)) / one_Bps)
+        assert counts.tolist() == sorted(len(x) for x in np.array_split(range(jobs), spines))
+
+
+def test_of_many_small_flows_as_much_goes_up_each_port_as_if_sprayed():
+    """No port has more than the mean and one queue pair's part of a flow: less, the more there are.
+
+    As Graham (1969) has it for lists on machines alike.
+    """
+    nodes, spines, rng = 64, 6, np.random.default_rng(8)
+    gangs = [(rng.choice(nodes, 9, replace=False), rng.integers(1, 9, 9)) for _ in range(12)]
+    for pairs in (1, 4, 64):
+        fabric = LeafSpine(16, spines, routing="adaptive", queue_pairs=pairs)
+        state = routed(running(nodes, fabric, "all_to_all", gangs))
+        widest_Bps = 8 * float(state.fabric.gpu_Bps.max()) / pairs
+        for leaf in range(4):
+            load_Bps = up_of(state, leaf, spines)
+            assert load_Bps.max() <= load_Bps.mean() + widest_Bps
+            assert load_Bps.max() - load_Bps.min() <= widest_Bps
+
+
+def test_what_a_port_lacks_of_its_capacity_counts_as_sent():
+    nodes, spines = 64, 4
+    fabric = LeafSpine(32, spines, routing="adaptive")
+    gangs = [((n, 32 + n), (8, 8)) for n in range(12)]
+    state = running(nodes, fabric, "ring", gangs)
+    one_Bps = Finder(state.ways, SALT).used(state, 0)[1].max()
+    worn = int(state.fabric.n[FIRST]) + 2 * nodes
+    state.fabric.capacity_Bps[worn] -= 2 * one_Bps * state.fabric.duty[0]  # two flows' in the mean
+    counts = np.rint(up_of(routed(state), 0, spines) / one_Bps)
+    assert counts.sum() == 12
+    assert np.ptp(counts + [2, 0, 0, 0]) <= 1.0
+
+
+def test_a_job_that_is_routed_anew_does_not_meet_itself():
+    nodes, fabric = DESIGNS["rails_adaptive"]
+    gangs = gangs_of(nodes, 6)
+    state = routed(running(nodes, fabric, "all_to_all", gangs))
+    last = len(gangs) - 1  # the others were there before it
+    link, use_Bps = Finder(state.ways, SALT).used(state, last)
+    theirs = list(zip(link.tolist(), use_Bps.tolist(), strict=True))
+    assert entries(state, last)[::-1] == theirs
+
+
+def test_a_failed_port_is_not_chosen_while_another_works():
+    nodes, spines = 64, 4
+    gangs = [((n, 32 + n), (8, 8)) for n in range(12)]
+    state = running(nodes, LeafSpine(32, spines, routing="adaptive"), "ring", gangs)
+    ways = state.ways.without(2 * nodes + np.array([0, 1]))  # leaf 0 to spine 0, and back
+    load_Bps = np.zeros(len(ways.capacity_Bps))
+    for job in range(12):
+        _, link, _ = ways.routes(np.array([job]), np.array([32 + job]), job, np.ones(1), load_Bps)
+        assert link[0] != 2 * nodes
+        load_Bps[link] += 1.0
+    assert load_Bps[2 * nodes : 2 * (nodes + spines) : 2].tolist() == [0.0, 4.0, 4.0, 4.0]
 
 
 def test_who_has_left_its_nodes_again_is_passed_over():

@@ -118,7 +118,7 @@ def test_shares_are_the_fairest_over_the_routes_of_each_flow(name, comm):
     result = simulate(told, seed=3)
     salt = int(Streams(3).stream("routing").integers(2**31))
     tree, ways = fabric.laid(nodes, 8)
-    links, weights = [], []
+    links, weights, load_Bps = [], [], np.zeros(len(ways.capacity_Bps))
     held = result.ledger.to_pydict()
     for job in range(len(rows)):
         name_of = result.jobs.column("job_id")[job].as_py()
@@ -126,8 +126,12 @@ def test_shares_are_the_fairest_over_the_routes_of_each_flow(name, comm):
         node = np.array(sorted(int(n.rpartition("-")[2]) for j, n in there if j == name_of))
         assert len(node) == rows[job][1] // 8
         src, dst, part = (ring if comm is RING else all_to_all)(np.full(len(node), 8))
-        flow, link, share = ways.routes(node[src], node[dst], salt + job)
-        use = np.bincount(link, part[flow] * share * tree.capacity_Bps[node[0]] / 8)
+        nic_Bps = tree.capacity_Bps[node[0]] / 8
+        flow, link, share = ways.routes(
+            node[src], node[dst], salt + job, nic_Bps * part, load_Bps.copy()
+        )
+        use = np.bincount(link, part[flow] * share * nic_Bps, len(load_Bps))
+        load_Bps += np.rint(use)  # they send all the time
         links.append(np.flatnonzero(use).tolist())
         weights.append(use[use > 0.0].tolist())
     wanted = maxmin.rates(ways.capacity_Bps, links, weights, bound=[1.0] * len(rows))

@@ -10,6 +10,8 @@ import topologies
 from experiments.routing import ring_jobs, slowdowns
 from sim.kernel.flows import finish_times, max_min
 from topologies import Adaptive, Ecmp, Spraying
+from topologies.routes.adaptive import balanced, fewest
+from topologies.routes.chance import mixed
 
 
 def permutation(rng, n):
@@ -62,6 +64,46 @@ def test_adaptive_switches_use_their_ports_alike_on_the_way_up(ways):
         assert net(fabric, routes, flow)[src[flow]] == pytest.approx(1.0)
         if ways == 1:
             walked(fabric, routes, flow, src[flow], dst[flow])
+
+
+def one_by_one(switch, drawn, flow_Bps, load_Bps, chance):
+    """Return the port of each flow, looked for flow by flow; chance(switch, turn, port) is drawn."""
+    names = sorted(set(switch.tolist()))
+    load, dealt = {w: list(load_Bps[i]) for i, w in enumerate(names)}, dict.fromkeys(names, 0)
+    port = np.zeros(len(switch), int)
+    for f in np.argsort(drawn).tolist():
+        mine, turn = load[switch[f]], dealt[switch[f]] // load_Bps.shape[1]
+        port[f] = min(range(len(mine)), key=lambda p: (mine[p], chance(switch[f], turn, p)))
+        mine[port[f]] += flow_Bps[f]
+        dealt[switch[f]] += 1
+    return port
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_least_loaded_port_is_what_looking_flow_by_flow_finds(seed):
+    rng = np.random.default_rng(seed)
+    n, ports = int(rng.integers(1, 150)), int(rng.integers(1, 9))
+    switch, drawn = 3 * rng.integers(0, 7, n), rng.permutation(n)
+    names = np.unique(switch)
+    flow_Bps, load_Bps = rng.integers(1, 4, n) * 1.0, rng.integers(0, 9, (len(names), ports)) * 1.0
+    turns = (np.unique(switch, return_counts=True)[1].max() - 1) // ports + 1
+
+    def chance(w, turn, port):
+        return int(mixed(*(np.array([x]) for x in (w * turns + turn, port, 0)), seed)[0])
+
+    plain = one_by_one(switch, drawn, flow_Bps, load_Bps, chance)
+    assert fewest(switch, drawn, seed, flow_Bps, load_Bps).tolist() == plain.tolist()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_where_nothing_is_sent_and_flows_are_alike_ports_are_dealt_out(seed):
+    """So a job alone on a fabric has the links of one whose switches only count its flows."""
+    rng = np.random.default_rng(seed)
+    n, ports = int(rng.integers(1, 150)), int(rng.integers(1, 9))
+    switch, drawn = rng.integers(0, 7, n), rng.integers(0, 2**40, n)
+    idle_Bps = np.full((len(np.unique(switch)), ports), 7.0)
+    found = fewest(switch, drawn, seed, np.full(n, 5e10), idle_Bps)
+    assert found.tolist() == balanced(switch, ports, drawn, seed).tolist()
 
 
 def test_spraying_stays_on_a_flow_s_rail_and_takes_all_its_planes():

@@ -1,16 +1,24 @@
-"""The port with the fewest flows, at each switch on the way up."""
+"""The port with the least load, at each switch on the way up."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from topologies.fabric import Fabric, Ints
+from topologies.fabric import Fabric, Floats, Ints
 from topologies.routes.chance import mixed
 from topologies.routes.table import around, checked, wide
+
+
+class Busy(NamedTuple):
+    """What a switch that looks at its ports sees, in whole B/s."""
+
+    flow_Bps: Floats  # (flows,) each of those that are told their ports now
+    load_Bps: Floats  # (links,) sent already by others; what of a link does not work counts too
 
 
 def balanced(switch: Ints, ports: int, drawn: Ints, salt: int) -> Ints:
@@ -31,22 +39,59 @@ def balanced(switch: Ints, ports: int, drawn: Ints, salt: int) -> Ints:
     return port
 
 
+def fewest(switch: Ints, drawn: Ints, salt: int, flow_Bps: Floats, load_Bps: Floats) -> Ints:
+    """Return a port for each flow, (flows,): in the order of `drawn`, the one with the least load.
+
+    flow_Bps : what each sends, (flows,), which its port has then for those behind it.
+    load_Bps : what ports send before, (switches, ports): of those met, by number.
+
+    Of ports with the same the first in the order of `balanced`: where nothing is sent before and
+    flows are alike, it gives what that gives.
+    """
+    ports = load_Bps.shape[1]
+    order = np.lexsort((drawn, switch))
+    ranked = switch[order]
+    begins = np.flatnonzero(np.diff(ranked, prepend=-1))
+    many = np.diff(begins, append=len(order))
+    turns = (many.max(initial=1) - 1) // ports + 1
+    load_Bps, port = load_Bps.copy(), np.empty(len(order), np.int64)
+    for rank in range(int(many.max(initial=0))):  # one flow of each switch that has so many
+        at = np.flatnonzero(many > rank)
+        rows = order[begins[at] + rank]
+        turn = ranked[begins[at]] * turns + rank // ports
+        chance = mixed(turn[:, None], np.arange(ports)[None, :], np.zeros(1, np.int64), salt)
+        least = load_Bps[at] <= load_Bps[at].min(axis=1, keepdims=True)
+        port[rows] = np.where(least, chance, np.iinfo(np.uint64).max).argmin(axis=1)
+        load_Bps[at, port[rows]] += flow_Bps[rows]
+    return port
+
+
 @final
 @dataclass(frozen=True)
 class Fewest:
-    """Gives each flow at a switch the port with the fewest."""
+    """Gives each flow at a switch the port with the fewest: of flows, or of bytes if it looks."""
 
     drawn: Ints
     salt: int
+    busy: Busy | None = None
+    up: Callable[[Ints, int], Ints] | None = None
+    """Gives the link of each port of switches of a tier, (switches, ports)."""
 
     def cable(self, switch: Ints, rows: Ints, ports: int, tier: int) -> Ints:
         """Return the cable up that each of the flows `rows` takes from its switch."""
-        return balanced(switch, ports, self.drawn[rows] >> tier, self.salt)
+        drawn = self.drawn[rows] >> tier
+        if self.busy is None or self.up is None:
+            return balanced(switch, ports, drawn, self.salt)
+        link = self.up(np.unique(switch), tier)
+        bundle = (link[:, :, None] == link[:, None, :]).sum(axis=2)  # of cables, loaded alike
+        load_Bps = self.busy.load_Bps[link] / bundle
+        return fewest(switch, drawn, self.salt, self.busy.flow_Bps[rows], load_Bps)
 
 
 def adapted(
-    fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike, ways: int, salt: int
-) -> Ints:
+    fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike, ways: int, salt: int,
+    busy: Busy | None = None,
+) -> Ints:  # fmt: skip
     """Return the directed links of each flow, (flows, 6 ways or more), -1 where none.
 
     All ways of all flows are told to the switches together; whoever meets a failed link takes a
@@ -59,7 +104,11 @@ def adapted(
     a, b, on = (np.tile(x, ways) for x in (src, dst, lane))
     way = np.repeat(np.arange(ways), len(src))
     drawn = (mixed(a, b, on * ways + way, salt) >> np.uint64(2)).astype(np.int64)
-    path = climb(fabric, a, b, on, Fewest(drawn, salt))
+    if busy is not None:
+        load_Bps = np.where(fabric.link_Bps > 0.0, busy.load_Bps, np.inf)
+        busy = Busy(np.tile(np.rint(busy.flow_Bps / ways), ways), load_Bps)
+    up = getattr(fabric.router, "ports_up", None)
+    path = climb(fabric, a, b, on, Fewest(drawn, salt, busy, up))
     lost = np.zeros(0, np.int64)
     if not fabric.works:
         lost = np.flatnonzero((fabric.dead[path] & (path >= 0)).any(axis=1))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from topologies.fabric import Fabric
-from topologies.routes.adaptive import adapted
+from topologies.routes.adaptive import Busy, adapted
 from topologies.routes.table import Routes, merged, packed, routed, spread
 
 
@@ -24,17 +24,21 @@ class AbstractRouting(ABC):
 
     @property
     def even(self) -> bool:
-        """Return whether switches deal their ports out evenly; else hashes draw each by itself."""
+        """Return whether switches choose the port with the least load; else hashes draw."""
         return False
 
     @abstractmethod
     def routes(
-        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
-    ) -> Routes:
+        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0,
+        busy: Busy | None = None,
+    ) -> Routes:  # fmt: skip
         """Return the links of each flow, with the part of it that crosses each.
 
-        lane : rail, plane or rail planes + plane, as in `routed`. Raises ValueError for ends that
-        are not there, or a fabric on which it cannot route.
+        lane : rail, plane or rail planes + plane, as in `routed`.
+        busy : what flows send and links send already, for who looks; None: flows are alike, and
+            alone.
+
+        Raises ValueError for ends that are not there, or a fabric on which it cannot route.
         """
 
 
@@ -59,9 +63,11 @@ class Ecmp(AbstractRouting):
         return self.queue_pairs
 
     def routes(
-        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
-    ) -> Routes:
+        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0,
+        busy: Busy | None = None,
+    ) -> Routes:  # fmt: skip
         """Return one drawn path a queue pair, each with its part."""
+        del busy
         if self.queue_pairs < 1:
             raise ValueError(f"queue_pairs is {self.queue_pairs}; must be at least 1")
         return routed(fabric, src, dst, lane, self.queue_pairs, salt)
@@ -70,14 +76,17 @@ class Ecmp(AbstractRouting):
 @final
 @dataclass(frozen=True)
 class Adaptive(AbstractRouting):
-    """Each switch sends a new flow up the port with the fewest; the way down is then given.
+    """Each switch sends a new flow up the port with the least load; the way down is then given.
 
-    Up is even to one flow; down, flows still meet. In packets that choose anew all the time it is
-    `Spraying`.
+    Up is even to one flow; down, flows still meet. In a run a flow counts with what it sends in the
+    mean while nothing slows it, a port with all running jobs' flows and with what of it is broken.
+    A switch that may choose anew for each packet is `Spraying`.
 
-    Source: local adaptive routing as of InfiniBand and Spectrum switches; htsim's, per flow.
-    Neglects: what is known of other switches' ports, flows that move later, unequal flows; in a run
-    a switch counts the flows of the job that starts, not those that others have under way.
+    Source: local adaptive routing as of InfiniBand switches, by the load of the port and for as
+    long as a burst ("bounded"; "free" is by packet): MLNX OFED's manual, Adaptive Routing; NVIDIA,
+    IB Cluster Bring-up, "TREE"; by flow as htsim has it.
+    Neglects: what is known of other switches' ports; that a flow which pauses may choose anew when
+    others have come or gone; that a queue shows what flows send just now, not in the mean.
     """
 
     queue_pairs: int = 1
@@ -93,12 +102,13 @@ class Adaptive(AbstractRouting):
         return True
 
     def routes(
-        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
-    ) -> Routes:
+        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0,
+        busy: Busy | None = None,
+    ) -> Routes:  # fmt: skip
         """Return one path a queue pair; ValueError on a fabric that is not in tiers."""
         if self.queue_pairs < 1:
             raise ValueError(f"queue_pairs is {self.queue_pairs}; must be at least 1")
-        links = adapted(fabric, src, dst, lane, self.queue_pairs, salt)
+        links = adapted(fabric, src, dst, lane, self.queue_pairs, salt, busy)
         return merged(links, self.queue_pairs) if self.queue_pairs > 1 else packed(links, None)
 
 
@@ -112,8 +122,9 @@ class Spraying(AbstractRouting):
     """
 
     def routes(
-        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0
-    ) -> Routes:
+        self, fabric: Fabric, src: ArrayLike, dst: ArrayLike, lane: ArrayLike = 0, salt: int = 0,
+        busy: Busy | None = None,
+    ) -> Routes:  # fmt: skip
         """Return all paths of each flow's rail; ValueError on a fabric that is not in tiers."""
-        del salt
+        del salt, busy
         return spread(fabric, np.asarray(src), np.asarray(dst), np.asarray(lane))

@@ -144,6 +144,17 @@ class Tiers:
             path[up[far], 3] = 2 * (base + two * self.cores + core) + 1
         return path
 
+    def ports_up(self, switch: Ints, tier: int) -> Ints:
+        """Return the link up of each port of switches of a tier, (switches, ports)."""
+        base, turn = self.nodes * self.lanes, switch
+        ports, wide = self.leaf_up, self.spines
+        if tier == 2:
+            base += self.leaves * self.spines
+            turn = switch // (self.parts * self.spines)
+            ports, wide = self.spine_up, self.cores
+        cable = turn[:, None] * ports + np.arange(ports)
+        return 2 * (base + switch[:, None] * wide + cable % wide)
+
     def spread(
         self, fabric: Fabric, src: Ints, dst: Ints, lane: Ints | None = None
     ) -> tuple[Ints, Floats]:
