@@ -205,23 +205,28 @@ class FatTree(Design):
 @final
 @dataclass(frozen=True)
 class DragonflyPlus(Design):
-    """As `dragonfly_plus`: groups of (radix / 2)² nodes, `parallel` links between each two."""
+    """As `dragonfly_plus`: groups of (radix / 2)² nodes, `parallel` links between each two.
+
+    parallel : 0 is as many as the ports of a group hold, the same for all.
+    """
 
     radix: int = 16
-    parallel: int = 1
+    parallel: int = 0
     link_Bps: float = 50e9
     latency_s: float = 1e-6
     routing: str = field(default="ecmp", kw_only=True)
 
     def arrays(self, nodes: int, gpus_per_node: int) -> Fabric:
         """Return the fabric of so many nodes; ValueError says why there can be none."""
-        sound({"parallel": self.parallel}, {"link_Bps": self.link_Bps},
-              {"latency_s": self.latency_s},
+        sound({}, {"link_Bps": self.link_Bps},
+              {"latency_s": self.latency_s, "parallel": self.parallel},
               [] if self.radix > 1 else [f"radix is {self.radix}; must be at least 2, and even"]
         )  # fmt: skip
-        groups = groups_of(nodes, (self.radix // 2) ** 2, "group", "radix")
+        ports = (self.radix // 2) ** 2  # of a group, to others
+        groups = groups_of(nodes, ports, "group", "radix")
+        parallel = self.parallel or max(1, ports // max(1, groups - 1))
         return dragonfly_plus.arrays(
-            groups, self.radix, self.parallel, self.link_Bps, self.latency_s, gpus_per_node
+            groups, self.radix, parallel, self.link_Bps, self.latency_s, gpus_per_node
         )
 
 

@@ -108,7 +108,7 @@ def crossing() -> dict[str, tuple[int, float, Scenario]]:
         "a HyperX": HyperX(),
         "a torus": Torus(),
         "a dragonfly+, 2 links between groups": DragonflyPlus(parallel=2),
-        "a dragonfly+, 1 link between groups": DragonflyPlus(),
+        "a dragonfly+, 1 link between groups": DragonflyPlus(parallel=1),
         "rails, 4 queue pairs hashed": RailOptimized(routing="ecmp", queue_pairs=4),
         "rails, 1 queue pair hashed": RailOptimized(routing="ecmp"),
         "rails, adaptive": RailOptimized(routing="adaptive"),

@@ -32,7 +32,10 @@ def same(one, two):
         (designs.Clos(leaf_oversubscription=3.0), 90, 8, lambda: topologies.clos.arrays(
             90, leaf_oversubscription=3.0, cables_per_lane=8)),
         (designs.FatTree(), 128, 8, lambda: topologies.fat_tree.arrays(8)),
-        (designs.DragonflyPlus(radix=8), 80, 8, lambda: topologies.dragonfly_plus.arrays(5, 8)),
+        (designs.DragonflyPlus(radix=8, parallel=1), 80, 8,
+         lambda: topologies.dragonfly_plus.arrays(5, 8)),
+        (designs.DragonflyPlus(radix=8), 80, 8,  # 16 ports a group to 4 others
+         lambda: topologies.dragonfly_plus.arrays(5, 8, parallel=16 // 4)),
         (designs.Torus(cube=4), 4096, 1, lambda: topologies.torus.arrays((16, 16, 16), cube=4)),
         (designs.HyperX(), 96, 8, lambda: topologies.hyperx.arrays((3, 4), 8)),
     ],
