@@ -54,7 +54,8 @@ def request_s(replica: Batching, of: Requests) -> F8:
     s = (o - 1) (dD + dC c) + pP p + pS E[p^2].
 
     Source: own derivation; within 0.6 to 4.3 % of the exact model below the batch limit.
-    Neglects: p0 - d0 of the steps that carry prompts.
+    Neglects: p0 - d0 of the steps that carry prompts; what tiles of tokens add to a step, as
+    `bends` has it; priorities.
     """
     _, each, token = replica.decode_s
     decode = np.maximum(of.output - 1.0, 0.0) * (each + token * of.context)
@@ -84,19 +85,20 @@ def seats(replica: Batching, of: Requests) -> F8:
 def most_per_s(replica: Batching, of: Requests, slo_s: float) -> F8:
     """Return the requests per second that one replica answers within a TPOT of `slo_s`.
 
-    min((1 - d0 / slo) / s, seats / ((o - 1) slo)), 0 where the SLO is below one step. Where it is
-    inf, what the replica can do at all: 1 / s, or what its seats allow at the step of a full batch.
+    min((1 - d0 / slo) / s, seats / (seats s + (o - 1) d0)), 0 where the SLO is below one step. The
+    second is what full seats answer: each is taken for o - 1 steps d, d = d0 / (1 - rate s) that of
+    a full batch, however much longer the SLO would let it be. Where the SLO is inf and nothing
+    holds the batch, 1 / s.
 
-    Source: `tpot_s`, solved for the rate.
+    Source: `tpot_s`, solved for the rate; of seats, Little's law.
     Neglects: chance: for 99 % of requests rather than the mean take 15 to 40 % more replicas, and
-    twice as many where the SLO is near d0.
+    twice as many where the SLO is near d0. Seats taken while a prompt is computed, and until the
+    longest answer of a batch ends.
     """
     work_s, room = request_s(replica, of), seats(replica, of)
     steps = np.maximum(of.output - 1.0, 0.0)
-    if slo_s == np.inf:  # seats = rate (o - 1) d0 / (1 - rate s)
-        return room / np.maximum(room * work_s + steps * replica.decode_s[0], NOTHING_S)
+    by_seats = room / np.maximum(room * work_s + steps * replica.decode_s[0], NOTHING_S)
     spare = max(1.0 - replica.decode_s[0] / slo_s, 0.0)
-    by_seats = np.where(steps > 0.0, room / np.maximum(steps * slo_s, NOTHING_S), np.inf)
     return np.minimum(spare / np.maximum(work_s, NOTHING_S), by_seats)
 
 

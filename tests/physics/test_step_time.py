@@ -12,10 +12,8 @@ from sim.physics.batching import (
     faults,
     most_per_s,
     replicas_for,
-    request_s,
     requests_like,
     requests_of,
-    seats,
     tpot_s,
 )
 from sim.physics.calibration import FITS, TABLE, fault
@@ -150,12 +148,34 @@ def test_the_most_a_replica_answers_just_meets_the_slo():
     for slo_s in (0.04, 0.06, 0.2):
         rate = most_per_s(roomy, of, slo_s)
         assert float(tpot_s(roomy, of, rate)) == pytest.approx(slo_s, rel=1e-9)
-    small = CODELLAMA._replace(batch=4)
-    rate = most_per_s(small, of, 0.2)
-    assert float(rate) * (200 - 1) * 0.2 == pytest.approx(float(seats(small, of)), rel=1e-12)
-    full = float(most_per_s(small, of, np.inf))
-    slow = small.decode_s[0] / (1 - full * float(request_s(small, of)))
-    assert full * (200 - 1) * slow == pytest.approx(4.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 32, 128, 10**6])
+def test_the_most_is_where_the_closed_form_ends(batch):
+    """No more rate is within the SLO and within the seats, whichever of them is met first."""
+    of, replica = requests_like(1000.0, 200.0), CODELLAMA._replace(batch=batch)
+    for slo_s in (0.031, 0.04, 0.06, 0.2, np.inf):
+        rate = float(most_per_s(replica, of, slo_s))
+        assert float(tpot_s(replica, of, rate * (1 - 1e-9))) <= slo_s
+        more = float(tpot_s(replica, of, rate * (1 + 1e-9)))
+        assert more > slo_s or more == np.inf
+    assert float(most_per_s(replica._replace(decode_s=(0.1, 0.0, 0.0)), of, 0.05)) == 0.0
+
+
+@pytest.mark.parametrize("batch", [4, 16, 64])
+def test_a_replica_that_is_short_of_seats_answers_what_the_exact_kernel_does(batch):
+    """All requests at once, of one length, prompts of one token: full seats from first to last.
+
+    At an SLO of ten steps too, for which seats / ((o - 1) slo) were a tenth of it.
+    """
+    n, output, small = 50 * batch, 200, CODELLAMA._replace(batch=batch)
+    spec = ServiceSpec(StepTime(CODELLAMA.decode_s, CODELLAMA.mixed_s), 1, batch=batch,
+                       kv_tokens=388_000)  # fmt: skip
+    made = serve(spec, np.zeros(n), np.ones(n, np.int64), np.full(n, output))
+    exact = n / made["e2e_s"].max()
+    like = requests_of(np.ones(n), np.full(n, output))
+    for slo_s in (0.3, np.inf):
+        assert float(most_per_s(small, like, slo_s)) == pytest.approx(exact, rel=0.02)
 
 
 def test_the_means_of_requests_are_as_drawn():
