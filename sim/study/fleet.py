@@ -34,6 +34,26 @@ def fleet_issues(scenario: Scenario) -> list[str]:
     if pool >= many:
         found.append(f"node_scaler.pool: is {pool}; must be below {many}, the cluster's pools, "
                      "counted from 0")  # fmt: skip
+    return found or beyond_supply(scenario, inventory)
+
+
+def beyond_supply(scenario: Scenario, inventory: Inventory) -> list[str]:
+    """Return what a plan of nodes asks for that their supply never lets be."""
+    plan = getattr(scenario.node_scaler, "plan", ())
+    if not plan:
+        return []
+    term = scenario.supply.terms(inventory)[getattr(scenario.node_scaler, "pool", 0)]
+    low, early = min((n, hour) for hour, n in plan)
+    high, late = max((n, hour) for hour, n in plan)
+    found = []
+    if low < term.least:
+        found.append(f"supply.min_nodes: is {term.least} in pool {term.pool}; must be at most "
+                     f"{low:g}, what node_scaler.plan leaves there from hour {early:g} on: those "
+                     "above it are never lent; lower min_nodes, or raise the plan")  # fmt: skip
+    if high > term.most:
+        found.append(f"node_scaler.plan: has {high:g} nodes in pool {term.pool} from hour "
+                     f"{late:g} on; must have at most {term.most}, all that may ever be there: "
+                     "lower the plan, or raise supply.max_nodes or the pool's nodes")  # fmt: skip
     return found
 
 

@@ -179,6 +179,11 @@ def test_interrupted_nodes_are_the_same_for_the_same_seed():
         ({"supply": Supply(min_nodes=3, max_nodes=2)}, "min_nodes: is 3, above max_nodes, 2"),
         ({"supply": Supply(max_nodes=9)}, "max_nodes: is 9; must be at most 4"),
         ({"supply": Supply(pools={"cloud": {}})}, "supply.pools.cloud: is no pool"),
+        (
+            {"supply": Supply(min_nodes=2), "node_scaler": Lending(plan=((0, 4), (7, 1)))},
+            "min_nodes: is 2 in pool .*; must be at most 1, what node_scaler.plan leaves .* hour 7",
+        ),
+        ({"node_scaler": Lending(plan=((0, 5), (7, 1)))}, "plan: has 5 .* hour 0 .* at most 4"),
         ({"growth": PurchasePlan(({"at_s": 5.0, "nodes": -5},))}, "4 nodes are there by then"),
         ({"growth": PurchasePlan(({"at_s": 5.0, "nodes": 5},))}, "at most 4, all it has"),
     ],
@@ -186,6 +191,13 @@ def test_interrupted_nodes_are_the_same_for_the_same_seed():
 def test_what_cannot_be_is_named_with_its_remedy(given, text):
     with pytest.raises(ScenarioError, match=text):
         simulate(Scenario(Homogeneous(4, 4), jobs((0, 1, 1)), **given))
+
+
+def test_a_plan_that_its_supply_can_just_meet_is_taken():
+    policy = Lending(plan=((0, 4), (7, 1)))
+    for supply in (Supply(min_nodes=1), Supply(min_nodes=1, max_nodes=4)):
+        made = Scenario(Homogeneous(4, 4), jobs((0, 1, 1)), node_scaler=policy, supply=supply)
+        assert simulate(made).jobs.column("state").to_pylist() == ["completed"]
 
 
 def test_a_date_in_the_past_is_refused():
