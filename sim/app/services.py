@@ -180,6 +180,23 @@ def errors(found: Sequence[Found]) -> Iterator[str]:
             yield f"replicas by {name}: {min(off):+.0f} to {max(off):+.0f} % of the exact kernel's"
 
 
+def unseen(pools: Sequence[Serving]) -> Iterator[str]:
+    """Give in words what of a service, or of its two pools, the closed forms do not know."""
+    first, left_out = pools[0], list[str]()
+    if first.order is not None:
+        left_out.append("priorities (every request is taken as any other)")
+    if first.slo_by_class and len(pools) == 1:
+        left_out.append("the SLO of a class (all have the service's own)")
+    bends = any(of.decode_more_s or of.mixed_more_s for of in pools)
+    if bends and len(pools) > 1:
+        left_out.append("what tiles of tokens add to a step (its line alone is taken)")
+    if left_out:
+        yield "closed forms leave out " + "; ".join(left_out)
+    if bends and len(pools) == 1:
+        yield ("step times are the table's lines, of search too: what tiles of tokens add to the "
+               "service's own is left out; a run has it")  # fmt: skip
+
+
 def answer(given: Sequence[str], exact: bool) -> None:
     """Print what each service needs on each choice of hardware; RackplanError if faulty."""
     own, words = told(given)
@@ -196,15 +213,19 @@ def answer(given: Sequence[str], exact: bool) -> None:
         slo = f"TTFT {of.slo_ttft_s:g} s and TPOT {1e3 * of.slo_tpot_s:g} ms"
         share = f"{100 * own['share_frac']:g} % of the busiest {own['window_s']:g} s"
         title, price = f"{of.name}: {slo} for {share}", getattr(whole.services, "gpu_h_usd", None)
+        pools: tuple[Serving, ...]
         if of.pool:
-            pools, some = (of, listed[i + 1][0]), [None, *keys]
-            apart = search_apart(pools, asks, some, *wanted)
+            both, some = (of, listed[i + 1][0]), [None, *keys]
+            pools, apart = both, search_apart(both, asks, some, *wanted)
             pairs = list(counted(of.name, apart, len(some), "choices of hardware"))
-            lines = shown_apart(title, pairs, exact, price, pools)
+            lines = shown_apart(title, pairs, exact, price, both)
         else:
             rows = search(of, asks, keys, *wanted)
             found = list(counted(of.name, rows, len(keys), "choices of hardware"))
+            pools = (of,)
             lines = shown(title, found, exact, price)
+        for text in unseen(pools):
+            print(text)
         if own["draw"]:
             from sim.report import write_capacity
 

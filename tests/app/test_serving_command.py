@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sim.app.services import unseen
+from sim.workload.services import ByPriority, LlmService, ModelReplica
+
 ROOT = str(Path(__file__).resolve().parents[2])
 SMALL = ("experiment=serving", "services.requests.duration_s=20 min", "cluster.nodes=4",
          "services.max_replicas=4")  # fmt: skip
@@ -103,6 +106,30 @@ def test_prompts_and_decoding_on_pools_apart(tmp_path):
     words = ("services=llm_pools", "services.requests.duration_s=5 min", "model=llama_8b")
     done = rackplan(tmp_path, "services", "search", *words)
     assert "as configured" in done.stdout
+
+
+def test_the_screening_says_what_closed_forms_leave_out():
+    plain = LlmService().listed()[0][0]
+    assert list(unseen([plain])) == []
+    ranked = LlmService(order=ByPriority({"code": 1})).listed()[0][0]
+    (told,) = unseen([ranked._replace(slo_by_class={"code": (1.0, 0.05)})])
+    assert "priorities" in told
+    assert "the SLO of a class" in told
+    bent = LlmService(replica=ModelReplica(step_time="bent")).listed()[0][0]
+    (told,) = unseen([bent])
+    assert "tiles of tokens" in told
+    (told,) = unseen([plain, bent])
+    assert told.startswith("closed forms leave out what tiles of tokens add")
+
+
+def test_it_is_printed_below_the_table(tmp_path):
+    words = ("experiment=serving", "services.requests.duration_s=5 min", "model=llama_8b")
+    done = rackplan(tmp_path, "services", "screen", *words)
+    assert "leave out" not in done.stdout
+    order = "{_target_: sim.workload.services.ByPriority, priority_by_class: {code: 1}}"
+    more = ("services.requests.classes={code: 1}", f"services.order={order}")
+    done = rackplan(tmp_path, "services", "screen", *words, *more)
+    assert "closed forms leave out priorities" in done.stdout
 
 
 def test_a_fault_of_one_pools_policy_is_told_at_its_path(tmp_path):
