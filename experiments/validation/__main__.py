@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.validation import AbsentError, openb, rounds, schedulers
+from experiments.validation import AbsentError, openb, published, rounds, schedulers
 from sim.files import write
 from sim.report.figures import BLUE, GRID, INK, MARKS, ORANGE, canvas, svg
 
@@ -28,6 +28,16 @@ SOURCES = (
 )  # fmt: skip
 
 
+def part(name: str) -> str:
+    """Return a part of the page that is written by hand."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def services() -> str:
+    """Return the page's section on services."""
+    return part("serving.md") + "\n".join(published.lines()) + "\n\n" + part("serving_gap.md")
+
+
 def main() -> None:
     """Compare all that is here; say what is not."""
     found: list[schedulers.Row] = []
@@ -47,7 +57,7 @@ def main() -> None:
         "Made by `python -m experiments.validation`. Schedules of simulators are equal job by job "
         "(`tests/truth`); a mean only shows it. Real clusters differ: why is said below.\n\n"
         "![Ours against theirs](validation.svg)\n\n"
-        f"{Path(__file__).with_name('gap.md').read_text(encoding='utf-8')}\n"
+        f"{part('gap.md')}\n{services()}\n## Every number\n\n"
         "| who | measure | theirs | ours | difference |\n|---|---|---:|---:|---:|\n"
     )
     write(Path("docs") / "validation.md", head + "\n".join(lines) + "\n")
