@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
+import simpy
 
 from sim import Scenario, simulate
+from sim.engine import AbstractProcess, Clock, Cluster
 from sim.policies.backfill import Skip
 from sim.policies.placement import AbstractPlacement
+from sim.rng import Streams
 from sim.state import Homogeneous
+from sim.state.joins import AbstractFabric
 from sim.workload import Given, SameForAll
 from topologies.designs import RailOptimized
 
@@ -28,18 +35,58 @@ def jobs_of(jobs: int, nodes: int, load: float, seed: int = 1) -> pa.Table:
     })  # fmt: skip
 
 
-def slowdown(queue_pairs: int, placement: AbstractPlacement, jobs: int = 300) -> float:
+@dataclass(frozen=True)
+class DealtAnew(AbstractProcess):
+    """Lets everybody choose ports anew now and then: as flows do that pause between bursts."""
+
+    every_s: float
+
+    def begin(self, clock: Clock, cluster: Cluster, streams: Streams) -> None:
+        """Route all who run, one by one, each past what the others send then."""
+        del cluster, streams
+        finder = clock.finder
+        assert finder is not None
+
+        def life() -> Iterator[simpy.Event]:
+            while True:
+                yield clock.timeout(self.every_s)
+                spans = clock.state.fabric.spans[: len(clock.state.fabric.ran_s)]
+                for job in np.flatnonzero(spans).tolist():
+                    finder.lay(clock, job)
+
+        clock.process(life())
+
+
+def slowdown_on(
+    fabric: AbstractFabric,
+    placement: AbstractPlacement,
+    jobs: int,
+    load: float,
+    duty: float,
+    processes: tuple[AbstractProcess, ...] = (),
+    seed: int = 1,
+) -> float:
     """Return how many times longer jobs took than alone, the mean over jobs.
 
-    Rings over 512 nodes of 8 GPUs on rails, three tiers, nothing oversubscribed; all send all the
-    time, offered 1.2 times what there is.
+    Rings over 512 nodes of 8 GPUs, which send for a part `duty` of their time alone and are offered
+    `load` times what there is.
     """
     scenario = Scenario(
         Homogeneous(nodes=512),
-        Given(jobs_of(jobs, 512, 1.2)),
-        fabric=RailOptimized(routing="ecmp", queue_pairs=queue_pairs),
-        comm=SameForAll(1.0, 0.0, "ring"),
+        Given(jobs_of(jobs, 512, load, seed)),
+        fabric=fabric,
+        comm=SameForAll(duty, 0.0, "ring"),
         placement=placement,
         backfill=Skip(),
+        processes=processes,
     )
     return float(simulate(scenario).metrics["network"]["slowdown"]["mean"])
+
+
+def slowdown(queue_pairs: int, placement: AbstractPlacement, jobs: int = 300) -> float:
+    """Return the same on rails, three tiers, nothing oversubscribed, paths hashed.
+
+    All send all the time, offered 1.2 times what there is.
+    """
+    fabric = RailOptimized(routing="ecmp", queue_pairs=queue_pairs)
+    return slowdown_on(fabric, placement, jobs, 1.2, 1.0)

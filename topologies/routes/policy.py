@@ -86,7 +86,8 @@ class Adaptive(AbstractRouting):
     long as a burst ("bounded"; "free" is by packet): MLNX OFED's manual, Adaptive Routing; NVIDIA,
     IB Cluster Bring-up, "TREE"; by flow as htsim has it.
     Neglects: what is known of other switches' ports; that a flow which pauses may choose anew when
-    others have come or gone; that a queue shows what flows send just now, not in the mean.
+    others have come or gone (`docs/routing.md`: 1 % in the mean); that a queue shows what flows
+    send just now, not in the mean.
     """
 
     queue_pairs: int = 1
