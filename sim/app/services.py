@@ -21,7 +21,7 @@ from sim.files import data_dir
 from sim.physics.calibration import ALIASES, Key, named
 from sim.rng import Streams
 from sim.state.services import Serving
-from sim.study.capacity import Found, fitting, search
+from sim.study.capacity import Found, fitting, is_row, search
 from sim.study.capacity_apart import FoundApart, search_apart
 from sim.study.ranks import online
 
@@ -32,7 +32,7 @@ USAGE = """rackplan services screen experiment=serving
 rackplan services search experiment=serving share_frac=99% draw=capacity.svg
   screen: closed forms only; search: the fewest replicas that meet the SLO, by the exact kernel;
           of pools apart the fewest GPUs of both
-  model=llama_70b     one model; else all whose step times are known
+  model=llama_70b     one model; else all whose step times are known; beside them a replica of one's own
   share_frac=99%      of requests that must have the SLO
   window_s=1h         the busiest so long of the requests is asked
   draw=FILE.svg       the GPUs of each choice as a figure
@@ -82,8 +82,10 @@ def composed(words: Sequence[str]) -> tuple[Any, int]:
     return whole, int(plain["seed"])
 
 
-def label(key: Key) -> str:
+def label(key: Key | None) -> str:
     """Return a choice in words."""
+    if key is None:
+        return "as configured"
     gpu, model, gpus, bits, software = key
     return f"{model}, {gpus} {gpu}, {bits} bit, {software}"
 
@@ -99,7 +101,7 @@ def printed(title: str, columns: list[tuple[str, list[str]]], first_to_go: Seque
     grid(title, [name for name, _ in columns], rows, first_to_go)
 
 
-def shown(title: str, found: Sequence[Found], exact: bool, price: Any) -> Lines:
+def shown(title: str, found: Sequence[Found], exact: bool, price: Any, of: Serving) -> Lines:
     """Print a row a choice, and how far the closed forms are from it; return what is drawn."""
     columns = [
         ("choice", [label(one.key) for one in found]),
@@ -113,10 +115,11 @@ def shown(title: str, found: Sequence[Found], exact: bool, price: Any) -> Lines:
         columns.append(("within the SLO", [number(100 * one.attained, ".2f") for one in found]))
         columns.append(("GPUs", [number(one.gpus) for one in found]))
     else:
-        columns.append(("GPUs by mean", [number(one.mean * one.key[2]) for one in found]))
+        columns.append(("GPUs by mean", [number(one.mean * one.each) for one in found]))
     if exact and price:
-        cost = [None if one.gpus is None or one.key[0] not in price else
-                one.gpus * price[one.key[0]] for one in found]  # fmt: skip
+        usd = [of.gpu_h_usd if one.key is None else price.get(one.key[0]) for one in found]
+        cost = [None if one.gpus is None or h_usd is None else one.gpus * h_usd
+                for one, h_usd in zip(found, usd, strict=True)]  # fmt: skip
         columns.append(("usd an hour", [number(value, ",.2f") for value in cost]))
     printed(title, columns, ("TPOT, ms", "by square root"))
     for text in errors(found):
@@ -124,7 +127,7 @@ def shown(title: str, found: Sequence[Found], exact: bool, price: Any) -> Lines:
     if not exact:
         print("by the mean: with the default service 0 to 56 % fewer than search finds, most "
               "where a step is near the SLO")  # fmt: skip
-    mean = [one.mean * one.key[2] if np.isfinite(one.mean) else np.nan for one in found]
+    mean = [one.mean * one.each if np.isfinite(one.mean) else np.nan for one in found]
     gpus = [np.nan if one.gpus is None else one.gpus for one in found]
     return columns[0][1], gpus, mean
 
@@ -133,7 +136,7 @@ def shown_apart(
     title: str, found: Sequence[FoundApart], exact: bool, price: Any, pools: tuple[Serving, Serving]
 ) -> Lines:
     """As `shown`, of two pools."""
-    names = ["as configured" if one.key is None else label(one.key) for one in found]
+    names = [label(one.key) for one in found]
     columns = [
         ("choice", names),
         ("prompts: closed form", [number(one.screened[0]) for one in found]),
@@ -188,13 +191,10 @@ def unseen(pools: Sequence[Serving]) -> Iterator[str]:
     if first.slo_by_class and len(pools) == 1:
         left_out.append("the SLO of a class (all have the service's own)")
     bends = any(of.decode_more_s or of.mixed_more_s for of in pools)
-    if bends and len(pools) > 1:
+    if bends:
         left_out.append("what tiles of tokens add to a step (its line alone is taken)")
     if left_out:
         yield "closed forms leave out " + "; ".join(left_out)
-    if bends and len(pools) == 1:
-        yield ("step times are the table's lines, of search too: what tiles of tokens add to the "
-               "service's own is left out; a run has it")  # fmt: skip
 
 
 def answer(given: Sequence[str], exact: bool) -> None:
@@ -220,10 +220,11 @@ def answer(given: Sequence[str], exact: bool) -> None:
             pairs = list(counted(of.name, apart, len(some), "choices of hardware"))
             lines = shown_apart(title, pairs, exact, price, both)
         else:
-            rows = search(of, asks, keys, *wanted)
-            found = list(counted(of.name, rows, len(keys), "choices of hardware"))
+            choices_of: list[Key | None] = [*([] if is_row(of) else [None]), *keys]
+            rows = search(of, asks, choices_of, *wanted)
+            found = list(counted(of.name, rows, len(choices_of), "choices of hardware"))
             pools = (of,)
-            lines = shown(title, found, exact, price)
+            lines = shown(title, found, exact, price, of)
         for text in unseen(pools):
             print(text)
         if own["draw"]:

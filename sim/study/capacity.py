@@ -27,7 +27,8 @@ EDGE_FRAC = 0.1
 class Found(NamedTuple):
     """One choice of hardware: what the closed form says of it, and what the kernel found."""
 
-    key: Key  # GPU, model, GPUs a replica, bits, software
+    key: Key | None  # GPU, model, GPUs a replica, bits, software; None: as it is configured
+    each: int  # GPUs a replica
     most_per_s: float  # requests a second that one replica answers within the TPOT, in the mean
     tpot_s: float  # in the mean, at the replicas found; of the closed form
     mean: float  # replicas by the mean; inf: the SLO is below one step
@@ -38,7 +39,7 @@ class Found(NamedTuple):
     @property
     def gpus(self) -> int | None:
         """Return the GPUs of all replicas; None where no number of them meets the SLO."""
-        return None if self.replicas is None else self.replicas * self.key[2]
+        return None if self.replicas is None else self.replicas * self.each
 
 
 def window(given: Requests, window_s: float) -> slice:
@@ -123,15 +124,27 @@ def fitting(model: str | None = None) -> list[Key]:
     ]
 
 
+def is_row(of: Serving) -> bool:
+    """Return whether a service as it is configured is one of the choices of the table."""
+    mine = of.decode_s, of.mixed_s, of.decode_more_s, of.mixed_more_s, of.gpus, of.kv_tokens
+    rows = (chosen(of, key) for key in fitting())
+    return any(
+        mine == (r.decode_s, r.mixed_s, r.decode_more_s, r.mixed_more_s, r.gpus, r.kv_tokens)
+        for r in rows
+    )
+
+
 def search(
-    of: Serving, given: Requests, keys: Sequence[Key], share: float = 0.99,
+    of: Serving, given: Requests, keys: Sequence[Key | None], share: float = 0.99,
     window_s: float = 3600.0, seed: int = 1, exact: bool = True,
 ) -> Iterator[Found]:  # fmt: skip
     """Give each choice with the least replicas at which `share` of requests have the SLO.
 
     The busiest `window_s` of the requests is asked of each number of replicas, the same requests
-    and the same draws each time; halving finds the least. Without `exact` the closed form alone:
-    TPOT = d0 / (1 - rate s), and load + beta sqrt(load) replicas, beta that of a share waiting.
+    and the same draws each time; halving finds the least. Of a key None the service is as it is
+    configured, with what tiles of tokens add to its steps in the exact kernel. Without `exact` the
+    closed form alone: TPOT = d0 / (1 - rate s), and load + beta sqrt(load) replicas, beta that of a
+    share waiting.
 
     Source: common random numbers (Law, Simulation Modeling and Analysis); square-root staffing
     (Halfin and Whitt 1981) as a guess.
@@ -146,7 +159,7 @@ def search(
     draw = np.random.default_rng(seed).integers(0, 2**62, len(at_s))
     like = requests_of(prompt, output)
     for key in keys:
-        one = chosen(of, key)
+        one = of if key is None else chosen(of, key)
         replica = Batching(one.decode_s, one.mixed_s, one.batch, one.kv_tokens)
         most = float(most_per_s(replica, like, of.slo_tpot_s))
         mean = float(replicas_for(replica, like, rate, of.slo_tpot_s))
@@ -163,4 +176,4 @@ def search(
         number = least(meets, int(min(mean, MOST))) if possible else None
         spread = number or (mean if mean < np.inf else 1.0)
         made = float(tpot_s(replica, like, rate / spread))
-        yield Found(key, most, made, mean, staffed, number, met.get(number or 0, np.nan))
+        yield Found(key, one.gpus, most, made, mean, staffed, number, met.get(number or 0, np.nan))

@@ -17,6 +17,7 @@ from sim.study.capacity import (
     busiest,
     chosen,
     fitting,
+    is_row,
     least,
     search,
     targets,
@@ -76,6 +77,23 @@ def test_what_is_found_meets_and_one_less_does_not():
         assert attained(there, one.replicas, *window, draw) == one.attained >= 0.95
         if one.replicas > 1:
             assert attained(there, one.replicas - 1, *window, draw) < 0.95
+
+
+def test_a_service_that_is_no_row_of_the_table_is_asked_as_it_is():
+    """Steps that bend, KV memory of one's own: exactly what its own kernel attains."""
+    of, given = serving(), asked(rate=12.0)
+    assert is_row(of)
+    slow = (0.05, 1e-4, 1e-7), (0.05, 1e-4, 0.0, 1e-4, 1e-7)
+    own = of._replace(gpus=2, decode_s=slow[0], mixed_s=slow[1], slo_tpot_s=0.08,
+                      tile_tokens=16, decode_more_s=(0.0, 0.01), mixed_more_s=(0.0, 0.01))  # fmt: skip
+    for other in (own, of._replace(kv_tokens=of.kv_tokens - 1), of._replace(decode_more_s=(0.1,))):
+        assert not is_row(other)
+    (one,) = search(own, given, [None], 0.9)
+    draw = np.random.default_rng(1).integers(0, 2**62, len(given.arrival_s))
+    found = attained(own, one.replicas, *busiest(given, 3600.0), draw)
+    assert (one.key, one.gpus, one.attained) == (None, 2 * one.replicas, found)
+    straight = own._replace(decode_more_s=(), mixed_more_s=())
+    assert attained(straight, one.replicas, *busiest(given, 3600.0), draw) > found
 
 
 def test_a_step_above_the_slo_is_no_choice():
@@ -142,6 +160,17 @@ def test_somebody_who_looks_on_sees_how_far_it_is(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     assert list(counted("llm", iter("abc"), 3, "choices")) == ["a", "b", "c"]
     assert "3/3" in capsys.readouterr().err
+
+
+def test_a_replica_of_ones_own_has_a_row(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["screen", *SMALL]) == 0
+    assert "as configured" not in capsys.readouterr().out
+    assert main(["screen", *SMALL, "services.replica.step_time=bent"]) == 0
+    out = capsys.readouterr().out
+    assert "as configured" in out
+    assert "leave out what tiles of tokens add" in out
 
 
 def test_without_a_service_there_is_nothing_to_search(capsys):
