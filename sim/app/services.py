@@ -32,7 +32,7 @@ USAGE = """rackplan services screen experiment=serving
 rackplan services search experiment=serving share_frac=99% draw=capacity.svg
   screen: closed forms only; search: the fewest replicas that meet the SLO, by the exact kernel;
           of pools apart the fewest GPUs of both
-  model=llama_70b     one model; else all whose step times are known; beside them a replica of one's own
+  model=llama_70b     one model; else all whose step times are known, and one's own
   share_frac=99%      of requests that must have the SLO
   window_s=1h         the busiest so long of the requests is asked
   draw=FILE.svg       the GPUs of each choice as a figure
