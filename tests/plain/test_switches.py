@@ -287,12 +287,16 @@ def test_who_insists_on_one_leaf_gets_it_or_has_waited():
     assert min(waited) >= 30.0
 
 
-@pytest.mark.parametrize(("poll_s", "start_s"), [(0.0, 25.0), (60.0, 60.0), (7.0, 28.0)])
-def test_a_wait_over_is_seen_when_somebody_looks(poll_s, start_s):
+@pytest.mark.parametrize(
+    ("poll_s", "release", "start_s"),
+    [(0.0, "v26.11", 25.0), (60.0, "v26.11", 60.0), (7.0, "v26.11", 28.0),
+     (None, "v26.11", 30.0), (None, "v24.05", 60.0), (None, "v22.05", 60.0)],
+)  # fmt: skip
+def test_a_wait_over_is_seen_when_somebody_looks(poll_s, release, start_s):
     """One node is left on each of two leaves: a gang of two that wants one leaf waits from 5 on."""
     made = {"submit_s": [0.0, 1.0, 5.0], "gpus": np.int32([6, 6, 4]), "work_s": [500.0] * 3,
             "switches": [None, None, 1], "switches_wait_s": [None, None, 20.0]}  # fmt: skip
-    place = SlurmTree(sched_interval_s=poll_s)
+    place = SlurmTree(release, sched_interval_s=poll_s)
     seen = starts(run(made, inventory=racked(8, 4), placement=place))
     assert seen == [0.0, 1.0, start_s]
 
