@@ -83,7 +83,7 @@ class Service(Handed):
     waiting, but as `DOOR_ENDS`, how many were answered. The clock has the replica that was called
     to the door, -1 for none, and when replicas had their turn last, with the highest of them. soon:
     when each could look at the door, as last looked up in its run (0: not in this one, `NEVER`: not
-    as long as it lasts), and how many steps of the run that is.
+    as long as it lasts), how many steps of the run that is, what the next takes, and each more.
     """
 
     q: NDArray[np.int64]  # (requests, Q_COLUMNS or one more)
@@ -100,7 +100,7 @@ class Service(Handed):
     mixed_more: NDArray[np.int64]
     rank: NDArray[np.int8]  # (requests,), where there are ranks
     lines: NDArray[np.int64]  # (replicas, ranks, 4), where there are ranks
-    soon: NDArray[np.int64]  # (2, replicas), where there are ranks
+    soon: NDArray[np.int64]  # (replicas, 4), where there are ranks
 
 
 def with_rows(
@@ -141,7 +141,7 @@ def service_of(
     if rank is not None:
         lines = np.zeros((count, ranks, 4), np.int64)
         lines[..., [L_HEAD, L_TAIL]] = -1
-        ranked = {"rank": rank, "lines": lines, "soon": np.zeros((2, count), np.int64)}
+        ranked = {"rank": rank, "lines": lines, "soon": np.zeros((count, 4), np.int64)}
     return Service(
         q=requests, h=requests.view(np.int32), t=t, seats=seats, ready=ready, queue=queue,
         active=np.zeros(count, np.int64), tree=np.full(2 * leaves, NEVER), rules=rules, clock=clock,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from sim.kernel.jit import inlined, jit
 from sim.kernel.serving.batch import ahead, need
 from sim.kernel.serving.heaps import after, link, requeue
-from sim.kernel.serving.step import boundary, span
+from sim.kernel.serving.step import boundary, decoding, span
 from sim.state.serving import (
     ACTIVE,
     CALLED,
+    DECODE_C,
     DOOR,
     DOOR_HEAD,
     DOOR_KV,
@@ -56,14 +59,22 @@ def next_end(s: Service, r: int, now: int, late: int) -> int:
     if s.t[r, R_ACCEPTS] and s.t[r, R_KIND] == IDLE:
         return now
     if not s.t[r, R_ACCEPTS] or s.t[r, R_KIND] == PREFILL or s.t[r, R_SEATS] >= s.rules[DOOR_SEATS]:
-        soon[0, r] = NEVER
+        soon[r, 0] = NEVER
         return int(NEVER)
-    ticks = now - s.t[r, R_START] + late
-    j = soon[1, r] + 1 if soon[0, r] > 0 else 0  # as a rule one step on
-    if j < 1 or j > s.t[r, R_STEPS] or span(s, r, j) < ticks:
-        j = boundary(s, r, ticks)
-    soon[0, r], soon[1, r] = s.t[r, R_START] + span(s, r, j), j
-    return soon[0, r]
+    j = boundary(s, r, now - s.t[r, R_START] + late)
+    more = s.rules[DECODE_C] * s.t[r, R_SEATS]
+    soon[r, 0], soon[r, 1] = s.t[r, R_START] + span(s, r, j), j
+    soon[r, 2], soon[r, 3] = decoding(s, r) + more * j, more
+    return soon[r, 0]
+
+
+@inlined
+def step_on(soon: np.ndarray, r: int) -> int:
+    """Return when the step of replica r ends after that which is written down; that is now it."""
+    soon[r, 0] += soon[r, 2]
+    soon[r, 1] += 1
+    soon[r, 2] += soon[r, 3]
+    return soon[r, 0]
 
 
 @inlined
@@ -77,7 +88,7 @@ def has_room(s: Service, r: int, i: int) -> bool:
     if not s.t[r, R_ACCEPTS]:
         return False
     seats = s.t[r, R_SEATS]
-    grown = s.rules[GROW] * seats * s.soon[1, r]
+    grown = s.rules[GROW] * seats * s.soon[r, 1]
     return s.t[r, R_KV] + grown + need(s, i) + ahead(s, seats) <= s.rules[DOOR_KV]
 
 
@@ -98,10 +109,12 @@ def knock(s: Service, r: int, now: int) -> None:
     turned = s.clock[TURN_OF] if s.clock[TURN_AT] == now else -1  # so far they had their turn now
     for x in range(n):
         o = active[x]
-        at = soon[0, o]
+        at = soon[o, 0]
         if at >= first or o == r:
             continue
         late = 1 if o <= turned else 0
+        if 0 < at < now + late:
+            at = step_on(soon, o)
         if at < now + late:
             at = next_end(s, o, now, late)
         if at < first and has_room(s, o, i):
@@ -121,7 +134,7 @@ def knock(s: Service, r: int, now: int) -> None:
 @inlined
 def turn(s: Service, r: int, now: int) -> bool:
     """Note that replica r has its turn, its run over; return if it was called to the door."""
-    s.soon[0, r] = 0
+    s.soon[r, 0] = 0
     if s.clock[TURN_AT] != now:
         s.clock[TURN_AT], s.clock[TURN_OF] = now, r
     else:
@@ -168,8 +181,8 @@ def from_door(s: Service, r: int, now: int) -> None:
 @jit
 def awake(s: Service) -> None:
     """Forget when steps end, as others may accept; let who is idle look who waits at the door."""
-    for r in range(s.soon.shape[1]):
-        s.soon[0, r] = 0
+    for r in range(s.soon.shape[0]):
+        s.soon[r, 0] = 0
     if s.clock[DOOR_HEAD] < 0:
         return
     for x in range(s.clock[ACTIVE]):

@@ -130,7 +130,7 @@ def lose(s: Service, r: int, now: int) -> int:
 def returned(s: Service, r: int, i: int, now: int) -> int:
     """Put request i back to the door, from a replica that is lost; return 1."""
     s.h[i, H_PREEMPTED] += 1
-    s.soon[0, r] = 0  # it has fewer seats taken than when that was written
+    s.soon[r, 0] = 0  # it has fewer seats taken than when that was written
     to_door(s, i, -1, now)
     return 1
 
