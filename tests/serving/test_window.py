@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from sim.engine.ranked import Ranked
+from sim.engine.scrapes import COLUMNS
 from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime, tick
 from sim.engine.window import NONE, told
 from sim.errors import ScenarioError
+from sim.kernel.serving.rows import interval
 from sim.rng import Streams
 from sim.state.fates import Fates, fates_of
 from sim.state.serving import (
@@ -38,8 +40,12 @@ def asked(seed, n=400):
 
 
 def lived(spec, columns, rows, seed):
-    """Return a service that is scaled, drained, lost and left without any replica; and its sums."""
+    """Return a service that is scaled, drained, lost and left without any replica; and its sums.
+
+    What an interval is told, but for who came in it.
+    """
     run, rng, now_s, marks = Run(spec, *columns, rows=rows), np.random.default_rng(seed), 0.0, []
+    kept, last_s, row = np.zeros(9, np.int64), 0.0, np.zeros((len(COLUMNS), 1))
     run.accepts[0] = 1
     for _ in range(60):
         now_s += float(rng.exponential(0.25))
@@ -52,7 +58,10 @@ def lived(spec, columns, rows, seed):
         elif what == 3:
             run.lose(r, now_s)
         else:
-            marks += [run.mark(now_s), run.back(), run.far(), run.over()]
+            clock, ends_s = run.service.clock, (now_s, last_s)
+            interval(clock, kept, row, 0, tick(now_s), ends_s, (0, 0.0, 0), 0.0)
+            marks += [np.nan_to_num(row).tolist(), kept.tolist(), run.back(), run.far(), run.over()]
+            last_s = now_s
     part = run.fates(now_s)
     run.accepts[:] = 1
     run.advance()
