@@ -5,6 +5,7 @@ Debian and Ubuntu: `apt install g++ libsimgrid-dev`. Nothing of it is needed to 
 
 from __future__ import annotations
 
+import atexit
 import ctypes.util
 import shutil
 import subprocess
@@ -21,11 +22,13 @@ WAIT_s = 600.0
 
 @cache
 def program() -> Path | None:
-    """Return the compiled program, in a folder that is not kept; None where it cannot be made."""
+    """Return the compiled program, in a folder that goes at exit; None where it cannot be made."""
     compiler = shutil.which("g++")
     if compiler is None or ctypes.util.find_library("simgrid") is None:
         return None
-    made = Path(tempfile.mkdtemp(prefix="rackplan_simgrid_")) / "peer"
+    folder = tempfile.mkdtemp(prefix="rackplan_simgrid_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = Path(folder) / "peer"
     told = [compiler, "-O2", "-std=c++17", str(SOURCE), "-o", str(made), "-lsimgrid"]
     done = subprocess.run(told, check=False, capture_output=True)
     return made if done.returncode == 0 else None
