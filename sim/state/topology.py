@@ -137,6 +137,17 @@ def leaves_of(parent: I8, nodes: int) -> tuple[I8, I8, I8]:
     return leaf, pod, vertex
 
 
+def instead_of_racks(leaf: I8, pod: I8, parent: I8) -> tuple[I8, I8]:
+    """Return the leaf and the pod of each node by a fabric's tree, for a cluster of one rack.
+
+    Its leaves only if one has several nodes; leaves without pods over them stand in one pod.
+    """
+    its, over, _ = leaves_of(parent, leaf.size)
+    if int(its.max()) + 1 == leaf.size:
+        return leaf, pod
+    return its, pod if int(over.max()) == int(its.max()) else over
+
+
 def uplinks_of(leaf: I8, vertex: I8, behind: int, ways: AbstractWays | None) -> tuple[I8, I8]:
     """Return (first, link): link[first[i]:first[i + 1]] are what leads out of leaf i.
 
@@ -168,9 +179,11 @@ def topology_of(
     """
     leaf, pod = domains_of(inventory)
     first, link = np.zeros(0, np.int64), np.zeros(0, np.int64)
-    if parent is not None and (want.climb is not None or int(leaf.max()) == 0):
+    if parent is not None and want.climb is None and int(leaf.max()) == 0:
+        leaf, pod = instead_of_racks(leaf, pod, parent)
+    if parent is not None and want.climb is not None:
         leaf, pod, vertex = leaves_of(parent, leaf.size)
-        if want.climb is not None and want.climb.least_load:
+        if want.climb.least_load:
             drawn = 0 if ways is None else len(ways.capacity_Bps)
             first, link = uplinks_of(leaf, vertex, len(parent) - drawn, ways)
     leaves = int(leaf.max()) + 1

@@ -13,6 +13,7 @@ from sim.workload import Given
 from tests.conftest import gantt, run, starts
 from tests.plain.plain import INF, Node, Plain
 from tests.plain.test_same import RULES, plain_jobs, workload
+from topologies.designs import LeafSpine, Torus
 
 pytestmark = pytest.mark.rare
 
@@ -348,3 +349,11 @@ def test_faults_are_named():
     made = whole([4]) | {"nodes": np.int32([4]), "segment": [3]}
     with pytest.raises(TraceError, match="must divide nodes"):
         run(made, inventory=racked(8, 4))
+
+
+@pytest.mark.rare
+@pytest.mark.parametrize("fabric", [LeafSpine(4, 2), Torus()], ids=["leaves", "none"])
+def test_a_fabric_without_pods_refuses_no_gang_for_want_of_a_root(fabric):
+    seen = run(whole([20, 6]), inventory=racked(64, None), fabric=fabric,
+               placement=SlurmTree(root=False))  # fmt: skip
+    assert seen.jobs["state"].to_pylist() == ["completed"] * 2
