@@ -42,9 +42,11 @@ def slower(
 
     Source: the two roofs of Williams, Waterman and Patterson, CACM 52 (2009). A line of decode
     steps is fitted to up to 64 sequences, one of prompts beyond that; each is so taken where it
-    was fitted. Those of `calibration.FITS` cross at 116 to 213 tokens where roofs do: peak FLOPs
-    over bandwidth are 153 (A100) to 295 (H100) operations a byte.
-    Neglects: that both overlap only in part near the crossing; whatever lines neglect.
+    was fitted. Those of `calibration.FITS` of 70B cross at 116 to 213 tokens, of 8B at 155 to 355,
+    where roofs do: peak FLOPs over bandwidth are 153 (A100) to 295 (H100) operations a byte.
+    Neglects: that both overlap only in part near the crossing; whatever lines neglect. Those of
+    B200 do not cross: prompts' is the slower from the first token on, and decode steps are 1 to
+    4 % (16 bit) and 15 to 18 % (8 bit) slower than the table has them; take the table there.
     """
     fixed, each, token = decode_s
     begin, per, square = prompt_s
