@@ -43,8 +43,9 @@ def beyond_supply(scenario: Scenario, inventory: Inventory) -> list[str]:
     if not plan:
         return []
     term = scenario.supply.terms(inventory)[getattr(scenario.node_scaler, "pool", 0)]
-    low, early = min((n, hour) for hour, n in plan)
-    high, late = max((n, hour) for hour, n in plan)
+    rules = dict(sorted(map(tuple, plan)))  # of an hour named twice the last one, whole nodes
+    low, early = min((int(n), hour) for hour, n in rules.items())
+    high, late = max((int(n), hour) for hour, n in rules.items())
     found = []
     if low < term.least:
         found.append(f"supply.min_nodes: is {term.least} in pool {term.pool}; must be at most "
