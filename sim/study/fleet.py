@@ -43,7 +43,7 @@ def beyond_supply(scenario: Scenario, inventory: Inventory) -> list[str]:
     if not plan:
         return []
     term = scenario.supply.terms(inventory)[getattr(scenario.node_scaler, "pool", 0)]
-    rules = dict(sorted(map(tuple, plan)))  # of an hour named twice the last one, whole nodes
+    rules = dict(sorted(map(tuple, plan)))  # of an hour named twice the most
     low, early = min((int(n), hour) for hour, n in rules.items())
     high, late = max((int(n), hour) for hour, n in rules.items())
     found = []

@@ -184,6 +184,11 @@ def test_interrupted_nodes_are_the_same_for_the_same_seed():
             "min_nodes: is 2 in pool .*; must be at most 1, what node_scaler.plan leaves .* hour 7",
         ),
         ({"node_scaler": Lending(plan=((0, 5), (7, 1)))}, "plan: has 5 .* hour 0 .* at most 4"),
+        ({"node_scaler": Lending(plan=((0, 5), (0, 2)))}, "plan: has 5 .* hour 0 .* at most 4"),
+        (
+            {"supply": Supply(min_nodes=2), "node_scaler": Lending(plan=((0, 4), (7, 1.9)))},
+            "min_nodes: is 2 in pool .*; must be at most 1, what node_scaler.plan leaves .* hour 7",
+        ),
         ({"growth": PurchasePlan(({"at_s": 5.0, "nodes": -5},))}, "4 nodes are there by then"),
         ({"growth": PurchasePlan(({"at_s": 5.0, "nodes": 5},))}, "at most 4, all it has"),
     ],
@@ -198,6 +203,19 @@ def test_a_plan_that_its_supply_can_just_meet_is_taken():
     for supply in (Supply(min_nodes=1), Supply(min_nodes=1, max_nodes=4)):
         made = Scenario(Homogeneous(4, 4), jobs((0, 1, 1)), node_scaler=policy, supply=supply)
         assert simulate(made).jobs.column("state").to_pylist() == ["completed"]
+
+
+@pytest.mark.parametrize("plan", [((0, 2), (1, 1), (1, 0), (2, 2)), ((2, 2.9), (0, 2.5), (1, 1.5))])
+def test_an_hour_named_twice_has_the_most_and_a_part_of_a_node_is_none(plan):
+    """Two here from 0 h, one from 1 h, two from 2 h: refused by no bound that lets these be."""
+    made = simulate(Scenario(
+        Homogeneous(2, 4), jobs((0, 8, 1000), (3 * 3600, 8, 10)),
+        node_scaler=Lending(plan=plan, notice_s=120.0, period_s=86400.0),
+        supply=Supply(come_s=60.0, min_nodes=1, max_nodes=2),
+    ))  # fmt: skip
+    held_only_while_there(made)
+    off = [(r["begin_s"], r["end_s"]) for r in spans(made) if r["state"] == "lent"]
+    assert off == [(3480.0, 7200.0)]
 
 
 def test_a_date_in_the_past_is_refused():

@@ -368,6 +368,6 @@ def test_who_is_called_back_last_is_who_may_not_move():
 
 
 def test_plans_that_cannot_be_are_refused():
-    for plan in ((), ((25.0, 1.0),), ((1.0, -1.0),)):
+    for plan in ((), ((25.0, 1.0),), ((1.0, -1.0),), ((1.0, math.inf),)):
         with pytest.raises(ScenarioError, match=r"node_scaler.plan"):
             Lending(plan=plan)

@@ -29,8 +29,9 @@ class Lending(AbstractNodeScaler):
 
     The others are lent, and come back when an hour has more. They are told to go `notice_s` before
     an hour that has fewer: idle ones first, then those whose work may move, then those in use the
-    least. The plan is repeated every `period_s`; the last entry rules until the first. A notice
-    that is no multiple of `every_s` makes them late by the rest.
+    least. The plan is repeated every `period_s`; the last entry rules until the first; of an hour
+    named twice, the one with more nodes. A part of a node is none. A notice that is no multiple of
+    `every_s` makes them late by the rest.
 
     Source: scheduled lending between serving and research; notices as spot instances have: 120 s
     AWS, 30 s Google Cloud and Azure.
@@ -49,7 +50,8 @@ class Lending(AbstractNodeScaler):
         pairs = len(self.plan) > 0 and all(len(entry) == 2 for entry in self.plan)
         if not pairs:
             found.append("node_scaler.plan: must be pairs [hour, nodes], such as [20, 8]")
-        elif not all(0.0 <= hour * 3600.0 < self.period_s and n >= 0.0 for hour, n in self.plan):
+        elif not all(0.0 <= hour * 3600.0 < self.period_s and 0.0 <= n < np.inf
+                     for hour, n in self.plan):  # fmt: skip
             hours = self.period_s / 3600.0
             found.append(f"node_scaler.plan: must have hours from 0 to below {hours:g}, nodes >= 0")
         refuse(found)
