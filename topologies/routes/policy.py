@@ -87,7 +87,8 @@ class Adaptive(AbstractRouting):
     IB Cluster Bring-up, "TREE"; by flow as htsim has it.
     Neglects: what is known of other switches' ports; that a flow which pauses may choose anew when
     others have come or gone (`docs/routing.md`: 1 % in the mean); that a queue shows what flows
-    send just now, not in the mean.
+    send just now, not in the mean; that flows choose anew together when a link fails or works
+    again: jobs do, one by one, each beside those behind it as they were.
     """
 
     queue_pairs: int = 1
