@@ -6,15 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.physics.roofs import TRTLLM
 from sim.physics.step_time import Gpu, Model, Roof, Step, kv_bytes, sent_bytes, weight_bytes
 
 TILE_TOKENS = 16
 """Tokens of a step that take as long as each other."""
-TRTLLM = Roof(
-    bandwidth_frac=0.9, flops_frac=0.82, fp8_frac=0.61, link_frac=0.77, layer_s=93e-6,
-    sequence_s=7.5e-6,
-)  # fmt: skip
-"""TensorRT-LLM of 2025: fitted, see `overlapped`."""
 
 
 class Bent(NamedTuple):
@@ -42,18 +38,19 @@ def slower(
 
     Source: the two roofs of Williams, Waterman and Patterson, CACM 52 (2009). A line of decode
     steps is fitted to up to 64 sequences, one of prompts beyond that; each is so taken where it
-    was fitted. Those of `calibration.FITS` of 70B cross at 116 to 213 tokens, of 8B at 155 to 355,
+    was fitted. Those of `calibration.FITS` of 70B cross at 116 to 212 tokens, of 8B at 155 to 354,
     where roofs do: peak FLOPs over bandwidth are 153 (A100) to 295 (H100) operations a byte.
-    Neglects: that both overlap only in part near the crossing; whatever lines neglect. Those of
-    B200 do not cross: prompts' is the slower from the first token on, and decode steps are 1 to
-    4 % (16 bit) and 15 to 18 % (8 bit) slower than the table has them; take the table there.
+    Where prompts' line is the slower from no token on, as of B200, the two never cross: a step with
+    prompts takes longer for another reason than arithmetic, and decode steps stay on their line.
+    Neglects: that both overlap only in part near the crossing; whatever lines neglect.
     """
     fixed, each, token = decode_s
     begin, per, square = prompt_s
     n = middles(most_tokens)
     few, many = fixed + each * n, begin + per * n
     line = Step((fixed, each, token), (begin, per, square, per, token))
-    return Bent(line, *(tuple(np.maximum(of, 0.0).tolist()) for of in (many - few, few - many)))
+    slower_s = np.zeros(len(n)) if begin >= fixed else np.maximum(many - few, 0.0)
+    return Bent(line, tuple(slower_s.tolist()), tuple(np.maximum(few - many, 0.0).tolist()))
 
 
 def overlapped(
@@ -66,24 +63,19 @@ def overlapped(
     `step_time.roofline`; decode_frac is not asked.
 
     Source: Williams, Waterman and Patterson, CACM 52 (2009); that the two hide neither wholly
-    (their larger) nor not at all (their sum) is the exponent 2, fitted: 2.00. So are the constants
-    but for bandwidth_frac, square_frac and meet_s: to NVIDIA's published tokens a second of
-    TensorRT-LLM 0.17, Llama-3.1-70B on 1, 2, 4 and 8 H200, 8 bit, and 8B on an A100, 45 in all,
-    with the limits of its benchmark. Others are met as docs/validation.md says; they were in sight
-    when this form was chosen among a few, and in no fit. The engine's own time is in layer_s, 4 ms
-    a step more than vLLM's kernels have, and in sequence_s; a time a request besides was fitted
-    too, and found 0.
-    Neglects: 16 bit on more than 2 GPUs, where published engines lose up to 42 % with much context
-    and this does not; that a replica may leave the node; kernels by size.
+    (their larger) nor not at all (their sum) is the exponent 2, once fitted: 2.00. Constants:
+    `roofs`.
+    Neglects: that a replica may leave the node; kernels by size; a time a request, which was fitted
+    once and found 0.
     """
-    bandwidth = gpus * gpu.bandwidth_Bps * roof.bandwidth_frac
+    bandwidth = gpus * gpu.bandwidth_Bps
     eight = bits == 8 and gpu.fp8_flops_per_s > gpu.flops_per_s
     flops = gpus * (gpu.fp8_flops_per_s if eight else gpu.flops_per_s)
     each = 2.0 * model.parameters / (flops * (roof.fp8_frac if eight else roof.flops_frac))
     send = sent_bytes(model, gpus) / (gpu.link_Bps * roof.link_frac)
-    reads = weight_bytes(model, bits) / bandwidth
+    reads = weight_bytes(model, bits) / (bandwidth * roof.bandwidth_frac)
     fixed = reads + model.layers * (roof.layer_s + (roof.meet_s if gpus > 1 else 0.0))
-    context = kv_bytes(model, bits) / bandwidth
+    context = kv_bytes(model, bits) / (bandwidth * roof.context_frac)
     square = 2.0 * model.layers * model.heads * model.head_size
     square /= gpus * gpu.flops_per_s * roof.square_frac
     more = tuple((np.hypot(reads, each * middles(most_tokens)) - reads).tolist())

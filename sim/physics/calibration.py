@@ -51,7 +51,7 @@ A step that carries prompts reads the weights too, so p0 is at least d0; its dec
 what they cost without (pD = dD, pC = dC), for the tables have no mixed steps. A slope below 0 is 0.
 Neglects: what is not linear: 1.3 to 3.0 % of a decode step, 1.1 to 5.6 % of a prompt, on average,
 at the points that were fitted. Beyond them, with more than 64 sequences, more and more: one takes
-dD there, but arithmetic's pP from 116 to 213 tokens a step on; see `bends.slower`. How far the
+dD there, but arithmetic's pP from 116 to 212 tokens a step on; see `bends.slower`. How far the
 published tables are from a GPU is not known here.
 """
 
@@ -72,10 +72,6 @@ ALIASES = {
 }
 """What a command line calls a model."""
 ROOFLINE_ERROR = "a roofline, within 19 % of a decode step and 14 % of a prompt where tables are"
-ROOFLINE_ERRORS = {
-    "trtllm": "a roofline fitted to published tokens a second of TensorRT-LLM 0.17 on H200, 8 bit: "
-    "there within 11 %, on 2 to 8 H100 within 18 %; with 16 bit up to 45 % too fast"
-}
 
 
 def named(model: str) -> str:

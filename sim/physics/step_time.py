@@ -6,19 +6,27 @@ from typing import NamedTuple
 
 
 class Model(NamedTuple):
-    """A decoder; `kv_heads` below `heads` is grouped-query attention."""
+    """A decoder; `kv_heads` below `heads` is grouped-query attention.
+
+    `embedded` of its parameters are the table of tokens and the head, where they are two.
+    """
 
     parameters: float
     layers: int
     heads: int
     kv_heads: int
     head_size: int
+    embedded: float = 0.0
 
 
 class Gpu(NamedTuple):
     """One GPU: dense FLOPs of 16-bit and 8-bit floats, memory, what it sends to its like at once.
 
-    No 8-bit unit: the same number.
+    No 8-bit unit: the same number. A data sheet's GB of memory are GiB: what is there is what
+    `nvidia-smi` tells, which `trtllm-bench` reckons with too.
+
+    Source of memory: modal-labs/modal-client, pull request 2797 (A100, H100: 81920, 40960 and
+    81559 MiB); NVIDIA/TensorRT-LLM, issue 10278 (B200: 183359 MiB); H200: 143771 MiB, many logs.
     """
 
     flops_per_s: float
@@ -28,19 +36,20 @@ class Gpu(NamedTuple):
     link_Bps: float
 
 
-MODELS = {  # their config.json; parameters as in the models' cards
-    "llama-3.1-8b": Model(8.03e9, 32, 32, 8, 128),
-    "llama-3.1-70b": Model(70.55e9, 80, 64, 8, 128),
-    "llama-2-70b": Model(68.98e9, 80, 64, 8, 128),
-    "codellama-34b": Model(33.74e9, 48, 64, 8, 128),
+MODELS = {  # their config.json; parameters as in the models' cards; vocabulary x width x 2
+    "llama-3.1-8b": Model(8.03e9, 32, 32, 8, 128, 1.0507e9),
+    "llama-3.1-70b": Model(70.55e9, 80, 64, 8, 128, 2.1013e9),
+    "llama-2-70b": Model(68.98e9, 80, 64, 8, 128, 0.5243e9),
+    "codellama-34b": Model(33.74e9, 48, 64, 8, 128, 0.5246e9),
     "opt-66b": Model(65.7e9, 64, 72, 72, 128),
 }
-GPUS = {  # NVIDIA's data sheets, dense; NVLink one way
-    "a100-40gb": Gpu(312e12, 312e12, 1.555e12, 40e9, 300e9),
-    "a100": Gpu(312e12, 312e12, 2.039e12, 80e9, 300e9),
-    "h100": Gpu(989e12, 1979e12, 3.35e12, 80e9, 450e9),
-    "h200": Gpu(989e12, 1979e12, 4.8e12, 141e9, 450e9),
-    "b200": Gpu(2250e12, 4500e12, 8.0e12, 180e9, 900e9),
+MIB = 2.0**20
+GPUS = {  # NVIDIA's data sheets, dense; NVLink one way; memory: see Gpu
+    "a100-40gb": Gpu(312e12, 312e12, 1.555e12, 40960 * MIB, 300e9),
+    "a100": Gpu(312e12, 312e12, 2.039e12, 81920 * MIB, 300e9),
+    "h100": Gpu(989e12, 1979e12, 3.35e12, 81559 * MIB, 450e9),
+    "h200": Gpu(989e12, 1979e12, 4.8e12, 143771 * MIB, 450e9),
+    "b200": Gpu(2250e12, 4500e12, 8.0e12, 183359 * MIB, 900e9),
 }
 
 
@@ -71,6 +80,30 @@ def weight_bytes(model: Model, weight_bits: int = 16) -> float:
     return model.parameters * weight_bits / 8
 
 
+def held_bytes(model: Model, weight_bits: int = 16) -> float:
+    """Return the memory that the weights take over all GPUs: `embedded` stay at 16 bits.
+
+    Source: 8.46 GiB of Llama-3.1-8B in 8 bit, NVIDIA/TensorRT-LLM, issue 6294.
+    Neglects: scales of quantization; what a step reads is `weight_bytes`: of the two of
+    `embedded` the head alone, at 16 bits, which is as much.
+    """
+    return weight_bytes(model, weight_bits) + model.embedded * (2.0 - weight_bits / 8)
+
+
+def kept_bytes(gpus: int, trtllm: bool = False) -> float:
+    """Return what each GPU keeps besides weights and KV memory: CUDA, buffers, activations.
+
+    3.7 GB of vLLM, 2.8 GB of TensorRT-LLM, and 1.9 GB of links where GPUs are several.
+
+    Source: `nvidia-smi`'s 79.65 GiB of an H100 less what its logs tell. vllm-project/vllm, pull
+    request 10511, Llama-3-8B on 1 and 2 H100: at 0.9 of memory 14.96 and 7.48 GiB of weights leave
+    53.29 and 58.97; NVIDIA/TensorRT-LLM, docs/source/reference/memory.md: 6.54 leave 70.48.
+    Neglects: that activations grow with the tokens of a step and buffers with the batch; more
+    links of more than 2 GPUs.
+    """
+    return (2.8e9 if trtllm else 3.7e9) + (1.9e9 if gpus > 1 else 0.0)
+
+
 def kv_bytes(model: Model, kv_bits: int = 16) -> float:
     """Return what a token keeps in the KV cache, over all GPUs: 2 layers kv_heads head_size.
 
@@ -89,19 +122,22 @@ def kv_tokens(
     used_frac: float = 0.9,
     kv_frac: float | None = None,
 ) -> int:
-    """Return the tokens that the KV cache holds: (memory used_frac gpus - weights) / kv_bytes.
+    """Return the tokens for which there is KV memory; below 1 the model does not fit.
 
-    With `kv_frac` (memory gpus - weights) kv_frac / kv_bytes. Below 1 the model does not fit.
+    vLLM: ((memory used_frac - kept) gpus - weights) / kv_bytes; TensorRT-LLM, with `kv_frac`:
+    ((memory - kept) gpus - weights) kv_frac / kv_bytes; kept and weights as `kept_bytes` and
+    `held_bytes` tell.
 
     Source: vLLM's gpu_memory_utilization, 0.9 by default; TensorRT-LLM's
     kv_cache_free_gpu_mem_fraction, 0.9 by default.
-    Neglects: activations and CUDA graphs, some GB a GPU; that beyond as many GPUs as the model has
-    key-value heads (8 of Llama-3.1) each head is held more than once.
+    Neglects: CUDA graphs; that beyond as many GPUs as the model has key-value heads (8 of
+    Llama-3.1) each head is held more than once.
     """
+    weights, kept = held_bytes(model, weight_bits), kept_bytes(gpus, kv_frac is not None)
     if kv_frac is None:
-        spare = gpu.memory_bytes * used_frac * gpus - weight_bytes(model, weight_bits)
+        spare = (gpu.memory_bytes * used_frac - kept) * gpus - weights
     else:
-        spare = (gpu.memory_bytes * gpus - weight_bytes(model, weight_bits)) * kv_frac
+        spare = ((gpu.memory_bytes - kept) * gpus - weights) * kv_frac
     return int(spare // kv_bytes(model, kv_bits))
 
 
@@ -117,6 +153,7 @@ class Roof(NamedTuple):
     """How near to its data sheet a GPU comes, and what a step takes besides."""
 
     bandwidth_frac: float = 0.9
+    context_frac: float = 0.9  # of the bandwidth, of KV memory
     flops_frac: float = 0.92
     fp8_frac: float = 0.7  # of the 8-bit unit
     link_frac: float = 0.45
@@ -136,7 +173,7 @@ def roofline(model: Model, gpu: Gpu, gpus: int, bits: int = 16, roof: Roof = Roo
     """Return the step time of a model that no table has: memory, arithmetic, links, a constant.
 
     d0 = weights / (gpus bandwidth bandwidth_frac) + layers (layer_s + meet_s);
-    dC = KV bytes of a token / (gpus bandwidth bandwidth_frac);
+    dC = KV bytes of a token / (gpus bandwidth context_frac);
     pP = 2 parameters / (gpus FLOPs flops_frac, or fp8_frac of 8 bit) + two all-reduces a layer of
     2 bytes an element, each 2 (gpus - 1) / gpus times over a link, at link_frac of it;
     dD = decode_frac pP, for part of it hides behind the reads;
@@ -146,19 +183,20 @@ def roofline(model: Model, gpu: Gpu, gpus: int, bits: int = 16, roof: Roof = Roo
     all-reduces. The constants are chosen by eye on `calibration.TABLE` itself, 16 bit: there d0 and
     a decode step of 64 sequences are within 19 %, a prompt of 2,048 tokens within 14 %. There is no
     table of 8 bit to check the one for it. Beside TensorRT-LLM's published tokens a second it is 17
-    % too slow to 54 % too fast; `bends.overlapped` is fitted to these.
+    % too slow to 67 % too fast; `bends.overlapped` is fitted to these.
     Neglects: that a replica may leave the node; kernels by size; overlap of the roofs but for
     decode_frac; the engine's own time, a request.
     """
-    bandwidth = gpus * gpu.bandwidth_Bps * roof.bandwidth_frac
+    bandwidth = gpus * gpu.bandwidth_Bps
     eight = bits == 8 and gpu.fp8_flops_per_s > gpu.flops_per_s
     flops = gpus * (gpu.fp8_flops_per_s if eight else gpu.flops_per_s)
     layer_s = roof.layer_s + (roof.meet_s if gpus > 1 else 0.0)
-    fixed = weight_bytes(model, bits) / bandwidth + model.layers * layer_s
+    fixed = weight_bytes(model, bits) / (bandwidth * roof.bandwidth_frac) + model.layers * layer_s
     width = model.heads * model.head_size
     token = 2.0 * model.parameters / (flops * (roof.fp8_frac if eight else roof.flops_frac))
     token += sent_bytes(model, gpus) / (gpu.link_Bps * roof.link_frac)
-    context, each = kv_bytes(model, bits) / bandwidth, roof.decode_frac * token
+    context = kv_bytes(model, bits) / (bandwidth * roof.context_frac)
+    each = roof.decode_frac * token
     square = 2.0 * model.layers * width / (flops * roof.square_frac)
     return Step((fixed, each, context), (fixed, token, square, each, context))
 
@@ -176,10 +214,11 @@ def faults(
         found.append(f"{path}.gpus: is {gpus}; must be at least 1")
     if found or kv_tokens(MODELS[model], GPUS[gpu], gpus, weight_bits, 16, used_frac) >= 1:
         return found
-    needs = weight_bytes(MODELS[model], weight_bits)
+    needs = held_bytes(MODELS[model], weight_bits)
     least = least_gpus(MODELS[model], GPUS[gpu], weight_bits, used_frac)
-    have = GPUS[gpu].memory_bytes * used_frac * gpus
+    have = (GPUS[gpu].memory_bytes * used_frac - kept_bytes(gpus)) * gpus
     return [
         f"{path}.gpus: is {gpus}; must be at least {least}: the weights of {model} take "
         f"{needs / 1e9:.0f} GB, {gpus} {gpu} have {have / 1e9:.0f} GB at {used_frac:.0%} of memory"
+        ", beside buffers"
     ]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sim.physics.bends import TILE_TOKENS, TRTLLM, overlapped, slower
+from sim.physics.bends import TILE_TOKENS, overlapped, slower
 from sim.physics.calibration import FITS, TABLE, lines_of
+from sim.physics.roofs import ROOFS, TRTLLM, roof_of
 from sim.physics.step_time import GPUS, MODELS
 from sim.workload.services import ModelReplica
 
@@ -19,14 +20,21 @@ def steps(made, n):
     return decode, line[0] + line[1] * n + more, line[0] + line[3] * n + more
 
 
+def cross(key):
+    """Return the tokens of a step at which the lines meet, inf where prompts' is slower always."""
+    (fixed, each, _), (begin, per, _) = lines_of(key)
+    return (fixed - begin) / (per - each) if begin < fixed else np.inf
+
+
 @pytest.mark.parametrize("key", FITS, ids=str)
 def test_a_bent_step_is_the_slower_of_its_lines(key):
     """At every number of tokens, to half a tile of the difference of slopes."""
     (fixed, each, _), (begin, per, _) = lines_of(key)
     made = slower(*lines_of(key), MANY)
     for n in range(1, MANY + 1, 7):
-        want = max(fixed + each * n, begin + per * n)
-        for got in steps(made, n):
+        few, many = fixed + each * n, begin + per * n
+        decode = max(few, many) if cross(key) < np.inf else few
+        for got, want in zip(steps(made, n), (decode, max(few, many), max(few, many)), strict=True):
             assert got == pytest.approx(want, abs=TILE_TOKENS / 2 * abs(per - each) + 1e-12)
 
 
@@ -34,21 +42,30 @@ def test_a_bent_step_is_the_slower_of_its_lines(key):
 def test_where_the_lines_were_fitted_a_bent_step_is_the_table(key):
     """Up to 64 sequences, and prompts of 2,048 tokens but for what the table raises p0 by."""
     made, line = slower(*lines_of(key), MANY), TABLE[key]
-    assert steps(made, 64)[0] >= line.decode_s[0] + 64 * line.decode_s[1] - 1e-12
-    if lines_of(key)[1][0] < lines_of(key)[0][0]:  # prompts begin lower: they cross once
-        assert steps(made, 32)[0] == pytest.approx(
-            line.decode_s[0] + 32 * line.decode_s[1], abs=1e-12
-        )
+    for n in range(1, 65):
+        want = line.decode_s[0] + n * line.decode_s[1]
+        assert steps(made, n)[0] == pytest.approx(want, rel=1e-12)
     assert steps(made, MANY)[1] <= line.mixed_s[0] + MANY * line.mixed_s[1] + 1e-12
 
 
 def test_the_lines_cross_where_the_docstring_says():
-    places = []
-    for key in FITS:
-        (fixed, each, _), (begin, per, _) = lines_of(key)
-        if key[1] == "llama-3.1-70b" and key[0] != "b200":
-            places.append((fixed - begin) / (per - each))
-    assert (round(min(places)), round(max(places))) == (116, 212)
+    def ends(model):
+        places = [cross(key) for key in FITS if key[1] == model and key[0] != "b200"]
+        return round(min(places)), round(max(places))
+
+    assert ends("llama-3.1-70b") == (116, 212)
+    assert ends("llama-3.1-8b") == (155, 354)
+    assert [key[0] for key in FITS if cross(key) == np.inf] == ["b200", "b200"]
+
+
+def test_constants_are_physics():
+    """No part of a data sheet above 1; what is not fitted has those of 70B on H200, 8 bit."""
+    for roof in ROOFS.values():
+        fractions = (roof.bandwidth_frac, roof.context_frac, roof.flops_frac, roof.link_frac)
+        assert min(fractions) > 0.0
+        assert max(fractions) <= 1.0
+        assert min(roof.layer_s, roof.sequence_s, roof.meet_s) > 0.0
+    assert roof_of("b200", "llama-3.1-70b", 8) == TRTLLM == ROOFS["h200", "llama-3.1-70b", 8]
 
 
 @pytest.mark.parametrize("gpus", [1, 8])
@@ -82,11 +99,15 @@ def test_what_a_replica_is_given_has_no_bend():
 def test_kv_memory_as_a_share_of_what_the_weights_leave():
     made = ModelReplica(kv_frac=0.5, gpus=2, step_time="roofline", software="trtllm")
     assert made.issues("x") == []
-    assert made.holds() == int((160e9 - 141.1e9) * 0.5 // (2 * 80 * 8 * 128 * 2))
+    assert made.holds() == int(
+        (2 * (81559 * 1024**2 - 4.7e9) - 141.1e9) * 0.5 // (2 * 80 * 8 * 128 * 2)
+    )
     (told,) = ModelReplica(kv_frac=1.5).issues("x")
     assert told == "x.kv_frac: is 1.5; must be above 0, up to 1, or null"
     (told,) = ModelReplica(step_time="bent", gpus=2).issues("x")
     assert "step_time=roofline" in told
     with_bend = ModelReplica(step_time="bent").fill()["notes"]
     assert "bent" in with_bend[0]
-    assert "TensorRT-LLM" in made.fill()["notes"][0]
+    assert "TensorRT-LLM 0.17; of 72 figures" in made.fill()["notes"][0]
+    other = ModelReplica(gpu="b200", step_time="roofline", software="trtllm")
+    assert "not fitted here" in other.fill()["notes"][0]

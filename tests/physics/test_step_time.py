@@ -21,6 +21,8 @@ from sim.physics.step_time import (
     GPUS,
     MODELS,
     decode_step_s,
+    held_bytes,
+    kept_bytes,
     kv_bytes,
     kv_tokens,
     least_gpus,
@@ -99,14 +101,34 @@ def test_a_token_of_llama_70b_keeps_320_kib():
     assert kv_bytes(without_gqa) == 8 * kv_bytes(MODELS["llama-3.1-70b"])
 
 
-def test_what_fits_is_memory_less_weights():
+def test_what_fits_is_memory_less_weights_and_buffers():
     model, gpu = MODELS["llama-3.1-70b"], GPUS["h100"]
-    expected = (80e9 * 0.9 * 4 - 70.55e9 * 2) / (2 * 80 * 8 * 128 * 2)
+    memory = 81559 * 1024**2
+    expected = ((memory * 0.9 - 5.6e9) * 4 - 70.55e9 * 2) / (2 * 80 * 8 * 128 * 2)
     assert kv_tokens(model, gpu, 4) == int(expected)
+    rest = (memory - 4.7e9) * 4 - 70.55e9 - 2 * 128256 * 8192  # the table and the head stay at 16
+    made = kv_tokens(model, gpu, 4, 8, 8, kv_frac=0.95)
+    assert made == pytest.approx(rest * 0.95 / (2 * 80 * 8 * 128), rel=1e-5)
     assert kv_tokens(model, gpu, 1) < 1
     assert least_gpus(model, gpu) == 2
     assert least_gpus(model, gpu, 8) == 1
-    assert least_gpus(model, GPUS["a100-40gb"]) == 4
+    assert least_gpus(model, GPUS["a100-40gb"]) == 8  # 4 x 40 GiB x 0.9 leave 13 GB for buffers
+
+
+def test_kv_memory_is_what_engines_logs_tell():
+    """GiB for KV memory of Llama-3-8B on 1 and 2 H100 of vLLM; what TensorRT-LLM has free.
+
+    Source: vllm-project/vllm, pull request 10511 (of two: 71.29 - 7.48 - 3.58 - 1.26 each);
+    NVIDIA/TensorRT-LLM, docs/source/reference/memory.md: an engine of 6,695 MiB, 70.48 GiB free;
+    its issue 6294: Llama-3.1-8B takes 8.46 GiB in 8 bit.
+    """
+    model, gpu, gib = MODELS["llama-3.1-8b"], GPUS["h100"], 1024**3
+    for gpus, left in ((1, 53.29), (2, 58.97)):
+        made = kv_tokens(model, gpu, gpus) * kv_bytes(model) / gpus / gib
+        assert made == pytest.approx(left, rel=0.005)
+    free = gpu.memory_bytes - kept_bytes(1, trtllm=True) - 6695 * 1024**2
+    assert free / gib == pytest.approx(70.48, rel=0.005)
+    assert held_bytes(model, 8) / gib == pytest.approx(8.46, abs=0.005)
 
 
 def test_a_model_that_does_not_fit_is_told_with_the_remedy():

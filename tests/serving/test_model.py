@@ -4,7 +4,7 @@ import pytest
 
 from sim import Scenario, simulate
 from sim.physics.calibration import FITS, TABLE
-from sim.physics.step_time import GPUS, MODELS, kv_bytes, kv_tokens, roofline, weight_bytes
+from sim.physics.step_time import GPUS, MODELS, held_bytes, kv_bytes, kv_tokens, roofline
 from sim.state import Homogeneous, Pools
 from sim.table import to_numpy
 from sim.workload import NoJobs, Poisson
@@ -27,7 +27,8 @@ def test_each_row_of_the_table_is_a_choice(key):
     assert one.issues("services.replica") == []
     made = one.fill()
     assert (made["decode_s"], made["mixed_s"]) == TABLE[key]
-    left = GPUS[gpu].memory_bytes * 0.9 * gpus - weight_bytes(MODELS[model], bits)
+    kept_bytes = 3.7e9 if gpus == 1 else 5.6e9
+    left = (GPUS[gpu].memory_bytes * 0.9 - kept_bytes) * gpus - held_bytes(MODELS[model], bits)
     assert made["kv_tokens"] == left // kv_bytes(MODELS[model], bits)
     assert f"{FITS[key][6]:g} % of decode" in made["notes"][0]
 
@@ -52,6 +53,24 @@ def test_other_gpus_have_another_step_time_or_none():
     assert own.issues("services.replica") == []
     assert own.fill()["decode_s"] == (0.02, 0.0, 0.0)
     assert own.fill()["kv_tokens"] == kv_tokens(MODELS["llama-3.1-70b"], GPUS["h100"], 2)
+
+
+def test_no_error_of_steps_is_told_that_are_given():
+    def told(**given):
+        return ModelReplica(**given).fill()["notes"][0]
+
+    fitted = "1.5 % of decode steps, 3.9 % of prompts"
+    decode_s, mixed_s = (0.02, 0.0, 0.0), (0.03, 0.0, 0.0, 0.0, 0.0)
+    start = "step times of llama-3.1-70b on 4 h100, 16 bit: "
+    assert fitted in told()
+    assert "given" not in told()
+    assert told(decode_s=decode_s, mixed_s=mixed_s).startswith(start + "as given; KV memory for")
+    for step_time in ("table", "bent", "roofline"):
+        both = {"decode_s": decode_s, "mixed_s": mixed_s, "step_time": step_time}
+        assert "%" not in told(**both).replace(start, "")
+    assert f"{fitted}, but decode_s as given; KV" in told(decode_s=decode_s)
+    assert f"{fitted}, but mixed_s as given; KV" in told(mixed_s=mixed_s)
+    assert told(kv_tokens=5000).endswith("KV memory for 5,000 tokens, as given")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from sim.physics import calibration
+from sim.physics import calibration, roofs
 from sim.physics.bends import TILE_TOKENS, Bent, overlapped, slower
 from sim.physics.step_time import GPUS, MODELS, faults, kv_bytes, kv_tokens, roofline
 from sim.workload import rules
@@ -39,8 +39,8 @@ class ModelReplica(AbstractReplica):
     kv_frac : of what the weights leave, for KV memory (TensorRT-LLM), instead of used_frac.
     decode_s, mixed_s, kv_tokens : None, as the model has; else these instead.
 
-    Source: `physics.calibration` (NVIDIA AIConfigurator 0.12), `physics.step_time`. The error of
-    the fit, or of the roofline, stands in the notes of a run.
+    Source: `physics.calibration` (NVIDIA AIConfigurator 0.12), `physics.step_time`,
+    `physics.roofs`. The error of the fit, or of the roofline, stands in the notes of a run.
     Neglects: as LlmReplica and `kv_tokens`.
     """
 
@@ -72,7 +72,9 @@ class ModelReplica(AbstractReplica):
         key = self.gpu, model, self.gpus, self.weight_bits, self.software
         of = MODELS[model], GPUS[self.gpu], self.gpus, self.weight_bits
         if self.step_time == "roofline":
-            return overlapped(*of, most) if self.software == "trtllm" else Bent(roofline(*of))
+            if self.software != "trtllm":
+                return Bent(roofline(*of))
+            return overlapped(*of, most, roofs.roof_of(self.gpu, model, self.weight_bits))
         if self.step_time == "bent":
             return slower(*calibration.lines_of(key), most)
         return Bent(calibration.TABLE[key])
@@ -121,17 +123,26 @@ class ModelReplica(AbstractReplica):
             found += [lacks] if lacks else []
         return found or self.plain().issues(path)
 
+    def error(self, model: str) -> str:
+        """Return in words how far its step times are from what they stand for."""
+        given = [n for n in ("decode_s", "mixed_s") if getattr(self, n) is not None]
+        if len(given) == 2:
+            return "as given"
+        key = self.gpu, model, self.gpus, self.weight_bits, self.software
+        told = calibration.error_of(*key) + (", bent" if self.step_time == "bent" else "")
+        if self.step_time == "roofline":
+            told = calibration.ROOFLINE_ERROR
+            if self.software == "trtllm":
+                told = roofs.error_of(self.gpu, model, self.weight_bits)
+        return told + (f", but {given[0]} as given" if given else "")
+
     def fill(self) -> dict[str, Any]:
         """Return its part of a Serving."""
         model, made = calibration.named(self.model), self.plain().fill()
-        own = ", but for " + ", ".join(n for n in OWN if getattr(self, n) is not None)
-        key = self.gpu, model, self.gpus, self.weight_bits, self.software
-        error = calibration.error_of(*key) + (", bent" if self.step_time == "bent" else "")
-        if self.step_time == "roofline":
-            error = calibration.ROOFLINE_ERRORS.get(self.software, calibration.ROOFLINE_ERROR)
+        memory = "" if self.kv_tokens is None else ", as given"
         note = (
             f"step times of {model} on {self.gpus} {self.gpu}, {self.weight_bits} bit: "
-            f"{error}; KV memory for {made['kv_tokens']:,} tokens{own if own[-1] != ' ' else ''}"
+            f"{self.error(model)}; KV memory for {made['kv_tokens']:,} tokens{memory}"
         )
         held = kv_bytes(MODELS[model], self.weight_bits)
         return made | {"gpu": self.gpu, "model": model, "notes": (note,), "kv_token_bytes": held}

@@ -61,7 +61,8 @@ class LlmReplica(AbstractReplica):
         so many tokens, computed together, without and with prompts among them.
 
     Source: the defaults are Llama-3.1-70B, bf16, on 4 H100, fitted to NVIDIA AIConfigurator 0.12,
-    vLLM (1.5 % decode, 3.9 % prefill); KV: 4 x 80 GB x 0.9 - 141 GB over 328 kB a token.
+    vLLM (1.5 % decode, 3.9 % prefill); KV: 4 x 80 GB x 0.9 - 141 GB over 328 kB a token, 2 % more
+    than `ModelReplica` has: the GB are GiB, but buffers take 5.6 GB of each.
     A step with prompts costs no less than one without: 10.076 ms as fitted are raised to 15.198.
     Neglects: KV memory in blocks (half a block a sequence, to be taken off `kv_tokens`); pipeline
     parallelism, speculative decoding, adapters, what is not linear; that tokens
