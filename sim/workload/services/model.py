@@ -35,8 +35,8 @@ class ModelReplica(AbstractReplica):
     step_time : table, from `physics.calibration.TABLE`; bent, from there too, but beyond the tokens
         at which its line of prompts is the slower one that one, `physics.bends.slower`: for large
         batches; roofline, where the table has no such row, of trtllm `physics.bends.overlapped`.
-    used_frac : of the GPUs' memory, for weights and KV memory (vLLM).
-    kv_frac : of what the weights leave, for KV memory (TensorRT-LLM), instead of used_frac.
+    used_frac : of the GPUs' memory, for weights, buffers and KV memory (vLLM).
+    kv_frac : of what weights and buffers leave, for KV memory (TensorRT-LLM), not used_frac.
     decode_s, mixed_s, kv_tokens : None, as the model has; else these instead.
 
     Source: `physics.calibration` (NVIDIA AIConfigurator 0.12), `physics.step_time`,
