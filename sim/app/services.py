@@ -197,6 +197,12 @@ def unseen(pools: Sequence[Serving]) -> Iterator[str]:
         yield "closed forms leave out " + "; ".join(left_out)
 
 
+def itself(pools: Sequence[Serving], model: str | None) -> bool:
+    """Return whether a service as configured is a choice: no row, and of no other model."""
+    mine = all(model is None or of.model in (None, model) for of in pools)
+    return mine and (len(pools) > 1 or not is_row(pools[0]))
+
+
 def answer(given: Sequence[str], exact: bool) -> None:
     """Print what each service needs on each choice of hardware; RackplanError if faulty."""
     own, words = told(given)
@@ -204,7 +210,8 @@ def answer(given: Sequence[str], exact: bool) -> None:
     listed = whole.services.listed()
     if not listed:
         raise ScenarioError(["services: there is none; must be one, as in experiment=serving"])
-    keys = fitting(named(own["model"]) if own["model"] else None)
+    model = named(own["model"]) if own["model"] else None
+    keys = fitting(model)
     firsts = [i for i, (of, _) in enumerate(listed) if of.link is None]
     for i in firsts:
         of, requests = listed[i]
@@ -213,17 +220,16 @@ def answer(given: Sequence[str], exact: bool) -> None:
         slo = f"TTFT {of.slo_ttft_s:g} s and TPOT {1e3 * of.slo_tpot_s:g} ms"
         share = f"{100 * own['share_frac']:g} % of the busiest {own['window_s']:g} s"
         title, price = f"{of.name}: {slo} for {share}", getattr(whole.services, "gpu_h_usd", None)
-        pools: tuple[Serving, ...]
+        pools: tuple[Serving, ...] = (of, listed[i + 1][0]) if of.pool else (of,)
+        choices_of: list[Key | None] = [None, *keys] if itself(pools, model) else [*keys]
         if of.pool:
-            both, some = (of, listed[i + 1][0]), [None, *keys]
-            pools, apart = both, search_apart(both, asks, some, *wanted)
-            pairs = list(counted(of.name, apart, len(some), "choices of hardware"))
+            both = pools[0], pools[1]
+            apart = search_apart(both, asks, choices_of, *wanted)
+            pairs = list(counted(of.name, apart, len(choices_of), "choices of hardware"))
             lines = shown_apart(title, pairs, exact, price, both)
         else:
-            choices_of: list[Key | None] = [*([] if is_row(of) else [None]), *keys]
             rows = search(of, asks, choices_of, *wanted)
             found = list(counted(of.name, rows, len(choices_of), "choices of hardware"))
-            pools = (of,)
             lines = shown(title, found, exact, price, of)
         for text in unseen(pools):
             print(text)

@@ -105,7 +105,7 @@ def test_prompts_and_decoding_on_pools_apart(tmp_path):
     assert "Time a token after it" in page
     words = ("services=llm_pools", "services.requests.duration_s=5 min", "model=llama_8b")
     done = rackplan(tmp_path, "services", "search", *words)
-    assert "as configured" in done.stdout
+    assert "llama-3.1-8b, 1 h100" in done.stdout
 
 
 def test_the_screening_says_what_closed_forms_leave_out():

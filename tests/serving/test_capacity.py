@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.app.services import main
+from sim.app.services import itself, main
 from sim.app.terminal import counted
 from sim.engine.ranked import Ranked
 from sim.engine.serving import columns
@@ -167,10 +167,23 @@ def test_a_replica_of_ones_own_has_a_row(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["screen", *SMALL]) == 0
     assert "as configured" not in capsys.readouterr().out
-    assert main(["screen", *SMALL, "services.replica.step_time=bent"]) == 0
+    bent = (*SMALL, "services.replica.step_time=bent")
+    of_it = ("services.replica.model=llama_8b", "services.replica.gpus=1")
+    assert main(["screen", *bent, *of_it]) == 0
     out = capsys.readouterr().out
     assert "as configured" in out
     assert "leave out what tiles of tokens add" in out
+    assert main(["screen", *bent]) == 0  # it is of another model than the one asked for
+    assert "as configured" not in capsys.readouterr().out
+
+
+def test_who_does_not_say_of_which_model_it_is_is_a_choice_of_any():
+    own = serving()._replace(decode_s=(0.05, 1e-4, 1e-7))
+    told = [itself((own._replace(model=model),), "llama-3.1-8b")
+            for model in (None, "llama-3.1-8b", "llama-3.1-70b")]  # fmt: skip
+    assert told == [True, True, False]
+    assert itself((own,), None)
+    assert not itself((serving(),), None)
 
 
 def test_without_a_service_there_is_nothing_to_search(capsys):

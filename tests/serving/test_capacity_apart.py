@@ -194,13 +194,16 @@ def test_none_where_the_slo_is_below_what_one_alone_takes_or_memory_is_short():
 
 
 SMALL = ("experiment=serving_pools", "services.requests.duration_s=5 min", "model=llama_8b")
+OF_IT = tuple(f"services.{pool}.replica.{knob}" for pool in ("prefill", "decode")
+              for knob in ("model=llama_8b", "gpus=1"))  # fmt: skip
 
 
 def test_the_command_prints_both_pools_and_draws(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "220")
     price = "services.gpu_h_usd={h100: 2.5}"
-    assert main(["search", *SMALL, "draw=here.svg", price]) == 0
+    words = (*SMALL, *OF_IT)
+    assert main(["search", *words, "draw=here.svg", price]) == 0
     out = re.sub(r" +", " ", capsys.readouterr().out)
     for word in ("as configured", "llama-3.1-8b, 1 a100, 16 bit, vllm", "usd an hour"):
         assert word in out
@@ -208,6 +211,8 @@ def test_the_command_prints_both_pools_and_draws(capsys, tmp_path, monkeypatch):
     assert "of the exact kernel's" in out
     assert "as configured" in (tmp_path / "here.svg").read_text()
     assert main(["screen", *SMALL]) == 0
+    assert "as configured" not in capsys.readouterr().out  # it is of another model
+    assert main(["screen", *words]) == 0
     told = capsys.readouterr().out
     assert "closed form" in told
     assert "within the SLO" not in told
