@@ -148,6 +148,37 @@ def instead_of_racks(leaf: I8, pod: I8, parent: I8) -> tuple[I8, I8]:
     return its, pod if int(over.max()) == int(its.max()) else over
 
 
+def even_tree(ways: AbstractWays, nodes: int) -> None:
+    """Raise ScenarioError where a tree of switches is more than leaves, pods and one over each.
+
+    Where a node hangs on several, or switches are no tree, its domains are all that is asked of it.
+    """
+    kinds, a, b = ways.ends
+    inner = (a >= nodes) & (b >= nodes)
+    hangs = np.bincount(np.minimum(a, b)[~inner], minlength=nodes)
+    if (hangs != 1).any() or inner.sum() >= len(kinds) - nodes:
+        return
+    rank = np.full(len(kinds), 2)  # of leaves 0, of switches over leaves 1, of all others 2
+    leaf = np.unique(np.maximum(a, b)[~inner])
+    rank[leaf] = 0
+    ends = np.stack([a[inner], b[inner]], 1)
+    over = ends[(rank[ends] == 0).any(axis=1)].ravel()
+    rank[over[rank[over] != 0]] = 1
+    same = np.flatnonzero(inner & (rank[a] == rank[b]) & (rank[a] > 0))
+    told = ("both stand over leaves", "put the leaf that hangs higher under one of its own"), (
+        "neither stands over a leaf", "leave out a tier")  # fmt: skip
+    found = []
+    for edge in same.tolist():
+        (why, remedy), names = told[rank[a[edge]] - 1], ways.name(2 * edge).split(" → ")
+        found.append(
+            f"fabric: of the switches {' and '.join(sorted(names))}, one over the other, {why}; "
+            f"must be leaves, a pod over each, one switch over pods at most: {remedy}, or say rack "
+            "and pod of the cluster's nodes instead"
+        )
+    if found:
+        raise ScenarioError(found)
+
+
 def uplinks_of(leaf: I8, vertex: I8, behind: int, ways: AbstractWays | None) -> tuple[I8, I8]:
     """Return (first, link): link[first[i]:first[i + 1]] are what leads out of leaf i.
 
@@ -180,6 +211,8 @@ def topology_of(
     leaf, pod = domains_of(inventory)
     first, link = np.zeros(0, np.int64), np.zeros(0, np.int64)
     if parent is not None and want.climb is None and int(leaf.max()) == 0:
+        if ways is not None and not want.blocks:
+            even_tree(ways, leaf.size)
         leaf, pod = instead_of_racks(leaf, pod, parent)
     if parent is not None and want.climb is not None:
         leaf, pod, vertex = leaves_of(parent, leaf.size)

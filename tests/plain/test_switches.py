@@ -1,5 +1,7 @@
 """Gangs on leaves and in blocks: the fast engine and a plain one, and what the rules promise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from tests.conftest import gantt, run, starts
 from tests.plain.plain import INF, Node, Plain
 from tests.plain.test_same import RULES, plain_jobs, workload
 from topologies.designs import LeafSpine, Torus
+from topologies.own import FromFile
 
 pytestmark = pytest.mark.rare
 
@@ -318,6 +321,36 @@ def test_a_gang_stays_under_one_switch_where_pods_have_none_over_them():
     assert {n // 4 for n in over[2, 2.0]} == {0, 1}
     alone = runs(run(made, inventory=tree, placement=SlurmTree(root=False)))
     assert (2, 1000.0) in alone
+
+
+LEAVES = "SwitchName=s0 Nodes=n[0-1]\nSwitchName=s1 Nodes=n[2-3]\nSwitchName=s2 Nodes=n[4-5]\n"
+HIGHER = "SwitchName=p0 Switches=s0,s1\nSwitchName=top Switches=p0,s2\n"
+FOUR = "SwitchName=p0 Switches=s0,s1\nSwitchName=p1 Switches=s2\n" \
+       "SwitchName=q0 Switches=p0\nSwitchName=top Switches=q0,p1\n"  # fmt: skip
+THREE = HIGHER.replace("p0,s2", "p0,p1") + "SwitchName=p1 Switches=s2\n"
+
+
+@pytest.mark.parametrize(
+    ("over", "told"),
+    [
+        (HIGHER, "switches p0 and top, .* both stand over leaves; must be .* under one of its own"),
+        (FOUR, "switches q0 and top, .* neither stands over a leaf; must be .* leave out a tier"),
+        (THREE, None),
+        ("SwitchName=top Switches=s[0-2]\n", None),
+    ],
+)
+def test_a_tree_that_is_more_than_leaves_pods_and_a_root_is_refused(tmp_path, over, told):
+    (tmp_path / "topology.conf").write_text(LEAVES + over)
+    fabric = FromFile(str(tmp_path / "topology.conf"))
+    asks = Scenario(Homogeneous(6, 8), Given(whole([3])), placement=SlurmTree(), fabric=fabric)
+    if told is None:
+        assert simulate(asks).jobs.column("state").to_pylist() == ["completed"]
+        return
+    with pytest.raises(ScenarioError, match=told):
+        simulate(asks)
+    # no matter who places, nor where the cluster tells its racks itself
+    simulate(replace(asks, placement=SlurmBlock()))
+    simulate(replace(asks, cluster=Homogeneous(6, 8, nodes_per_rack=2)))
 
 
 def test_what_no_block_can_ever_hold_is_set_aside():

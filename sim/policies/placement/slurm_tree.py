@@ -31,7 +31,8 @@ class SlurmTree(AbstractPlacement):
     sched_interval and bf_interval of slurm.conf; backfill.c: a node planned for who waits makes
     the next cycle due, from 25.05 on also one that is allocated.
     Neglects: node weights, dragonfly, TopoOptional, leaves at different depths (each lies under a
-    pod); up to 24.11 the cycles that are due because an idle node is planned.
+    pod; a fabric's tree with others is refused); up to 24.11 the cycles that are due because an
+    idle node is planned.
     """
 
     release: Literal["v22.05", "v24.05", "v26.11"] = "v26.11"
