@@ -87,8 +87,8 @@ class LogNormal(AbstractDuration):
     From mean and cv: sigma^2 = ln(1 + cv^2), mu = ln(mean) - sigma^2 / 2.
     """
 
-    mean_s: float = 3600.0
-    cv: float = 2.0
+    mean_s: float = 7200.0
+    cv: float = 2.5
 
     def draw(self, rng: Rng, n: int) -> F8:
         """Return n values, (n,)."""

@@ -38,8 +38,8 @@ class AbstractSizes(abc.ABC):
 class Mix(AbstractSizes):
     """A few sizes, each with its weight, and a factor on the work of each (None: 1)."""
 
-    gpus: Sequence[int] = (1, 2, 4, 8)
-    weights: Sequence[float] = (0.7, 0.1, 0.1, 0.1)
+    gpus: Sequence[int] = (1, 2, 4, 8, 16, 32)
+    weights: Sequence[float] = (0.6, 0.1, 0.1, 0.14, 0.04, 0.02)
     work_factors: Sequence[float] | None = None
 
     def draw(self, rng: Rng, n: int) -> tuple[I8, F8]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from sim.errors import ScenarioError
-from sim.files import find
+from sim.files import data_dir, find
 from sim.rng import Streams
 from sim.table import to_numpy
 from sim.workload import (
@@ -55,6 +58,13 @@ def test_a_duration_or_a_count_or_whichever_comes_first():
     assert to_numpy(by_time, "submit_s").max() < 10_000
     first = jobs(jobs=100, duration_s=10_000.0, load=None, rate_per_s=1.0)
     assert first.equals(by_time.slice(0, 100))
+
+
+def test_python_and_the_command_line_begin_with_the_same_laws():
+    shipped = instantiate(OmegaConf.load(data_dir("conf") / "workload" / "synthetic.yaml"))
+    assert (shipped.work.mean_s, shipped.work.cv) == ("2 h", Synthetic().work.cv)
+    told = replace(shipped, work=replace(shipped.work, mean_s=2 * 3600.0))
+    assert told.request(Streams(1), 64).jobs.equals(jobs())
 
 
 def test_the_same_seed_gives_the_same_jobs():
