@@ -58,4 +58,4 @@ def guard_hydra() -> None:
             raise ScenarioError(odd)
         return config
 
-    ConfigLoaderImpl.load_configuration = checked  # type: ignore[method-assign]
+    ConfigLoaderImpl.load_configuration = checked  # type: ignore[method-assign]  # Hydra has no hook

@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _wide(kind: Any) -> Any:
     """Return the type an argument is widened to: no literals, one width of integer."""
-    kind = types.unliteral(kind)  # type: ignore[attr-defined]
+    kind = types.unliteral(kind)  # type: ignore[attr-defined]  # of numba's
     return types.int64 if isinstance(kind, types.Integer) else kind
 
 
@@ -100,13 +100,13 @@ def _either(
 
     if numba is not None and not config.DISABLE_JIT:
 
-        @overload(either, jit_options={"forceinline": inside})  # type: ignore[untyped-decorator]
-        def _chosen(s, *args):  # type: ignore[no-untyped-def]
+        @overload(either, jit_options={"forceinline": inside})
+        def _chosen(s, *args):  # type: ignore[no-untyped-def]  # as numba wants it
             """Return the body for tables of this type; numba wants it without annotations."""
             del args
             chosen = having if compiled(s) else without
 
-            def body(s, *args):  # type: ignore[no-untyped-def]
+            def body(s, *args):  # type: ignore[no-untyped-def]  # as numba wants it
                 return chosen(s, *args)
 
             return body

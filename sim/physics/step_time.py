@@ -164,12 +164,15 @@ class Roof(NamedTuple):
     sequence_s: float = 0.0  # the engine's own, a sequence that decodes
 
 
+ROOF = Roof()
+
+
 def sent_bytes(model: Model, gpus: int) -> float:
     """Return what a GPU sends a token: two all-reduces a layer of 16-bit elements, as rings."""
     return 2 * model.layers * 2 * model.heads * model.head_size * 2 * (gpus - 1) / gpus
 
 
-def roofline(model: Model, gpu: Gpu, gpus: int, bits: int = 16, roof: Roof = Roof()) -> Step:  # noqa: B008
+def roofline(model: Model, gpu: Gpu, gpus: int, bits: int = 16, roof: Roof = ROOF) -> Step:
     """Return the step time of a model that no table has: memory, arithmetic, links, a constant.
 
     d0 = weights / (gpus bandwidth bandwidth_frac) + layers (layer_s + meet_s);

@@ -153,7 +153,7 @@ class Handed:
 
 if COMPILED:
 
-    class TableType(types.Type):  # type: ignore[misc]
+    class TableType(types.Type):
         """A table to the compiler: where in its part of the block a column's address stands.
 
         Tables of the same columns are of one type, so that a verb is compiled once for them all.
@@ -169,7 +169,7 @@ if COMPILED:
                 name=f"Table_{hashlib.sha256(repr(columns).encode()).hexdigest()[:12]}"
             )
 
-    class StateType(types.Type):  # type: ignore[misc]
+    class StateType(types.Type):
         """A State to the compiler: where in its block each table begins."""
 
         def __init__(
@@ -225,18 +225,18 @@ if COMPILED:
         on = frozenset(name for name in FORKS if every[name].on)
         return _state_type(tuple(layout), on), np.array(words, np.int64)
 
-    @typeof_impl.register(State)  # type: ignore[untyped-decorator]
+    @typeof_impl.register(State)  # type: ignore[untyped-decorator]  # numba's
     def _typeof(state: State, _: Any) -> StateType:
         """Return the type that the State has made for itself."""
         return state._numba_type_
 
-    @typeof_impl.register(Handed)  # type: ignore[untyped-decorator]
+    @typeof_impl.register(Handed)  # type: ignore[untyped-decorator]  # numba's
     def _typeof_one(table: Handed, _: Any) -> TableType:
         """Return the type that the table has made for itself."""
         return table._numba_type_
 
-    @unbox(TableType)  # type: ignore[untyped-decorator]
-    @unbox(StateType)  # type: ignore[untyped-decorator]
+    @unbox(TableType)  # type: ignore[untyped-decorator]  # numba's
+    @unbox(StateType)  # type: ignore[untyped-decorator]  # numba's
     def _unbox(_: StateType, state: Any, c: Any) -> Any:
         """Emit the crossing: the address of the block, as a pointer."""
         address = c.pyapi.object_getattr_string(state, "_address")
@@ -245,7 +245,7 @@ if COMPILED:
         return NativeValue(pointer, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
 
     @infer_getattr
-    class StateAttributes(AttributeTemplate):  # type: ignore[misc]
+    class StateAttributes(AttributeTemplate):
         """What `s.jobs` is."""
 
         key = StateType
@@ -255,7 +255,7 @@ if COMPILED:
             return state.where.get(name, (None, 0))[0]
 
     @infer_getattr
-    class TableAttributes(AttributeTemplate):  # type: ignore[misc]
+    class TableAttributes(AttributeTemplate):
         """What `s.jobs.gpus` is."""
 
         key = TableType
@@ -264,14 +264,14 @@ if COMPILED:
             """Return the type of a column."""
             return table.where.get(name, (None, 0))[0]
 
-    @lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
+    @lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]  # numba's
     def _table(_: Any, builder: Any, state: StateType, pointer: Any, name: str) -> Any:
         """Emit `s.jobs`: a pointer into the block."""
         word = ir.IntType(64)
         block = builder.bitcast(pointer, word.as_pointer())
         return builder.bitcast(builder.gep(block, [word(state.where[name][1])]), pointer.type)
 
-    @lower_getattr_generic(TableType)  # type: ignore[untyped-decorator]
+    @lower_getattr_generic(TableType)  # type: ignore[untyped-decorator]  # numba's
     def _column(context: Any, builder: Any, table: TableType, pointer: Any, name: str) -> Any:
         """Emit `s.jobs.gpus`: an array that owns nothing, from the address and shape."""
         kind, place = table.where[name]
