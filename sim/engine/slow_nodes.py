@@ -23,8 +23,9 @@ class SlowNodes(AbstractProcess):
 
     Source: how long a spell lasts: GREYHOUND, USENIX ATC 2025: 72 min, mean of jobs of 512 GPUs and
     more. How often, and how slow, are assumptions.
-    Neglects: schedulers that see a slow node and avoid it; the pace of a service's replicas; a step
-    played by phases (`steps=phases`) goes on as it was cut when the spell began or ended in it.
+    Neglects: schedulers that see a slow node and avoid it; the pace of a service's replicas; a
+    metric of its own, for what it costs is in the times of jobs; a step played by phases
+    (`steps=phases`) goes on as it was cut when the spell began or ended in it.
     """
 
     mtbf_s: float = 2000 * 3600.0

@@ -99,7 +99,7 @@ def fault(gpu: str, model: str, gpus: int, bits: int, software: str, path: str) 
     """Return what to do where the table has no such row, as `path: is …; must be …`; else None."""
     if (gpu, model, gpus, bits, software) in TABLE:
         return None
-    known = ", ".join(f"{n} GPUs, {b} bit, {s}" for n, b, s in choices(gpu, model))
+    known = " or ".join(f"{n} GPUs, {b} bit, {s}" for n, b, s in choices(gpu, model))
     told = f"must be one of: {known}" if known else "has no measured step time"
     return (
         f"{path}: is {gpus}, for {model} on {gpu}, {bits} bit, {software}; {told}; or say "

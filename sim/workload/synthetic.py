@@ -73,8 +73,10 @@ class Synthetic(AbstractWorkload):
             return self.rate_per_s
         area = self.work.mean() * self.sizes.mean_area()
         if not (0 < area < math.inf and gpus > 0) or self.load is None:
-            told = "needs jobs with a finite mean of work and GPUs, and a cluster with GPUs"
-            raise ScenarioError([f"workload.load: is {self.load}; {told}; or give rate_per_s"])
+            told = "needs jobs with a finite mean of work and GPUs: cut the laws"
+            if gpus <= 0:
+                told = "is a share of GPUs, and the cluster has none: raise cluster.gpus_per_node"
+            raise ScenarioError([f"workload.load: is {self.load}; it {told}, or give rate_per_s"])
         return self.load * gpus / area
 
     def request(self, streams: Streams, gpus: int) -> Request:

@@ -74,7 +74,7 @@ def test_a_trace_of_ones_own_and_a_fault_in_it(tmp_path):
         ),
         ("services.replica.gpu=h900", "services.replica.gpu: is 'h900'; must be one of a100"),
         ("services.replica.gpus=1", "services.replica.gpus: is 1; must be at least 2: the weights"),
-        ("services.replica.gpus=2", "must be one of: 4 GPUs, 16 bit, vllm, 8 GPUs, 16 bit, vllm"),
+        ("services.replica.gpus=2", "must be one of: 4 GPUs, 16 bit, vllm or 8 GPUs, 16 bit, vllm"),
         (
             "services.gpu_h_usd={h100: -1}",
             "services.gpu_h_usd.h100: is -1; must be a number above 0",

@@ -226,6 +226,11 @@ def test_a_list_of_names_is_bounded():
         expanded("n[0-999999999]")
 
 
+def test_lines_that_are_wrong_are_not_told_again_as_nodes_that_lack(tmp_path):
+    found = faults_of(read.edge_list, write(tmp_path, "0 s0\n1 s0\n"))
+    assert [fault[:18] for fault in found] == ["line 1 has 2 words", "line 2 has 2 words"]
+
+
 def test_an_edge_list(tmp_path):
     text = "# a b capacity latency\n0 leaf0 400Gbps 2us\n1 leaf0 50e9\n1 leaf1 1GB/s\n"
     graph = read.edge_list(write(tmp_path, text))

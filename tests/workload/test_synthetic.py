@@ -102,6 +102,11 @@ def test_tenants_priorities_deadlines_estimates_and_demands():
     assert np.array_equal(to_numpy(made, "mem_bytes"), 2.0**36 * gpus)
 
 
+def test_a_load_of_a_cluster_without_gpus_says_where_they_are_told():
+    with pytest.raises(ScenarioError, match=r"workload.load: .* raise cluster.gpus_per_node, or"):
+        jobs(gpus=0)
+
+
 def test_what_is_made_keeps_the_rules_of_a_trace():
     made = jobs(jobs=1000, tenants={"a": 1}, deadline=Constant(2.0))
     assert Given(made).request(Streams(1), 8).jobs.equals(made)

@@ -7,7 +7,7 @@ from pathlib import Path
 import networkx as nx
 
 from sim.units import parse
-from topologies.read.common import LATENCY_S, finished, text_of
+from topologies.read.common import LATENCY_S, FabricFileError, finished, text_of
 
 
 def edge_list(path: Path, latency_s: float = LATENCY_S) -> nx.Graph:
@@ -53,5 +53,6 @@ def edge_list(path: Path, latency_s: float = LATENCY_S) -> nx.Graph:
             continue
         graph.add_edge(a, b, capacity_Bps=capacity_Bps, latency_s=delay_s)
     if not any(kind == "node" for _, kind in graph.nodes(data="kind")):
-        found.append("no vertex is a node; those that hold GPUs must be named 0, 1 … or node0 …")
+        told = "no vertex is a node; those that hold GPUs must be named 0, 1 … or node0 …"
+        raise FabricFileError(path, found or [told])
     return finished(path, graph, found)
