@@ -41,6 +41,10 @@ class Pool:
             for name, beside in (("rack", "nodes_per_rack"), ("pod", "racks_per_pod"))
             if getattr(self, name) is not None and getattr(self, beside) is not None
         ]
+        found += [
+            f"{path}.racks_per_pod: is {self.racks_per_pod!r}, but all nodes are in one rack; must "
+            "be null, or set nodes_per_rack"
+        ] * (self.racks_per_pod is not None and self.nodes_per_rack is None)
         for name, least in (("nodes", 1), ("gpus_per_node", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:

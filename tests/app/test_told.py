@@ -161,3 +161,9 @@ def test_faults_of_the_only_pool_of_a_list_are_told_where_it_stands():
         assert [text.split(":")[0] for text in found] == [f"cluster.pools[0].{where}"]
         found = Scenario(Homogeneous(nodes=0)).issues()
         assert [text.split(":")[0] for text in found] == ["cluster.nodes"]
+
+
+def test_pods_of_one_rack_are_no_pods():
+    assert Homogeneous(nodes=8, nodes_per_rack=2, racks_per_pod=2).inventory().pools
+    with pytest.raises(ScenarioError, match=r"racks_per_pod: is 2, .* or set nodes_per_rack"):
+        Homogeneous(nodes=8, racks_per_pod=2).inventory()
