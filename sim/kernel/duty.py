@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.kernel.jit import jit
+from sim.kernel.jit import inlined, jit
 
 
-@jit
+@inlined
 def slowness(duty: float, share: float, overlap: float) -> float:
     """Return how many times longer a job takes at a share of its full speed on the links.
 
@@ -34,7 +34,7 @@ def with_writes(alone: float, write: float, share: float, beside: bool) -> float
     return max(alone, write / share) if beside else alone + write / share
 
 
-@jit
+@inlined
 def sending(duty: float, share: float, overlap: float) -> float:
     """Return in what part of its time a job sends, at a share of its full speed on the links."""
     if share <= 0.0:

@@ -6,7 +6,7 @@ Compiled apart, for runs with a fabric.
 from __future__ import annotations
 
 from sim.kernel.carried import count, crossing
-from sim.kernel.jit import forked, jit
+from sim.kernel.jit import forked, inlined, jit
 from sim.kernel.links import account, ask, bind
 from sim.kernel.rate import slow
 from sim.kernel.steps import COMPUTES, MEAN, go_on, mate, part_sent, speed, unwritten, writer
@@ -28,7 +28,7 @@ NEAR = 1.0 + 1e-14
 """Links as near as this to full are full: of many alike the first one binds."""
 
 
-@jit
+@inlined
 def crowded(s: State, link: int) -> bool:
     """Return whether a link could not carry all its jobs at the most that their NICs give.
 
@@ -42,7 +42,7 @@ def crowded(s: State, link: int) -> bool:
     return bool(need_Bps > f.capacity_Bps[link] * (NEAR if alone else ROOM))
 
 
-@jit
+@inlined
 def weigh(s: State, link: int) -> None:
     """Sum anew what its jobs send over a link in the mean, and what one more of them could send."""
     f, more_Bps, e = s.fabric, 0.0, s.fabric.newest[link]
@@ -53,25 +53,26 @@ def weigh(s: State, link: int) -> None:
     f.load_Bps[link], f.more_Bps[link] = crossing(s, link), more_Bps
 
 
-@jit
-def may_bind(s: State, e: int, share: float) -> bool:
-    """Return whether the link of an entry may give its job less than a share: if not, surely not.
+@inlined
+def may_bind(s: State, link: int, more_Bps: float) -> bool:
+    """Return whether a link may give a job less, if it sends so much more: if not, surely not.
 
     The others are taken to send what they send now, though at a lower level they would send less.
     """
-    f, job, link = s.fabric, s.fabric.job[e], s.fabric.link[e]
-    more_Bps = f.use_Bps[e] * (share - f.part[job] * f.share[job])
-    return bool(f.load_Bps[link] + more_Bps > f.capacity_Bps[link] * NEAR)
+    return bool(s.fabric.load_Bps[link] + more_Bps > s.fabric.capacity_Bps[link] * NEAR)
 
 
-@jit
+@inlined
 def ask_users(s: State, link: int) -> None:
     """Have the jobs of a link look anew at what they get, where it may bind them."""
     f, e = s.fabric, s.fabric.newest[link]
+    load_Bps, full_Bps = f.load_Bps[link], f.capacity_Bps[link] * NEAR
     while e >= 0:
         job = f.job[e]
-        if not f.asking[job] and (f.binds[job] == e or may_bind(s, e, f.share[job])):
-            ask(s, job)  # of four that could be asked, three are already
+        if not f.asking[job]:  # of four that could be asked, three are already
+            more_Bps = f.use_Bps[e] * (f.share[job] - f.part[job] * f.share[job])
+            if load_Bps + more_Bps > full_Bps or f.binds[job] == e:
+                ask(s, job)
         e = f.older[e]
 
 
@@ -89,7 +90,7 @@ def ask_changed(s: State) -> None:
     f.n[SOILED] = 0
 
 
-@jit
+@inlined
 def level_of(s: State, own: int, most: float) -> float:
     """Return the share, no more than `most`, at which a link is full while a job sends.
 
@@ -107,23 +108,26 @@ def level_of(s: State, own: int, most: float) -> float:
         e = f.older[e]
     if need_Bps <= f.capacity_Bps[link]:
         return most
-    before, level = 0.0, f.capacity_Bps[link] / all_Bps  # as if nobody had less from elsewhere
-    while level > before:
-        before = level
+    before, next_share = 0.0, 0.0
+    level = f.capacity_Bps[link] / all_Bps  # as if nobody had less from elsewhere
+    while level > before and level > next_share:  # else nobody else has less
+        before, next_share = level, most
         left_Bps, need_Bps, e = f.capacity_Bps[link], f.use_Bps[own], f.newest[link]
         while e >= 0:
             if e != own:
                 other = f.job[e]
-                if f.share[other] < level:
-                    left_Bps -= f.part[other] * f.use_Bps[e] * f.share[other]
+                share = f.share[other]
+                if share < level:
+                    left_Bps -= f.part[other] * f.use_Bps[e] * share
                 else:
                     need_Bps += f.part[other] * f.use_Bps[e]
+                    next_share = min(next_share, share)
             e = f.older[e]
         level = max(left_Bps / need_Bps, before)
     return float(min(level, most))
 
 
-@jit
+@inlined
 def meet(s: State, job: int, member: int) -> None:
     """Note that a job looks at its links at this instant, and which of them could bind somebody.
 
@@ -145,15 +149,16 @@ def meet(s: State, job: int, member: int) -> None:
         f.next_tight[last] = -1
 
 
-@jit
+@inlined
 def given(s: State, job: int) -> float:
     """Return what a sender's links give it now, of its full speed; note which of them binds it."""
     f, share, e, binds = s.fabric, s.fabric.top[job], s.fabric.binds[job], -1
+    mean = f.part[job] * f.share[job]
     if e >= 0 and f.tight[f.link[e]]:  # who bound it last leaves the others little to say
         share, binds = level_of(s, e, share), e
     e = f.first_tight[job]
     while e >= 0:
-        if e != binds and may_bind(s, e, share):
+        if e != binds and may_bind(s, f.link[e], f.use_Bps[e] * (share - mean)):
             level = level_of(s, e, share)
             if level < share:
                 share, binds = level, e
@@ -174,26 +179,27 @@ def given_apart(s: State, sender: int) -> float:
     return share
 
 
-@jit
+@inlined
 def load(s: State, job: int, before: float) -> None:
     """Let a sender's links carry what it sends in the mean now, instead of `before`.
 
     Both in parts of its full speed. Its neighbours look again, where that may tell them something.
     """
     f, share, part = s.fabric, s.fabric.share[job], part_sent(s, job)
-    f.part[job], e = part, f.first_tight[job]
+    f.part[job], e, binds = part, f.first_tight[job], f.binds[job]
+    change, rest = part * share - before, 1.0 - part
     while e >= 0:
-        link = f.link[e]
-        f.load_Bps[link] += f.use_Bps[e] * (part * share - before)
-        f.more_Bps[link] = max(f.more_Bps[link], f.use_Bps[e] * share * (1.0 - part))
-        others = f.bound[link] - (1 if f.binds[job] == e else 0)
-        full = f.load_Bps[link] + f.more_Bps[link] > f.capacity_Bps[link] * NEAR
-        if others > 0 or full:
+        link, use_Bps = f.link[e], f.use_Bps[e]
+        load_Bps = f.load_Bps[link] + use_Bps * change
+        more_Bps = max(f.more_Bps[link], use_Bps * share * rest)
+        f.load_Bps[link], f.more_Bps[link] = load_Bps, more_Bps
+        others = f.bound[link] - (1 if binds == e else 0)
+        if others > 0 or load_Bps + more_Bps > f.capacity_Bps[link] * NEAR:
             ask_users(s, link)
         e = f.next_tight[e]
 
 
-@jit
+@inlined
 def look(s: State, job: int) -> None:
     """Let a job take what its links give it now; if that has moved, its neighbours look too."""
     f = s.fabric
@@ -221,7 +227,9 @@ def settle_shares(s: State) -> int:
     f.n[SEARCH] += 1
     while f.n[ASKS] > 0:
         job = f.asks[f.n[HEAD]]
-        f.n[HEAD] = (f.n[HEAD] + 1) % f.asks.size
+        f.n[HEAD] += 1
+        if f.n[HEAD] == f.asks.size:
+            f.n[HEAD] = 0
         f.n[ASKS] -= 1
         if f.spans[job] and looks <= ROUNDS * (n + 1):
             looks += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.carried import put_rest
-from sim.kernel.jit import entry, forked, jit
+from sim.kernel.jit import entry, forked, inlined, jit
 from sim.kernel.rate import pace, settle
 from sim.kernel.steps import mate, new_step, part_sent, writer
 from sim.state.columns import SEEKING, WHOLE
@@ -19,7 +19,7 @@ from sim.state.words import Cause
 FABRIC = int(Cause.FABRIC)
 
 
-@jit
+@inlined
 def soil(s: State, link: int) -> None:
     """Note that a link was joined or left, or has another capacity."""
     f = s.fabric
@@ -29,17 +29,18 @@ def soil(s: State, link: int) -> None:
         f.n[SOILED] += 1
 
 
-@jit
+@inlined
 def ask(s: State, job: int) -> None:
     """Have a job look anew at what it gets of its links."""
     f = s.fabric
     if not f.asking[job]:
         f.asking[job] = True
-        f.asks[(f.n[HEAD] + f.n[ASKS]) % f.asks.size] = job
+        at = f.n[HEAD] + f.n[ASKS]
+        f.asks[at - f.asks.size if at >= f.asks.size else at] = job
         f.n[ASKS] += 1
 
 
-@jit
+@inlined
 def bind(s: State, job: int, e: int) -> None:
     """Note by which entry's link a job is bound; -1 is by none."""
     f = s.fabric
@@ -51,7 +52,7 @@ def bind(s: State, job: int, e: int) -> None:
         f.binds[job] = e
 
 
-@jit
+@inlined
 def use(s: State, job: int, link: int, use_Bps: float) -> None:
     """Let a job use a link, so much at its full speed."""
     f = s.fabric

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.duty import sending, slowness, with_writes
-from sim.kernel.jit import jit
+from sim.kernel.jit import inlined, jit
 from sim.state.fabric import STORE
 from sim.state.handle import State
 from sim.state.words import Cause, Phase
@@ -39,7 +39,7 @@ def writer(s: State, job: int) -> bool:
     return bool(s.fabric.n[STORE] >= 0 and s.fabric.mean_Bps[job] > 0.0)
 
 
-@jit
+@inlined
 def duty_of(s: State, job: int) -> float:
     """Return the part of its time, alone, in which a job sends: less beside a slow node.
 
@@ -66,7 +66,7 @@ def whole(s: State, job: int) -> float:
     return with_writes(alone, write, f.share[writes], f.overlap[writes] > 0.0)
 
 
-@jit
+@inlined
 def part_sent(s: State, sender: int) -> float:
     """Return in what part of its time a sender sends now, at the share it has."""
     f = s.fabric
