@@ -98,8 +98,10 @@ def kept_bytes(gpus: int, trtllm: bool = False) -> float:
     Source: `nvidia-smi`'s 79.65 GiB of an H100 less what its logs tell. vllm-project/vllm, pull
     request 10511, Llama-3-8B on 1 and 2 H100: at 0.9 of memory 14.96 and 7.48 GiB of weights leave
     53.29 and 58.97; NVIDIA/TensorRT-LLM, docs/source/reference/memory.md: 6.54 leave 70.48.
-    Neglects: that activations grow with the tokens of a step and buffers with the batch; more
-    links of more than 2 GPUs.
+    Neglects: that activations grow with the tokens of a step and buffers with the batch, and differ
+    by version: Llama-3-8B on an A100 of 40 GB kept 11.1 GiB of KV memory where this leaves 17.6
+    (issue 12330, 9.4 GiB of activations), Llama-2-70B on 4 A100 in 2023 333,840 tokens where this
+    leaves 454,338 (pull request 2031); more links of more than 2 GPUs.
     """
     return (2.8e9 if trtllm else 3.7e9) + (1.9e9 if gpus > 1 else 0.0)
 
@@ -139,6 +141,10 @@ def kv_tokens(
     else:
         spare = ((gpu.memory_bytes - kept) * gpus - weights) * kv_frac
     return int(spare // kv_bytes(model, kv_bits))
+
+
+MOST_GPUS = 64
+"""Of a replica that is advised."""
 
 
 def least_gpus(model: Model, gpu: Gpu, weight_bits: int = 16, used_frac: float = 0.9) -> int:
@@ -217,7 +223,13 @@ def faults(
         found.append(f"{path}.gpus: is {gpus}; must be at least 1")
     if found or kv_tokens(MODELS[model], GPUS[gpu], gpus, weight_bits, 16, used_frac) >= 1:
         return found
-    needs = held_bytes(MODELS[model], weight_bits)
+    needs, each = held_bytes(MODELS[model], weight_bits), GPUS[gpu].memory_bytes
+    if (each * used_frac - kept_bytes(MOST_GPUS)) * MOST_GPUS <= needs:
+        least_frac = (kept_bytes(MOST_GPUS) + needs / MOST_GPUS) / each
+        return [
+            f"{path}.used_frac: is {used_frac:g}; must be above {least_frac:.2f}: buffers take "
+            f"{kept_bytes(MOST_GPUS) / 1e9:.1f} GB of each {gpu}, which has {each / 1e9:.0f} GB"
+        ]
     least = least_gpus(MODELS[model], GPUS[gpu], weight_bits, used_frac)
     have = (GPUS[gpu].memory_bytes * used_frac - kept_bytes(gpus)) * gpus
     return [

@@ -59,13 +59,44 @@ def test_the_lines_cross_where_the_docstring_says():
 
 
 def test_constants_are_physics():
-    """No part of a data sheet above 1; what is not fitted has those of 70B on H200, 8 bit."""
+    """No part of a data sheet above 1."""
     for roof in ROOFS.values():
         fractions = (roof.bandwidth_frac, roof.context_frac, roof.flops_frac, roof.link_frac)
         assert min(fractions) > 0.0
         assert max(fractions) <= 1.0
         assert min(roof.layer_s, roof.sequence_s, roof.meet_s) > 0.0
-    assert roof_of("b200", "llama-3.1-70b", 8) == TRTLLM == ROOFS["h200", "llama-3.1-70b", 8]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "of"),
+    [
+        (("b200", "llama-3.1-70b", 8), ("h100", "llama-3.1-70b", 8)),
+        (("h200", "llama-3.1-70b", 16), ("a100", "llama-3.1-70b", 16)),
+        (("a100", "llama-3.1-8b", 8), ("a100", "llama-3.1-8b", 16)),  # it computes in 16
+        (("h200", "llama-3.1-8b", 16), ("a100", "llama-3.1-8b", 16)),
+        (("h100", "llama-2-70b", 16), ("h100", "llama-3.1-70b", 16)),
+    ],
+    ids=str,
+)
+def test_what_is_not_fitted_has_the_constants_of_the_nearest(wanted, of):
+    assert roof_of(*wanted) == ROOFS[of]
+
+
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "llama-3.1-70b", "llama-2-70b"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("gpus", [1, 4, 8])
+def test_more_bandwidth_at_the_same_arithmetic_is_never_slower(model, bits, gpus):
+    """H100 and H200 differ in memory alone: no step of sequences that decode takes longer."""
+    h100, h200 = (
+        overlapped(MODELS[model], GPUS[gpu], gpus, bits, MANY, roof_of(gpu, model, bits))
+        for gpu in ("h100", "h200")
+    )
+    for n in (1, 16, 64, 256):
+        for context in (128, 1024, 8192):
+            one, other = (
+                steps(of, n)[0] + of.line.decode_s[2] * n * context for of in (h100, h200)
+            )
+            assert other <= one * 1.02  # of FLOPs each has its own part, 0.62 and 0.63
 
 
 @pytest.mark.parametrize("gpus", [1, 8])
@@ -108,6 +139,6 @@ def test_kv_memory_as_a_share_of_what_the_weights_leave():
     assert "step_time=roofline" in told
     with_bend = ModelReplica(step_time="bent").fill()["notes"]
     assert "bent" in with_bend[0]
-    assert "TensorRT-LLM 0.17; of 72 figures" in made.fill()["notes"][0]
+    assert "TensorRT-LLM 0.17; at 72 others" in made.fill()["notes"][0]
     other = ModelReplica(gpu="b200", step_time="roofline", software="trtllm")
     assert "not fitted here" in other.fill()["notes"][0]
