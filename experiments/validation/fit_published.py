@@ -2,9 +2,9 @@
 
 Two a GPU, model and bits, and a layer's time a model, for GPUs differ in reads and arithmetic, not
 in the software between; to the published figures of `published` at every other of LENGTHS, the
-first, third, ... (FIT). Those between are not in it, and judge. Least squares of the logarithm of our
-rate over theirs, within what is physics: a fraction up to 1, a layer's time from 10 us. Prints besides
-what a fit to 4 GPUs alone says of 1, 2 and 8. Takes some minutes.
+first, third, ... (FIT). Those between are not in it, and judge. Least squares of the logarithm of
+ours over theirs, within what is physics: a fraction up to 1, a layer's time from 10 us. Prints
+besides what a fit to 4 GPUs alone says of 1, 2 and 8. Takes half a minute.
 """
 
 from __future__ import annotations

@@ -158,14 +158,21 @@ def even_tree(ways: AbstractWays, nodes: int) -> None:
     hangs = np.bincount(np.minimum(a, b)[~inner], minlength=nodes)
     if (hangs != 1).any() or inner.sum() >= len(kinds) - nodes:
         return
-    rank = np.full(len(kinds), 2)  # of leaves 0, of switches over leaves 1, of all others 2
     leaf = np.unique(np.maximum(a, b)[~inner])
+    bare = np.ones(len(kinds), np.bool_)
+    bare[leaf] = False
+    loose = np.ones(1, np.bool_)
+    while loose.any():  # a switch that bears nothing, such as one to storage, is no tier
+        degree = np.bincount(np.concatenate([a[inner], b[inner]]), minlength=len(kinds))
+        loose = inner & ((bare & (degree == 1))[a] | (bare & (degree == 1))[b])
+        inner &= ~loose
+    rank = np.full(len(kinds), 2)  # of leaves 0, of switches over leaves 1, of all others 2
     rank[leaf] = 0
     ends = np.stack([a[inner], b[inner]], 1)
     over = ends[(rank[ends] == 0).any(axis=1)].ravel()
     rank[over[rank[over] != 0]] = 1
     same = np.flatnonzero(inner & (rank[a] == rank[b]) & (rank[a] > 0))
-    told = ("both stand over leaves", "put the leaf that hangs higher under one of its own"), (
+    told = ("both stand over leaves", "hang both on one switch, or a leaf on one of its own"), (
         "neither stands over a leaf", "leave out a tier")  # fmt: skip
     found = []
     for edge in same.tolist():

@@ -333,7 +333,10 @@ THREE = HIGHER.replace("p0,s2", "p0,p1") + "SwitchName=p1 Switches=s2\n"
 @pytest.mark.parametrize(
     ("over", "told"),
     [
-        (HIGHER, "switches p0 and top, .* both stand over leaves; must be .* under one of its own"),
+        (
+            HIGHER,
+            "switches p0 and top, .* both stand over leaves; must be .* a leaf on one of its own",
+        ),
         (FOUR, "switches q0 and top, .* neither stands over a leaf; must be .* leave out a tier"),
         (THREE, None),
         ("SwitchName=top Switches=s[0-2]\n", None),
@@ -351,6 +354,21 @@ def test_a_tree_that_is_more_than_leaves_pods_and_a_root_is_refused(tmp_path, ov
     # no matter who places, nor where the cluster tells its racks itself
     simulate(replace(asks, placement=SlurmBlock()))
     simulate(replace(asks, cluster=Homogeneous(6, 8, nodes_per_rack=2)))
+
+
+def test_a_switch_that_bears_no_nodes_is_no_tier(tmp_path):
+    """Two leaves under a pod each, a core over both, and beside them what leads to storage."""
+    links = ["0 s0", "1 s0", "2 s1", "3 s1", "s0 p0", "s1 p1", "p0 core", "p1 core"]
+    placed = []
+    for more in ([], ["core border"], ["core border", "border wan"], ["core border", "p0 spare"]):
+        (tmp_path / "links.txt").write_text("".join(f"{x} 400Gbps\n" for x in links + more))
+        asks = Scenario(Homogeneous(4, 8), Given(whole([1, 2, 2])), placement=SlurmTree(),
+                        fabric=FromFile(str(tmp_path / "links.txt")))  # fmt: skip
+        placed.append(gantt(simulate(asks)))
+    assert all(one == placed[0] for one in placed)
+    (tmp_path / "links.txt").write_text("".join(f"{x} 400Gbps\n" for x in [*links[:6], "p0 p1"]))
+    with pytest.raises(ScenarioError, match=r"p0 and p1, .* hang both on one switch"):
+        simulate(asks)
 
 
 def test_what_no_block_can_ever_hold_is_set_aside():
