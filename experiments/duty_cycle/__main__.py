@@ -18,7 +18,7 @@ The same runs four ways, 320 s each, two draws of jobs:
 
 - played: every phase of every step, max-min fair shares at each change (`steps=phases`);
 - mean field, a run's default: each job meets the others for the part of the time in which they
-  communicate (`sim.kernel.fabric`);
+  communicate (`sim.kernel.shares`);
 - with its spread: as often as that, and how many of them at once (`sim.physics.duty.mean_field`, on
   the run's links; no choice of a run);
 - always: as if all communicated all the time.

@@ -1,7 +1,7 @@
 """Jobs that communicate part of the time: what sharing links costs their steps.
 
 `mean_field` asks how many others happen to communicate, `phases` plays every step: formula and
-reference, without a run. A run has a plainer mean field (`kernel.fabric`), or the same phases
+reference, without a run. A run has a plainer mean field (`kernel.shares`), or the same phases
 (`engine.phases`): docs/duty_cycle.md has all of them side by side.
 """
 

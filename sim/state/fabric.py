@@ -89,6 +89,7 @@ class Fabric(NamedTuple):
     tight: B1  # (vertices,) the link could bind somebody
     met: I8  # (senders,) the last search that met it
     members: I8  # (senders at once,) who has looked
+    before: F8  # (senders at once,) what each of them sent in the mean, of its full speed
     first_tight: I8  # (senders,) of those who have looked: see `next_tight`
     # where jobs cross links by ways of their own: `engine.paths` has them found
     seeks: I8  # (jobs,) those that have started and are to be told their links
@@ -100,12 +101,13 @@ class Fabric(NamedTuple):
     todo_s: F8  # (3, jobs) what is left of its step: to compute, to send beside that, to send alone
     going: F8  # (3, jobs) how fast each of them goes since `played_s`
     played_s: F8  # (jobs,)
-    n: I8  # [search, asks, dirty, spare, first ask, seeking, first link of ways, played, storage]
+    n: I8  # [search, asks, dirty, spare, first ask, seeking, first link of ways, played, storage,
+    #      restless]
 
 
 BINS, FIRST_BIN_S, ROOM = 64, 60.0, 4_000_000
 """Of what links have carried: bins of time, how long each is at first, and numbers at most."""
-SEARCH, ASKS, SOILED, SPARE, HEAD, SEEKS, FIRST, PLAYED, STORE = 0, 1, 2, 3, 4, 5, 6, 7, 8
+SEARCH, ASKS, SOILED, SPARE, HEAD, SEEKS, FIRST, PLAYED, STORE, RESTLESS = range(10)
 
 
 def _levels(parent: I8, nodes: int) -> I8:
@@ -183,11 +185,11 @@ def fabric_of(
         waits=np.zeros(n), waited_s=np.zeros(n), asks=zero(many),
         asking=np.zeros(many, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_),
         held=zero(v), seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(many),
-        members=zero(min(many, most)), first_tight=no(many),
+        members=zero(min(many, most)), before=np.zeros(min(many, most)), first_tight=no(many),
         seeks=zero(n), seeking=np.zeros(n, np.bool_),
         step_s=np.full(n, np.nan) if talk.step_s is None else talk.step_s.copy(),
         begins=np.full(n, -1.0), phase=zero(many), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
-        played_s=np.zeros(n), n=np.array([0, 0, 0, entries, 0, 0, first, 0, store], np.int64),
+        played_s=np.zeros(n), n=np.array([0, 0, 0, entries, 0, 0, first, 0, store, 0], np.int64),
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ class Checkpoints(AbstractStorage):
         than till the next one.
     storage_Bps : what storage takes, of all jobs together.
 
-    Source: as the mean field over duty cycles (`kernel.fabric`), a job's writes a sender of their
+    Source: as the mean field over duty cycles (`kernel.shares`), a job's writes a sender of their
     own. 14 bytes a parameter of a mixed-precision Adam: ZeRO (SC 2020), 3.1, without gradients.
     Neglects: that jobs may write at the same instant, beyond how often they write; reads at a
     start; a job's own sending beside what it writes in its NICs; that one written beside is not
