@@ -36,24 +36,11 @@ class Pool:
 
     def issues(self, path: str = "cluster") -> list[str]:
         """Return every fault, each as `path: what is; what must be`."""
-        found = [
-            f"{path}.{name}: is {getattr(self, name)!r} beside {beside}; must be one of them"
-            for name, beside in (("rack", "nodes_per_rack"), ("pod", "racks_per_pod"))
-            if getattr(self, name) is not None and getattr(self, beside) is not None
-        ]
-        found += [
-            f"{path}.racks_per_pod: is {self.racks_per_pod!r}, but all nodes are in one rack; must "
-            "be null, or set nodes_per_rack"
-        ] * (self.racks_per_pod is not None and self.nodes_per_rack is None)
+        found = self.grouped(path)
         for name, least in (("nodes", 1), ("gpus_per_node", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 found.append(f"{path}.{name}: is {value!r}; must be a whole number >= {least}")
-        for name in ("nodes_per_rack", "racks_per_pod"):
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-            if value is not None and not whole:
-                found.append(f"{path}.{name}: is {value!r}; must be a whole number >= 1, or null")
         if self.mig is not None and (
             isinstance(self.mig, str) or not all(isinstance(text, str) for text in self.mig)
         ):
@@ -67,6 +54,34 @@ class Pool:
             if not isinstance(value, str) or not value or any(c in value for c in "|:,"):
                 found.append(f"{path}.{name}: is {value!r}; must be a name without | : ,")
         return found
+
+    def grouped(self, path: str) -> list[str]:
+        """Return the faults of how nodes stand in racks, and these in pods: one a knob."""
+        found, racks, pods = [], self.nodes_per_rack, self.racks_per_pod
+        told = f"{path}.racks_per_pod: is {pods!r}"
+        if self.rack is not None and racks is None and pods is not None:
+            return [f"{told}, but all nodes are in the rack {self.rack!r}; must be null"]
+        if self.rack is not None and racks is not None:
+            more = "; must be one of them" if pods is None else (
+                " and racks_per_pod; must be null, or else both of these")  # fmt: skip
+            found.append(f"{path}.rack: is {self.rack!r} beside nodes_per_rack{more}")
+        elif racks is not None and not is_count(racks):
+            found.append(f"{path}.nodes_per_rack: is {racks!r}; must be a whole number >= 1, or "
+                         "null")  # fmt: skip
+        if pods is not None and not is_count(pods):
+            beside = " beside nodes_per_rack" if racks is None else ""
+            found.append(f"{told}; must be a whole number >= 1{beside}, or null")
+        elif pods is not None and self.pod is not None:
+            found.append(f"{path}.pod: is {self.pod!r} beside racks_per_pod; must be one of them")
+        elif pods is not None and racks is None:
+            found.append(f"{told}, but all nodes are in one rack; must be null, or set "
+                         "nodes_per_rack")  # fmt: skip
+        return found
+
+
+def is_count(value: Any) -> bool:
+    """Return whether a value is a whole number of at least 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 class AbstractCluster(abc.ABC):

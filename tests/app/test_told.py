@@ -167,3 +167,27 @@ def test_pods_of_one_rack_are_no_pods():
     assert Homogeneous(nodes=8, nodes_per_rack=2, racks_per_pod=2).inventory().pools
     with pytest.raises(ScenarioError, match=r"racks_per_pod: is 2, .* or set nodes_per_rack"):
         Homogeneous(nodes=8, racks_per_pod=2).inventory()
+
+
+@pytest.mark.parametrize("rack", [None, "r"])
+@pytest.mark.parametrize("pod", [None, "p"])
+@pytest.mark.parametrize("per_rack", [None, 0, 2])
+@pytest.mark.parametrize("per_pod", [None, 0, 2])
+def test_each_knob_of_racks_and_pods_is_told_of_once_and_a_remedy_helps(
+    rack, pod, per_rack, per_pod
+):
+    given = {"rack": rack, "pod": pod, "nodes_per_rack": per_rack, "racks_per_pod": per_pod}
+    found = Pool("a", 8, 8, **given).issues()
+    one_rack, both = rack is not None, (pod is not None and per_pod is not None)
+    may_be = 0 not in (per_rack, per_pod) and not both and (
+        per_rack is None and per_pod is None if one_rack else per_rack or not per_pod)  # fmt: skip
+    assert bool(may_be) == (found == [])
+    told = [text.split(":")[0].removeprefix("cluster.") for text in found]
+    assert len(set(told)) == len(told)
+    assert all(given[name] is not None for name in told)
+    for text in found:
+        if "set nodes_per_rack" in text:
+            assert Pool("a", 8, 8, **(given | {"nodes_per_rack": 2})).issues() == []
+        if text.endswith("; must be null"):
+            name = text.split(":")[0].removeprefix("cluster.")
+            assert Pool("a", 8, 8, **(given | {name: None})).issues() == []
