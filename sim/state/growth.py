@@ -73,7 +73,7 @@ class PurchasePlan(AbstractGrowth):
                 value = entry.get(name, KNOBS[name])
                 if type(value) not in (int, float) or not 0.0 <= value < math.inf:
                     past = "; the run begins at 0 s" if name == "at_s" else ""
-                    found.append(f"{path}.{name}: is {value!r}; must be a time >= 0{past}")
+                    found.append(f"{path}.{name}: is {value!r}; must be a finite time >= 0{past}")
             if type(entry.get("nodes")) is not int or entry["nodes"] == 0:
                 found.append(f"{path}.nodes: is {entry.get('nodes')!r}; must be a whole number, "
                              "below 0 to retire nodes")  # fmt: skip

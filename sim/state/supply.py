@@ -159,5 +159,5 @@ def faults_of(given: Mapping[str, Any], path: str) -> list[str]:
             if not (number and 0.0 <= value <= 1.0):
                 found.append(f"{path}.{name}: is {value!r}; must be from 0 to 1")
         elif not (number and 0.0 <= value < math.inf):
-            found.append(f"{path}.{name}: is {value!r}; must be a number >= 0")
+            found.append(f"{path}.{name}: is {value!r}; must be a finite number >= 0")
     return found

@@ -150,6 +150,18 @@ def test_a_plan_that_cannot_be_is_refused():
     for plan in ((), ((25.0, 1.0),), ((1.0, -1.0),), ((1.0,),)):
         with pytest.raises(ScenarioError, match=r"autoscaler.plan"):
             Scheduled(plan=plan)
+    with pytest.raises(ScenarioError) as caught:
+        Scheduled(plan=((7.0, 8.0), (math.inf, 2.0), (8.0, math.nan)), lead_s=math.inf)
+    told = ("lead_s: is inf", "plan[1]: begins at hour inf", "plan[2]: has nan replicas")
+    for text, what in zip(caught.value.issues, told, strict=True):
+        assert text.startswith(f"autoscaler.{what}; must be ")
+
+
+def test_a_plan_without_bound_is_as_many_as_may_be():
+    """No more than `most` are ever there, so that a plan of more is one of `most`."""
+    for many in (9.0, 10.0, math.inf):
+        policy = Scheduled(plan=((0.0, many),))
+        assert policy.desired(seen(most=9), NOTHING).replicas == 9
 
 
 # ---------------------------------------------------------------- Knative

@@ -219,7 +219,7 @@ def test_an_hour_named_twice_has_the_most_and_a_part_of_a_node_is_none(plan):
 
 
 def test_a_date_in_the_past_is_refused():
-    with pytest.raises(ScenarioError, match="must be a time >= 0; the run begins at 0 s"):
+    with pytest.raises(ScenarioError, match="must be a finite time >= 0; the run begins at 0 s"):
         PurchasePlan(({"at_s": -1.0, "nodes": 1},))
 
 

@@ -371,3 +371,32 @@ def test_plans_that_cannot_be_are_refused():
     for plan in ((), ((25.0, 1.0),), ((1.0, -1.0),), ((1.0, math.inf),)):
         with pytest.raises(ScenarioError, match=r"node_scaler.plan"):
             Lending(plan=plan)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "told"),
+    [
+        *[({"plan": ((0.0, 1.0), (8.0, many))}, {"plan[1]": f"has {many:g} nodes"})
+          for many in (math.inf, math.nan, -1.0)],
+        *[({"plan": ((hour, 1.0),)}, {"plan[0]": f"at hour {hour:g}"})
+          for hour in (math.inf, math.nan, -1.0, 24.0)],
+        ({"plan": ((0.0, math.inf), (math.inf, 1.0), (1.0,))},
+         {"plan[0]": "inf nodes", "plan[1]": "hour inf", "plan[2]": "is [1.0]"}),
+        ({"plan": ()}, {"plan": "is empty"}),
+        ({"plan": ((1.0, 1.0),), "period_s": 3600.0}, {"plan[0]": "below 1, the period"}),
+        ({"period_s": 0.0}, {"period_s": "is 0"}),
+        ({"period_s": -1.0, "plan": ((30.0, 1.0),)}, {"period_s": "is -1"}),
+        ({"notice_s": math.inf}, {"notice_s": "is inf"}),
+        ({"every_s": math.inf}, {"every_s": "is inf"}),
+    ],
+)  # fmt: skip
+def test_of_a_plan_it_is_told_which_entry_what_it_is_and_what_it_must_be(knobs, told):
+    with pytest.raises(ScenarioError) as caught:
+        Lending(**knobs)
+    found = [text.partition(": ") for text in caught.value.issues]
+    assert [place for place, _, _ in found] == [f"node_scaler.{place}" for place in told]
+    for (_, _, text), what in zip(found, told.values(), strict=True):
+        assert what in text
+        assert "; must be " in text
+        if "inf" in what and "hour" not in what:
+            assert "must be a finite " in text

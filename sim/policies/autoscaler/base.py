@@ -59,7 +59,7 @@ def wrong(rule: object, *, shares: Names = (), counts: Names = (), floor: Names 
     for name, value in vars(rule).items():
         path = f"autoscaler.{name}: is {value!r}; must be"
         if name in ("every_s", "scrape_s") and not 0.0 < value < float("inf"):
-            found.append(f"{path} a time > 0, such as '15 s'")
+            found.append(f"{path} a finite time > 0, such as '15 s'")
         elif name.endswith("_s") and value is not None and not value >= 0.0:
             found.append(f"{path} a time >= 0, such as '30 s'")
         elif name in shares and not 0.0 <= value <= 1.0:

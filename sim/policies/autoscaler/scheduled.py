@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.policies.autoscaler.base import F8, NOTHING, AbstractAutoscaler, Seen, Wish, refuse, wrong
 from sim.policies.autoscaler.metrics import bounded
+from sim.policies.plans import plan_faults
 
 
 @final
@@ -32,13 +33,11 @@ class Scheduled(AbstractAutoscaler):
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""
         found = wrong(self, counts=("period_s",))
-        if len(self.plan) == 0 or any(len(entry) != 2 for entry in self.plan):
-            found.append("autoscaler.plan: must be pairs [hour, replicas], such as [7, 8]")
-        elif not all(0.0 <= hour * 3600.0 < self.period_s for hour, _ in self.plan):
-            hours = self.period_s / 3600.0
-            found.append(f"autoscaler.plan: has an hour outside 0 to below {hours:g}, the period")
-        elif not all(many >= 0.0 for _, many in self.plan):
-            found.append("autoscaler.plan: has replicas below 0; must be whole numbers >= 0")
+        if self.lead_s == np.inf:
+            found.append("autoscaler.lead_s: is inf; must be a finite time, such as '10 min'")
+        if self.period_s > 0.0:
+            found += plan_faults("autoscaler.plan", self.plan, self.period_s, "replicas",
+                                 endless=True)  # fmt: skip
         refuse(found)
 
     def start(self, seen: Seen) -> int:

@@ -43,7 +43,7 @@ def wrong(rule: object, *, shares: Sequence[str] = (), counts: Sequence[str] = (
     for name, value in vars(rule).items():
         path = f"node_scaler.{name}: is {value!r}; must be"
         if name == "every_s" and not 0.0 < value < float("inf"):
-            found.append(f"{path} a time > 0, such as '10 s'")
+            found.append(f"{path} a finite time > 0, such as '10 s'")
         elif name.endswith("_s") and not value >= 0.0:
             found.append(f"{path} a time >= 0, such as '10 min'")
         elif name in shares and not 0.0 <= value <= 1.0:

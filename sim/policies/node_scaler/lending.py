@@ -20,6 +20,7 @@ from sim.policies.node_scaler.base import (
     room,
     wrong,
 )
+from sim.policies.plans import plan_faults
 
 
 @final
@@ -47,13 +48,13 @@ class Lending(AbstractNodeScaler):
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""
         found = wrong(self, counts=("pool",))
-        pairs = len(self.plan) > 0 and all(len(entry) == 2 for entry in self.plan)
-        if not pairs:
-            found.append("node_scaler.plan: must be pairs [hour, nodes], such as [20, 8]")
-        elif not all(0.0 <= hour * 3600.0 < self.period_s and 0.0 <= n < np.inf
-                     for hour, n in self.plan):  # fmt: skip
-            hours = self.period_s / 3600.0
-            found.append(f"node_scaler.plan: must have hours from 0 to below {hours:g}, nodes >= 0")
+        if self.notice_s == np.inf:
+            found.append("node_scaler.notice_s: is inf; must be a finite time, such as '2 min'")
+        if self.period_s > 0.0:
+            found += plan_faults("node_scaler.plan", self.plan, self.period_s, "nodes",
+                                 endless=False)  # fmt: skip
+        elif self.period_s == 0.0:
+            found.append("node_scaler.period_s: is 0; must be a time > 0, such as '1 d'")
         refuse(found)
 
     @property
