@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 
@@ -71,3 +72,13 @@ class TraceError(RackplanError):
         shown = self.value if len(self.value) <= 80 else self.value[:77] + "..."
         what = f"{self.column} is {shown!r}; " if self.column else (f"{shown!r}: " if shown else "")
         return f"{where}: {what}{self.remedy}"
+
+
+def choices(name: str, valid: Iterable[str]) -> str:
+    """Return what is valid, the closest first."""
+    known = sorted(valid)
+    if not known:
+        return "there is none to set"
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}valid are {', '.join(known)}"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.app.check import choices
+from sim.errors import choices
 
 ROOMS = ("sim.policies", "sim.workload", "sim.state", "sim.engine", "topologies")
 

@@ -14,8 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from sim.app.check import choices
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, choices
 from sim.files import data_dir
 
 OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)

@@ -16,9 +16,9 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from sim.app.allowed import Allowed, is_abstract, kinds_of
-from sim.app.check import choices, misfits, quantity, resolvers, suits, wanted
+from sim.app.check import misfits, quantity, resolvers, suits, wanted
 from sim.engine import AbstractProcess
-from sim.errors import RackplanError, ScenarioError
+from sim.errors import RackplanError, ScenarioError, choices
 from sim.files import find
 from sim.policies.autoscaler import AbstractAutoscaler
 from sim.policies.backfill import AbstractBackfill

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sim.errors import UnitError
 from sim.units import parse, suffix_of
 
 RESOLVER = "${"
-
-
-def choices(name: str, valid: Iterable[str]) -> str:
-    """Return what is valid, the closest first."""
-    known = sorted(valid)
-    if not known:
-        return "there is none to set"
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}valid are {', '.join(known)}"
 
 
 def quantity(path: str, value: Any, faults: list[str]) -> Any:

@@ -14,10 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sim.app.asked import FOLDER_FLAGS, OVERRIDE, config_folders, groups_of
 from sim.app.build import Builder, references
-from sim.app.check import choices, quantity
+from sim.app.check import quantity
 from sim.app.terminal import table
 from sim.app.verbs import answered
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, choices
 from sim.state import AbstractFabric
 
 USAGE = """rackplan fabric describe fabric=rail_h100 gpus=16384

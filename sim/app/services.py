@@ -12,11 +12,11 @@ from hydra import compose, initialize_config_dir
 
 from sim.app.asked import asked, parted
 from sim.app.build import question
-from sim.app.check import choices, quantity
+from sim.app.check import quantity
 from sim.app.guard import guard_hydra
 from sim.app.terminal import counted, grid
 from sim.app.verbs import answered
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, choices
 from sim.files import data_dir
 from sim.physics.calibration import ALIASES, Key, named
 from sim.rng import Streams

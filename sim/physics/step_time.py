@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from sim.errors import choices
 
 
 class Model(NamedTuple):
@@ -115,6 +118,17 @@ def kv_bytes(model: Model, kv_bits: int = 16) -> float:
     return 2 * model.layers * model.kv_heads * model.head_size * kv_bits / 8
 
 
+def room_bytes(gpu: Gpu, gpus: int, used_frac: float = 0.9, kv_frac: float | None = None) -> float:
+    """Return what weights and KV memory may take together, over all GPUs.
+
+    vLLM: (memory used_frac - kept) gpus; TensorRT-LLM, where there is a `kv_frac`:
+    (memory - kept) gpus; kept as `kept_bytes` tells.
+    """
+    trtllm = kv_frac is not None
+    used_frac = 1.0 if trtllm else used_frac
+    return (gpu.memory_bytes * used_frac - kept_bytes(gpus, trtllm)) * gpus
+
+
 def kv_tokens(
     model: Model,
     gpu: Gpu,
@@ -126,31 +140,29 @@ def kv_tokens(
 ) -> int:
     """Return the tokens for which there is KV memory; below 1 the model does not fit.
 
-    vLLM: ((memory used_frac - kept) gpus - weights) / kv_bytes; TensorRT-LLM, with `kv_frac`:
-    ((memory - kept) gpus - weights) kv_frac / kv_bytes; kept and weights as `kept_bytes` and
-    `held_bytes` tell.
+    vLLM: (room - weights) / kv_bytes; TensorRT-LLM, with `kv_frac`: (room - weights) kv_frac /
+    kv_bytes; room and weights as `room_bytes` and `held_bytes` tell.
 
     Source: vLLM's gpu_memory_utilization, 0.9 by default; TensorRT-LLM's
     kv_cache_free_gpu_mem_fraction, 0.9 by default.
     Neglects: CUDA graphs; that beyond as many GPUs as the model has key-value heads (8 of
     Llama-3.1) each head is held more than once.
     """
-    weights, kept = held_bytes(model, weight_bits), kept_bytes(gpus, kv_frac is not None)
-    if kv_frac is None:
-        spare = (gpu.memory_bytes * used_frac - kept) * gpus - weights
-    else:
-        spare = ((gpu.memory_bytes - kept) * gpus - weights) * kv_frac
-    return int(spare // kv_bytes(model, kv_bits))
+    spare = room_bytes(gpu, gpus, used_frac, kv_frac) - held_bytes(model, weight_bits)
+    return int(spare * (1.0 if kv_frac is None else kv_frac) // kv_bytes(model, kv_bits))
 
 
 MOST_GPUS = 64
 """Of a replica that is advised."""
 
 
-def least_gpus(model: Model, gpu: Gpu, weight_bits: int = 16, used_frac: float = 0.9) -> int:
+def least_gpus(
+    model: Model, gpu: Gpu, weight_bits: int = 16, used_frac: float = 0.9,
+    kv_frac: float | None = None,
+) -> int:  # fmt: skip
     """Return the least power of 2 of GPUs that holds the weights and leaves something for KV."""
     gpus = 1
-    while kv_tokens(model, gpu, gpus, weight_bits, 16, used_frac) < 1:
+    while kv_tokens(model, gpu, gpus, weight_bits, weight_bits, used_frac, kv_frac) < 1:
         gpus *= 2
     return gpus
 
@@ -211,29 +223,45 @@ def roofline(model: Model, gpu: Gpu, gpus: int, bits: int = 16, roof: Roof = ROO
 
 
 def faults(
-    model: str, gpu: str, gpus: int, path: str, weight_bits: int = 16, used_frac: float = 0.9
-) -> list[str]:
-    """Return what is wrong: names not known, a model that does not fit its GPUs; with remedy."""
-    found = [
-        f"{path}.{name}: is {given!r}; must be one of {', '.join(known)}"
-        for name, given, known in (("model", model, MODELS), ("gpu", gpu, GPUS))
-        if given not in known
-    ]
+    model: str, gpu: str, gpus: int, path: str, weight_bits: int = 16, used_frac: float = 0.9,
+    kv_frac: float | None = None, called: Iterable[str] = MODELS,
+) -> list[str]:  # fmt: skip
+    """Return what is wrong: names not known, a model that does not fit its GPUs; with remedy.
+
+    Memory is as `kv_tokens` has it; `called` is what models may be called where they are told.
+    """
+    found = []
+    if model not in MODELS:
+        found.append(f"{path}.model: is {model!r}; {choices(model, called)}")
+    if gpu not in GPUS:
+        found.append(f"{path}.gpu: is {gpu!r}; must be one of {', '.join(GPUS)}")
     if gpus < 1:
         found.append(f"{path}.gpus: is {gpus}; must be at least 1")
-    if found or kv_tokens(MODELS[model], GPUS[gpu], gpus, weight_bits, 16, used_frac) >= 1:
-        return found
-    needs, each = held_bytes(MODELS[model], weight_bits), GPUS[gpu].memory_bytes
-    if (each * used_frac - kept_bytes(MOST_GPUS)) * MOST_GPUS <= needs:
-        least_frac = (kept_bytes(MOST_GPUS) + needs / MOST_GPUS) / each
+    return found or too_small(model, gpu, gpus, path, weight_bits, used_frac, kv_frac)
+
+
+def too_small(
+    model: str, gpu: str, gpus: int, path: str, weight_bits: int, used_frac: float,
+    kv_frac: float | None,
+) -> list[str]:  # fmt: skip
+    """Return why a model does not fit its GPUs, with remedy; nothing if it does."""
+    of, bits, how = (MODELS[model], GPUS[gpu]), weight_bits, (used_frac, kv_frac)
+    if kv_tokens(*of, gpus, bits, bits, *how) >= 1:
+        return []
+    needs, have = held_bytes(of[0], bits), room_bytes(of[1], gpus, *how)
+    if kv_frac is not None and have > needs:
+        least_frac = kv_bytes(of[0], bits) / (have - needs)
+        return [f"{path}.kv_frac: is {kv_frac:g}; must be above {least_frac:.2g}, for one token"]
+    if kv_frac is None and room_bytes(of[1], MOST_GPUS, used_frac) <= needs:
+        kept, each = kept_bytes(MOST_GPUS), of[1].memory_bytes
+        least_frac = (kept + needs / MOST_GPUS) / each
         return [
             f"{path}.used_frac: is {used_frac:g}; must be above {least_frac:.2f}: buffers take "
-            f"{kept_bytes(MOST_GPUS) / 1e9:.1f} GB of each {gpu}, which has {each / 1e9:.0f} GB"
+            f"{kept / 1e9:.1f} GB of each {gpu}, which has {each / 1e9:.0f} GB"
         ]
-    least = least_gpus(MODELS[model], GPUS[gpu], weight_bits, used_frac)
-    have = (GPUS[gpu].memory_bytes * used_frac - kept_bytes(gpus)) * gpus
+    least = least_gpus(*of, bits, used_frac, None if kv_frac is None else 1.0)
+    part = f" at {used_frac:.0%} of memory" if kv_frac is None else ""
     return [
         f"{path}.gpus: is {gpus}; must be at least {least}: the weights of {model} take "
-        f"{needs / 1e9:.0f} GB, {gpus} {gpu} have {have / 1e9:.0f} GB at {used_frac:.0%} of memory"
-        ", beside buffers"
+        f"{needs / 1e9:.0f} GB, {gpus} {gpu} have {have / 1e9:.0f} GB{part}, beside buffers"
     ]

@@ -70,7 +70,7 @@ def test_a_trace_of_ones_own_and_a_fault_in_it(tmp_path):
         ("services.replica.kv_tokens=100", "services.replica.kv_tokens: is 100; must be at least"),
         (
             "services.replica.model=llama_9b",
-            "services.replica.model: is 'llama_9b'; must be one of",
+            "services.replica.model: is 'llama_9b'; did you mean 'llama_8b'? valid are codellama",
         ),
         ("services.replica.gpu=h900", "services.replica.gpu: is 'h900'; must be one of a100"),
         ("services.replica.gpus=1", "services.replica.gpus: is 1; must be at least 2: the weights"),

@@ -131,6 +131,25 @@ def test_kv_memory_is_what_engines_logs_tell():
     assert held_bytes(model, 8) / gib == pytest.approx(8.46, abs=0.005)
 
 
+@pytest.mark.parametrize("how", [(0.8, None), (0.8, 0.95)], ids=["vllm", "trtllm"])
+@pytest.mark.parametrize("gpus", [1, 4])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_fits_is_the_same_where_it_is_told_as_where_it_is_counted(
+    monkeypatch, how, gpus, bits
+):
+    """Memory for the weights and buffers of the one engine, and 10 tokens: less is refused."""
+    name = "llama-3.1-70b"
+    model, (used_frac, kv_frac) = MODELS[name], how
+    tokens = 10 * kv_bytes(model, bits) / (1.0 if kv_frac is None else kv_frac)
+    needs = (held_bytes(model, bits) + tokens) / gpus + kept_bytes(gpus, kv_frac is not None)
+    for more_bytes in (-1e6 * bits, 1e6 * bits):
+        all_bytes = (needs + more_bytes) / (used_frac if kv_frac is None else 1.0)
+        monkeypatch.setitem(GPUS, "odd", GPUS["h100"]._replace(memory_bytes=all_bytes))
+        found = model_faults(name, "odd", gpus, "services", bits, *how)
+        assert (kv_tokens(model, GPUS["odd"], gpus, bits, bits, *how) >= 1) == (more_bytes > 0)
+        assert [text.split(":")[0] for text in found] == ["services.gpus"] * (more_bytes < 0)
+
+
 def test_a_model_that_does_not_fit_is_told_with_the_remedy():
     assert model_faults("llama-3.1-70b", "h100", 4, "services") == []
     (told,) = model_faults("llama-3.1-70b", "h100", 1, "services")
@@ -142,6 +161,10 @@ def test_a_model_that_does_not_fit_is_told_with_the_remedy():
         least = float(told.split("above ")[1].split(":")[0])
         (told,) = model_faults("llama-3.1-70b", "h100", 4, "services", 16, least + 0.01)
         assert told.startswith("services.gpus: is 4; must be at least 64")
+    for wrong in ("llama-9", "x"):
+        (told,) = model_faults(wrong, "h100", 1, "services", called=["llama-8", "opt"])
+        near = "did you mean 'llama-8'? " if wrong == "llama-9" else ""
+        assert told == f"services.model: is {wrong!r}; {near}valid are llama-8, opt"
     wrong = model_faults("llama-9", "h900", 0, "services")
     assert [text.split(":")[0] for text in wrong] == [
         "services.model", "services.gpu", "services.gpus",

@@ -1,8 +1,11 @@
 """A replica by model and GPU: what follows from them, what is refused, where it runs, what it costs."""
 
+from dataclasses import replace
+
 import pytest
 
 from sim import Scenario, simulate
+from sim.physics import calibration
 from sim.physics.calibration import FITS, TABLE
 from sim.physics.step_time import GPUS, MODELS, held_bytes, kv_bytes, kv_tokens, roofline
 from sim.state import Homogeneous, Pools
@@ -76,7 +79,8 @@ def test_no_error_of_steps_is_told_that_are_given():
 @pytest.mark.parametrize(
     ("knobs", "told"),
     [
-        ({"model": "llama_9"}, "services.replica.model: is 'llama_9'; must be one of"),
+        ({"model": "llama_9"}, "services.replica.model: is 'llama_9'; did you mean 'llama_8b'? "),
+        ({"model": "x"}, "services.replica.model: is 'x'; valid are codellama_34b, llama_2_70b, "),
         ({"gpu": "h900"}, "services.replica.gpu: is 'h900'; must be one of a100"),
         ({"gpus": 1}, "services.replica.gpus: is 1; must be at least 2: the weights"),
         ({"gpus": 0}, "services.replica.gpus: is 0; must be a whole number >= 1"),
@@ -91,6 +95,43 @@ def test_what_cannot_be_is_told_with_the_remedy(knobs, told):
     found = LlmService(replica=ModelReplica(**knobs)).issues("services")
     assert len(found) == 1
     assert told in found[0]
+
+
+@pytest.mark.parametrize("gpus", [1, 2, 4, 8])
+@pytest.mark.parametrize("gpu", GPUS)
+@pytest.mark.parametrize("model", calibration.ALIASES)
+def test_a_model_is_said_not_to_fit_where_it_has_no_kv_memory(model, gpu, gpus):
+    """By the same buffers, vLLM's or TensorRT-LLM's; and on the GPUs that are advised it has."""
+    for bits in (8, 16):
+        for how in ({"used_frac": 0.9}, {"used_frac": 0.3}, {"kv_frac": 0.9}, {"kv_frac": 0.01}):
+            one = ModelReplica(model, gpu, gpus, bits, step_time="roofline", **how)
+            found = [text for text in one.issues("services.replica") if "weights" in text]
+            assert bool(found) == (one.holds() < 1)
+            for text in found:
+                least = int(text.split("at least ")[1].split(":")[0])
+                assert replace(one, gpus=least).holds() >= 1
+                assert replace(one, gpus=least // 2).holds() < 1
+
+
+def test_a_share_of_what_is_left_that_holds_no_token_is_told():
+    (told,) = ModelReplica(kv_frac=1e-12).issues("services.replica")
+    least = float(
+        told.removeprefix("services.replica.kv_frac: is 1e-12; must be above ").split(",")[0]
+    )
+    assert ModelReplica(kv_frac=1.1 * least).holds() == 1
+    assert ModelReplica(kv_frac=0.9 * least).holds() == 0
+    (told,) = ModelReplica(gpus=1, kv_frac=1e-12).issues("services.replica")
+    assert told.startswith("services.replica.gpus: is 1; must be at least 2")
+
+
+def test_a_near_name_of_a_model_is_one_that_may_be_said():
+    for name, of in calibration.ALIASES.items():
+        for slip in (name[:-1] + "x", name.replace("_", "."), of[:-1]):
+            (told,) = ModelReplica(slip).issues("services.replica")
+            assert f"is {slip!r}; did you mean " in told
+            near = told.split("did you mean ")[1].split("?")[0].strip("'")
+            assert ModelReplica(near, step_time="roofline", gpus=8).issues("services.replica") == []
+            assert slip == of[:-1] or near == name
 
 
 def test_an_slo_below_one_iteration_is_told_for_the_gpu_asked():

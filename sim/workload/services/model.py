@@ -115,8 +115,8 @@ class ModelReplica(AbstractReplica):
         if found:
             return found
         model, bits = calibration.named(self.model), self.weight_bits
-        used_frac = self.used_frac if self.kv_frac is None else 1.0
-        found = faults(model, self.gpu, self.gpus, path, bits, used_frac)
+        of = model, self.gpu, self.gpus, path, bits, self.used_frac, self.kv_frac
+        found = faults(*of, called=calibration.ALIASES)
         if not found and self.step_time != "roofline" and None in (self.decode_s, self.mixed_s):
             here = f"{path}.gpus"
             lacks = calibration.fault(self.gpu, model, self.gpus, bits, self.software, here)
