@@ -16,6 +16,8 @@ ROUNDS = 200
 """Looks a job at most: max-min alone needs one or two a level, duty cycles some tens."""
 STILL = 1e-13
 """Shares that moved by less than this part of themselves stand."""
+SWINGS = 50
+"""Rounds after which each goes half the way only: neighbours may drive each other to and fro."""
 NEARLY = 0.1
 """Who would move by less than this part waits for the others, who may: see `agree`."""
 ROOM = 1.0 - 1e-12
@@ -231,10 +233,10 @@ def agree(s: State, members: int) -> None:
     That is a part of a look: where part-time neighbours come to agree by many small moves, these
     are made on the links that count. Then all who moved, and their neighbours, look again.
     """
-    f, sweeps = s.fabric, 0
+    f, sweeps, moves = s.fabric, 0, True
     for i in range(members):
-        f.before[i] = f.part[f.members[i]] * f.share[f.members[i]]
-    moves = True
+        job = f.members[i]
+        f.was[i], f.sent[i] = f.share[job], f.part[job] * f.share[job]
     while moves and sweeps < ROUNDS:
         sweeps, moves = sweeps + 1, False
         for i in range(members):
@@ -245,13 +247,15 @@ def agree(s: State, members: int) -> None:
             if e >= 0:
                 share = level_of(s, e, share)
             if abs(share - f.share[job]) > STILL * share:
+                if sweeps > SWINGS:
+                    share = 0.5 * (share + f.share[job])
                 f.share[job], moves = share, True
                 f.part[job] = part_sent(s, job)
     for i in range(members):
         job = f.members[i]
-        if f.share[job] * f.part[job] != f.before[i]:
+        if f.share[job] != f.was[i] or (moves and free(s, job)):
             ask(s, job)
-            load(s, job, f.before[i])
+            load(s, job, f.sent[i])
 
 
 @jit
@@ -270,16 +274,19 @@ def settle_shares(s: State) -> int:
         if f.n[HEAD] == f.asks.size:
             f.n[HEAD] = 0
         f.n[ASKS] -= 1
+        own = False
         if f.spans[job] and looks <= ROUNDS * (n + 1):
-            looks += 1
+            looks, own = looks + 1, bool(f.n[STORE] >= 0 and f.spans[mate(s, job)])
             if f.met[job] != f.n[SEARCH]:
                 meet(s, job, n)
                 n += 1
-                if f.n[STORE] >= 0 and f.spans[mate(s, job)]:
+                if own:
                     meet(s, mate(s, job), n)
                     n += 1
+            f.asking[job] = not own  # it need not answer itself, but may have to what is its own
             look(s, job)
-        f.asking[job] = False  # only now: it need not answer itself
+        if not own:
+            f.asking[job] = False
         if f.n[ASKS] == 0 and f.n[RESTLESS] == 1:
             f.n[RESTLESS] = 0
             agree(s, n)

@@ -89,7 +89,8 @@ class Fabric(NamedTuple):
     tight: B1  # (vertices,) the link could bind somebody
     met: I8  # (senders,) the last search that met it
     members: I8  # (senders at once,) who has looked
-    before: F8  # (senders at once,) what each of them sent in the mean, of its full speed
+    was: F8  # (senders at once,) the share that each of them had before they agreed
+    sent: F8  # (senders at once,) what it then sent in the mean, of its full speed
     first_tight: I8  # (senders,) of those who have looked: see `next_tight`
     # where jobs cross links by ways of their own: `engine.paths` has them found
     seeks: I8  # (jobs,) those that have started and are to be told their links
@@ -185,7 +186,8 @@ def fabric_of(
         waits=np.zeros(n), waited_s=np.zeros(n), asks=zero(many),
         asking=np.zeros(many, np.bool_), dirty=zero(v), is_dirty=np.zeros(v, np.bool_),
         held=zero(v), seen=zero(v), found=zero(v), tight=np.zeros(v, np.bool_), met=zero(many),
-        members=zero(min(many, most)), before=np.zeros(min(many, most)), first_tight=no(many),
+        members=zero(min(many, most)), was=np.zeros(min(many, most)),
+        sent=np.zeros(min(many, most)), first_tight=no(many),
         seeks=zero(n), seeking=np.zeros(n, np.bool_),
         step_s=np.full(n, np.nan) if talk.step_s is None else talk.step_s.copy(),
         begins=np.full(n, -1.0), phase=zero(many), todo_s=np.zeros((3, n)), going=np.zeros((3, n)),
