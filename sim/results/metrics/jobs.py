@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.results.metrics.quantiles import quantiles
+
 F8 = NDArray[np.float64]
 Number = float | None
 
@@ -23,8 +25,7 @@ def spread(values: F8, known: bool = False) -> dict[str, Number]:
     if some.size == 0:
         return dict.fromkeys(["mean", *QUANTILES])
     found: dict[str, Number] = {"mean": float(some.mean())}
-    marks = np.quantile(some, list(QUANTILES.values()), overwrite_input=True)
-    found.update(zip(QUANTILES, map(float, marks), strict=True))
+    found.update(zip(QUANTILES, quantiles(some, list(QUANTILES.values())), strict=True))
     return found
 
 
