@@ -26,7 +26,7 @@ class AbstractArrivals(abc.ABC):
     def times(self, rng: Rng, rate_per_s: float, jobs: int | None, until_s: float) -> F8:
         """Return instants, rising, (n,): the first `jobs` of them (None: all) before `until_s`.
 
-        `rate_per_s` is the mean rate in the long run.
+        `rate_per_s` is the mean rate in the long run. The array is the caller's to write in.
         """
 
     @abc.abstractmethod
@@ -129,13 +129,13 @@ class Profile(AbstractArrivals):
         if until_s < math.inf:  # a little further, for rounding; then cut exactly
             end = (self._faster(self.begin_s + until_s) - begin) * (1 + 1e-9)
         drawn = self.base.times(rng, rate_per_s, jobs, end)
-        found, n = np.empty(len(drawn)), 0
+        n = 0
         for first in range(0, len(drawn), _BLOCK):  # what a block needs stays in the cache
             at_s = self._plain(drawn[first : first + _BLOCK] + begin) - self.begin_s
             at_s = np.maximum(at_s[at_s < until_s], 0.0)
-            found[n : n + len(at_s)] = at_s
+            drawn[n : n + len(at_s)] = at_s  # in the same memory, never beyond what was read
             n += len(at_s)
-        return found[:n]
+        return drawn[:n]
 
     def rate(self, t_s: F8) -> F8:
         """Return the rate at each instant, (n,), as a multiple of the mean rate."""
