@@ -230,7 +230,7 @@ def from_numpy(columns: Iterable[Column], values: Mapping[str, Any]) -> pa.Table
             gone = np.isnan(given)
             if field.type != pa.float64():
                 given = np.where(gone, 0.0, given).astype(field.type.to_pandas_dtype())
-            array = pa.array(given, field.type, mask=gone)
+            array = pa.array(given, field.type, mask=gone if gone.any() else None)
         else:
             array = pa.array(given, field.type)
         arrays.append(array)

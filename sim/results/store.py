@@ -81,16 +81,22 @@ def free(folder: Path, names: list[str], remedy: str) -> None:
         raise RackplanError(f"{folder} holds {what} already; choose another folder {remedy}")
 
 
-def encoding(schema: pa.Schema) -> dict[str, list[str]]:
-    """Return which columns are written as dictionaries, and which as bytes of one place together.
+def encoding(schema: pa.Schema) -> dict[str, Any]:
+    """Return how columns are written: as dictionaries, or as bytes of one place together; packed.
 
-    Instants and names of jobs hardly ever repeat: a dictionary of them is built in vain. A million
-    jobs so are written in 0.24 CPU-s instead of 0.38, in 44 MB instead of 54, and read twice as
-    fast.
+    Instants and names of jobs hardly ever repeat: a dictionary of them is built in vain. Most bytes
+    of a float are as good as chance: LZ4 passes over them in about half the time of zstd, and a
+    table is 3 to 4 % larger for it. A million jobs so are written in 0.17 CPU-s instead of 0.30,
+    in 45 MB instead of 54.
     """
     floats = [field.name for field in schema if pa.types.is_floating(field.type)]
-    repeat = [name for name in schema.names if name not in (*floats, "job_id")]
-    return {"use_dictionary": repeat, "use_byte_stream_split": floats}
+    others = [name for name in schema.names if name not in floats]
+    return {
+        "use_dictionary": [name for name in others if name != "job_id"],
+        "use_byte_stream_split": floats,
+        "compression": dict.fromkeys(floats, "lz4") | dict.fromkeys(others, "zstd"),
+        "compression_level": dict.fromkeys(others, 1),
+    }
 
 
 def pieces_of(result: Result, name: str) -> Iterator[pa.Table] | None:
@@ -104,8 +110,7 @@ def pieces_of(result: Result, name: str) -> Iterator[pa.Table] | None:
 def write_table(pieces: Iterator[pa.Table], columns: table.Columns, path: Path) -> None:
     """Write a table whose pieces come one by one, so that never more than one is in memory."""
     said = table.described(next(pieces), columns)
-    with pq.ParquetWriter(path, said.schema, compression="zstd", compression_level=1,
-                          **encoding(said.schema)) as file:  # fmt: skip
+    with pq.ParquetWriter(path, said.schema, **encoding(said.schema)) as file:
         file.write_table(said, row_group_size=PIECE)
         del said
         for piece in pieces:
