@@ -24,6 +24,15 @@ FOLDER_FLAGS = ("--config-dir", "-cd")
 OTHER_CONFIGURATION = (*FOLDER_FLAGS, "--config-name", "-cn", "--config-path", "-cp", "experiment")
 PLAIN_FABRIC = "leaf_spine"
 """The fabric that is meant where a knob of it is set and no fabric is chosen."""
+BOTH, A_SERVICE = "experiment=mixed", "services=llm"
+"""What is meant where an autoscaler is chosen and no service: one beside training, or its own."""
+NO_SERVICE = "an autoscaler is chosen, and no service that it could scale"
+TAKEN = {
+    f"fabric={PLAIN_FABRIC}": "a knob of it is set, and no fabric is chosen",
+    BOTH: NO_SERVICE,
+    A_SERVICE: NO_SERVICE,
+}
+"""Words that are added to what was said, and why."""
 
 
 def config_folders(words: Sequence[str]) -> Iterator[Path]:
@@ -56,7 +65,7 @@ def groups_of(folders: Sequence[Path]) -> dict[str, set[str]]:
 
 def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words to give to Hydra, and the faults of those that were left out."""
-    words = with_fabric(words)
+    words = with_service(with_fabric(words))
     groups = groups_of(list(config_folders(words)))
     faults, gone, kept = [], set(), []
     for word in words:
@@ -90,6 +99,25 @@ def with_fabric(words: Sequence[str]) -> list[str]:
         return [*words]
     at = next(i for i, key in enumerate(keys) if key.startswith("fabric."))
     return [*words[:at], f"fabric={PLAIN_FABRIC}", *words[at:]]  # flags stay where they are
+
+
+def with_service(words: Sequence[str]) -> list[str]:
+    """Return the words, and a service to go with an autoscaler that has none.
+
+    The experiment with a service beside training is taken; it has knobs of its cluster and its
+    jobs, so that where another of those is chosen the service alone is.
+    """
+    said = dict(word.lstrip("+~").partition("=")[::2] for word in words)
+    scales = said.get("autoscaler", "none") != "none" or "autoscaler._target_" in said
+    other = {*OTHER_CONFIGURATION, "services", "services._target_"}
+    if not scales or not other.isdisjoint(said):
+        return [*words]
+    at = next(i for i, word in enumerate(words) if word.lstrip("+~").startswith("autoscaler"))
+    return [
+        *words[:at],
+        BOTH if {"cluster", "workload"}.isdisjoint(said) else A_SERVICE,
+        *words[at:],
+    ]
 
 
 def readable(word: str) -> bool:

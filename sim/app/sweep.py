@@ -145,6 +145,7 @@ def rows_of(places: Iterable[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                     "metrics": {name: reached(metrics, path) for name, path in HEADLINE.items()}
                     | {"not_completed": not_completed(metrics["jobs"])},
                     "tenants": tenants_of(metrics),
+                    "notes": manifest.get("notes", []),
                 }
             )
     varied = {k for row in rows for k in row["design"]}
@@ -195,6 +196,7 @@ def compared(folder: Path) -> int:
     """Compare the runs of a sweep that are whole, and return how many they are."""
     from sim.app.terminal import fault, grid
     from sim.report import comparison, write_comparison
+    from sim.report.alike import alike
     from sim.report.lent import against
 
     with unhurried(lambda: "interrupted; the runs that are whole were not compared"):
@@ -204,7 +206,7 @@ def compared(folder: Path) -> int:
         if rows:
             made = comparison(rows)
             grid("comparison", made.header(), made.cells(), made.first_to_go())
-            for text in against(made.designs):
+            for text in [*alike(made.designs), *against(made.designs)]:
                 print(text)
             page = write_comparison(made, folder / PAGE)
             print(f"comparison: {page}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim import files
-from sim.report import lent, serving, why
+from sim.report import alike, lent, serving, why
 from sim.report.paired import Difference, paired
 from sim.units import human_s
 
@@ -40,7 +40,7 @@ class Design:
     """One column of choices, over all its seeds; `values` are by metric and seed.
 
     `tenants` is the mean slowdown of each tenant's jobs, a mean over the seeds; `choices` are knobs
-    and what they were set to.
+    and what they were set to; `notes` is what its runs were told.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Design:
     against_first: Mapping[str, Difference | None]
     tenants: Mapping[str, float]
     choices: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,15 +140,17 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
     """Return the comparison of runs.
 
     A row is `{"design": {knob: value}, "seed": int, "metrics": {name: number or None}}`, and where
-    tenants are told `"tenants": {name: mean slowdown}`. Runs of one design and seed count once, the
-    last of them.
+    tenants are told `"tenants": {name: mean slowdown}`, notes `"notes": [text]`. Runs of one design
+    and seed count once, the last of them.
     """
     runs: dict[str, dict[int, Mapping[str, float | None]]] = {}
     choices = {name_of(row["design"]): dict(row["design"]) for row in rows}
     tenants: dict[str, dict[int, Mapping[str, float]]] = {}
+    notes: dict[str, dict[str, None]] = {}
     for row in rows:
         runs.setdefault(name_of(row["design"]), {})[int(row["seed"])] = row["metrics"]
         tenants.setdefault(name_of(row["design"]), {})[int(row["seed"])] = row.get("tenants", {})
+        notes.setdefault(name_of(row["design"]), {}).update(dict.fromkeys(row.get("notes", [])))
 
     def known(own: Mapping[int, Mapping[str, float | None]], name: str) -> dict[int, float]:
         values = {seed: own[seed].get(name) for seed in sorted(own)}
@@ -166,6 +169,7 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
                 {m: paired(v, known(first, m)) for m, v in seen.items()},
                 means_of(list(tenants[name].values())),
                 choices[name],
+                tuple(notes[name]),
             )
         )
     return Comparison(tuple(designs))
@@ -243,8 +247,8 @@ def page(made: Comparison) -> str:
         grounds=(told := grounds(made)),
         waited=any(why.BECAUSE.keys() & labels for _, labels in told),
         answer=QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), answer(made)),
-        lent=[QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
-              for text in lent.against(made.designs)],
+        also=[QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+              for text in (*alike.alike(made.designs), *lent.against(made.designs))],
         best=best_of(made),
         said=said,
         shift=shift,

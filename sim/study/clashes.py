@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.engine import LinkFailures, Phases, SwitchFailures
 from sim.errors import ScenarioError
+from sim.policies.autoscaler import NoAutoscaler
 from sim.policies.placement import AbstractPlacement
 from sim.state import AbstractCluster, AbstractFabric, Inventory, NoFabric
 from sim.state.mig import faults_of
@@ -158,6 +159,8 @@ def unfelt(scenario: Scenario, switched: Callable[[], bool]) -> list[str]:
         found.append("steps: there is no fabric, so no phase is felt; set one, as leaf_spine")
     if bare and not isinstance(scenario.storage, NoStorage):
         found.append("storage: there is no fabric, so no write is felt; set one, as leaf_spine")
+    if scenario.autoscaler != NoAutoscaler() and not scenario.services.listed():
+        found.append("autoscaler: there is no service, so nothing is scaled; set services=llm")
     if bare and any(of.link_Bps > 0.0 for of, _ in scenario.services.listed()):
         found.append("services: link_shared, but there is no fabric; set one, as leaf_spine")
     if bare and has(LinkFailures, SwitchFailures):

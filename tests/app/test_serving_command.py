@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.app.asked import TAKEN, asked
 from sim.app.services import unseen
 from sim.workload.services import ByPriority, LlmService, ModelReplica
 
@@ -38,6 +39,51 @@ def test_policies_are_compared_by_cost_and_slo(tmp_path):
     peak, hpa = (one["serving"] for one in found)
     assert peak["gpu_hours"] > hpa["gpu_hours"]
     assert peak["requests"] == hpa["requests"]  # the same seed asks the same
+
+
+def test_an_autoscaler_that_nobody_gave_a_service_has_one_beside_training(tmp_path):
+    """As in `rackplan -m autoscaler=hpa,kpa,predictive,static_peak`."""
+    words = ("autoscaler=hpa,static_peak", "services.requests.duration_s=20 min",
+             "workload.duration_s=20 min", "hydra.sweep.dir=here")  # fmt: skip
+    done = rackplan(tmp_path, "-m", *words)
+    assert "note: experiment=mixed is taken: an autoscaler is chosen, and no serv" in done.stdout
+    assert "makes no difference" not in done.stdout
+    found = [json.loads((tmp_path / f"here/{i}/metrics.json").read_text()) for i in (0, 1)]
+    assert found[0]["serving"]["gpu_hours"] != found[1]["serving"]["gpu_hours"]
+    assert found[0]["jobs"]["submitted"] > 0
+    assert "What the SLO costs" in (tmp_path / "here" / "compare.html").read_text()
+    report = (tmp_path / "here" / "0" / "report.html").read_text()
+    assert "How llm answered" in report
+    assert "services below, jobs above" in report
+
+
+@pytest.mark.parametrize(
+    ("words", "taken"),
+    [
+        (("autoscaler=none,hpa",), ["experiment=mixed"]),
+        (("autoscaler._target_=mine.Mine", "seed=2"), ["experiment=mixed"]),
+        (("workload=philly", "autoscaler=hpa"), ["services=llm"]),
+        (("autoscaler=hpa", "fabric.spines=2"), ["experiment=mixed", "fabric=leaf_spine"]),
+        (("autoscaler=none",), []),
+        (("autoscaler=hpa", "services=llm_pools"), []),
+        (("autoscaler=hpa", "experiment=serving"), []),
+        (("autoscaler=hpa", "--config-dir", "."), []),  # which may have a service of its own
+        (("queue=sjf",), []),
+    ],
+)
+def test_what_is_taken_with_an_autoscaler(words, taken):
+    made, faults = asked(words)
+    assert faults == []
+    assert sorted({*made} & {*TAKEN}) == taken
+    assert sorted({*made} - {*TAKEN}) == sorted({*asked(["services=llm", *words])[0]} - {*TAKEN})
+
+
+def test_an_autoscaler_without_a_service_is_told_that_it_does_nothing(tmp_path):
+    words = ("experiment=demo", "autoscaler=hpa,kpa", "report=false", "hydra.sweep.dir=here")
+    done = rackplan(tmp_path, "-m", *words)
+    told = "autoscaler makes no difference here, every number is the same: there is no service"
+    assert told in done.stdout
+    assert told in (tmp_path / "here" / "compare.html").read_text()
 
 
 def test_another_law_takes_the_place_of_a_nested_one(tmp_path):

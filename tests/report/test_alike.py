@@ -1,0 +1,49 @@
+"""A sweep whose choice changed nothing says so; one number apart, at one seed, is a difference."""
+
+import pytest
+
+from sim.report import comparison
+from sim.report.alike import alike
+from sim.report.compare import page
+
+WHY = "autoscaler: there is no service, so nothing is scaled; set services=llm"
+
+
+def rows(waits, *notes):
+    """Give a run of each (autoscaler, queue, seed) with its mean wait."""
+    return [
+        {"design": {"autoscaler": scaler, "queue": queue}, "seed": seed, "notes": notes,
+         "metrics": {"wait_mean_s": wait, "not_completed": 0.0}}
+        for (scaler, queue, seed), wait in waits.items()
+    ]  # fmt: skip
+
+
+def waits(of):
+    return {(scaler, queue, seed): of(scaler, queue, seed)
+            for scaler in ("hpa", "kpa") for queue in ("fifo", "sjf") for seed in (1, 2)}  # fmt: skip
+
+
+def test_the_knob_whose_values_give_the_same_numbers_is_named_with_the_reason():
+    made = comparison(rows(waits(lambda _, queue, seed: len(queue) + seed), WHY, "comm: no matter"))
+    (said,) = alike(made.designs)
+    assert said.startswith("autoscaler makes no difference here, every number is the same: there ")
+    assert said.endswith("; set services=llm.")
+    assert said in page(made)
+
+
+@pytest.mark.parametrize(("scaler", "queue", "seed"), [("kpa", "sjf", 2), ("hpa", "fifo", 1)])
+def test_one_number_apart_is_a_difference(scaler, queue, seed):
+    other = waits(lambda *_: 7.0) | {(scaler, queue, seed): 7.0 + 1e-12}
+    assert alike(comparison(rows(other)).designs) == []
+
+
+def test_both_knobs_may_change_nothing_and_one_design_has_none():
+    made = comparison(rows(waits(lambda *_: 7.0)))
+    assert [text.split()[0] for text in alike(made.designs)] == ["autoscaler", "queue"]
+    assert alike(comparison(rows({("hpa", "fifo", 1): 7.0})).designs) == []
+
+
+def test_a_run_that_is_missing_leaves_it_open():
+    some = waits(lambda *_: 7.0)
+    del some["kpa", "sjf", 2]
+    assert alike(comparison(rows(some)).designs) == []
