@@ -77,6 +77,15 @@ class Comparison:
         }
         return serving.labels(self.designs, jobs)
 
+    def tables(self) -> list[tuple[str, dict[str, str]]]:
+        """Return the metrics to show, by title: services and jobs apart where there are both."""
+        labels = self.labels()
+        of_jobs = {name: label for name, label in labels.items() if name in LABELS}
+        if len(of_jobs) in (1, len(labels)):  # occupancy alone needs no table of its own
+            return [("", labels)]
+        served = {name: label for name, label in labels.items() if name not in LABELS}
+        return [("services", served), ("jobs", of_jobs)]
+
     def header(self) -> list[str]:
         """Return the head of the table."""
         told = [] if serving.serves(self.designs) else [CHANGE]
@@ -196,7 +205,10 @@ def answer(made: Comparison) -> str:
     best, first = best_of(made), made.designs[0] if made.designs else None
     if best is None or first is None:
         return "No design has a wait to compare."
-    text = f"{best.name} waits least: {said('wait_mean_s', best.means['wait_mean_s'])} on average"
+    wait = said("wait_mean_s", best.means["wait_mean_s"])
+    if len(made.designs) > 1 and all(d.values == best.values for d in made.designs):
+        return f"It does not matter which: {wait} of mean wait, and all else alike too."
+    text = f"{best.name} waits least: {wait} on average"
     change = best.against_first["wait_mean_s"]
     if best is first or change is None:
         return f"{text}, over {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}."
@@ -243,7 +255,7 @@ def page(made: Comparison) -> str:
     widths = (figures.BROAD, figures.NARROW)
     text: str = environment().get_template("compare.html.j2").render(
         designs=made.designs,
-        labels=made.labels(),
+        tables=made.tables(),
         grounds=(told := grounds(made)),
         waited=any(why.BECAUSE.keys() & labels for _, labels in told),
         answer=QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), answer(made)),

@@ -4,7 +4,7 @@ import pytest
 
 from sim.report import comparison
 from sim.report.alike import alike
-from sim.report.compare import page
+from sim.report.compare import answer, page
 
 WHY = "autoscaler: there is no service, so nothing is scaled; set services=llm"
 
@@ -29,6 +29,7 @@ def test_the_knob_whose_values_give_the_same_numbers_is_named_with_the_reason():
     assert said.startswith("autoscaler makes no difference here, every number is the same: there ")
     assert said.endswith("; set services=llm.")
     assert said in page(made)
+    assert "waits least" in answer(made)  # the queue does matter
 
 
 @pytest.mark.parametrize(("scaler", "queue", "seed"), [("kpa", "sjf", 2), ("hpa", "fifo", 1)])
@@ -40,6 +41,7 @@ def test_one_number_apart_is_a_difference(scaler, queue, seed):
 def test_both_knobs_may_change_nothing_and_one_design_has_none():
     made = comparison(rows(waits(lambda *_: 7.0)))
     assert [text.split()[0] for text in alike(made.designs)] == ["autoscaler", "queue"]
+    assert answer(made).startswith("It does not matter which: 7 s of mean wait")
     assert alike(comparison(rows({("hpa", "fifo", 1): 7.0})).designs) == []
 
 

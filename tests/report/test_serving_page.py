@@ -115,3 +115,21 @@ def test_percentiles_are_of_those_that_came_in_a_bin():
 def test_a_bin_without_a_row_is_as_the_one_before():
     ends, values = np.array([5.0, 10.0, 30.0]), np.array([1.0, 3.0, 5.0])
     assert binned(ends, values, np.array([0.0, 10.0, 20.0, 30.0])).tolist() == [2.0, 2.0, 5.0]
+
+
+@pytest.mark.parametrize(("waits", "titles"), [(None, [""]), (60.0, ["services", "jobs"])])
+def test_services_and_jobs_stand_in_tables_of_their_own(waits, titles):
+    both = rows({"hpa": [(0.999, 40.0)], "kpa": [(0.99, 30.0)]})
+    for row in both:
+        row["metrics"] |= {"wait_mean_s": waits, "jct_mean_s": waits, "not_completed": 0.0}
+    made = comparison(both)
+    tables = made.tables()
+    assert [title for title, _ in tables] == titles
+    shown = [item for _, labels in tables for item in labels.items()]
+    assert sorted(shown) == sorted(made.labels().items())
+    text = compared(made)
+    for _, label in shown:
+        assert f'data-of="{label}"' in text
+    if waits:
+        assert set(tables[1][1]) <= set(LABELS)
+        assert text.count("<table") >= 2
