@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -133,7 +134,8 @@ def rows_of(places: Iterable[Path]) -> tuple[list[dict[str, Any]], list[str]]:
             faults.append(f"{place.name}: {said[-1] if said else 'failed'}")
         else:
             manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-            metrics = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+            found = (place / "metrics.json").read_bytes()
+            metrics = json.loads(found)
             if manifest["status"] == "interrupted":
                 faults.append(f"{place.name}: was interrupted; it is left out of the comparison")
                 continue
@@ -146,6 +148,7 @@ def rows_of(places: Iterable[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                     | {"not_completed": not_completed(metrics["jobs"])},
                     "tenants": tenants_of(metrics),
                     "notes": manifest.get("notes", []),
+                    "digest": hashlib.sha256(found).hexdigest(),
                 }
             )
     varied = {k for row in rows for k in row["design"]}

@@ -17,8 +17,8 @@ def rest_of(design: Design, knob: str) -> tuple[tuple[str, str], ...]:
 def alike(designs: Sequence[Design]) -> list[str]:
     """Return a sentence a knob whose every value gave the same numbers; [] without.
 
-    Designs that differ in that knob alone are held against each other, seed by seed. What their
-    runs noted of the knob's group is told with it.
+    Designs that differ in that knob alone are held against each other, seed by seed, by all that
+    their runs found. What these noted of the knob's group is told with it.
     """
     made = []
     for knob in dict.fromkeys(key for design in designs for key in design.choices):
@@ -28,7 +28,7 @@ def alike(designs: Sequence[Design]) -> list[str]:
         groups = list(twins.values())
         if any(len(group) == 1 for group in groups):
             continue
-        if all(one.values == group[0].values for group in groups for one in group[1:]):
+        if all(one.same(group[0]) for group in groups for one in group[1:]):
             group = f"{knob.split('.')[0]}: "
             notes = dict.fromkeys(
                 note for design in designs for note in design.notes if note.startswith(group)

@@ -40,7 +40,8 @@ class Design:
     """One column of choices, over all its seeds; `values` are by metric and seed.
 
     `tenants` is the mean slowdown of each tenant's jobs, a mean over the seeds; `choices` are knobs
-    and what they were set to; `notes` is what its runs were told.
+    and what they were set to; `notes` is what its runs were told; `digests` are of all numbers of a
+    run, by seed.
     """
 
     name: str
@@ -51,6 +52,11 @@ class Design:
     tenants: Mapping[str, float]
     choices: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    digests: Mapping[int, str] = field(default_factory=dict)
+
+    def same(self, other: Design) -> bool:
+        """Return whether another design gave the same numbers, those not compared too."""
+        return (self.values, self.digests) == (other.values, other.digests)
 
 
 @dataclass(frozen=True)
@@ -149,26 +155,22 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
     """Return the comparison of runs.
 
     A row is `{"design": {knob: value}, "seed": int, "metrics": {name: number or None}}`, and where
-    tenants are told `"tenants": {name: mean slowdown}`, notes `"notes": [text]`. Runs of one design
-    and seed count once, the last of them.
+    tenants are told `"tenants": {name: mean slowdown}`, notes `"notes": [text]`, and a `"digest"`
+    of all that the run found. Runs of one design and seed count once, the last of them.
     """
-    runs: dict[str, dict[int, Mapping[str, float | None]]] = {}
-    choices = {name_of(row["design"]): dict(row["design"]) for row in rows}
-    tenants: dict[str, dict[int, Mapping[str, float]]] = {}
-    notes: dict[str, dict[str, None]] = {}
+    runs: dict[str, dict[int, Mapping[str, Any]]] = {}
     for row in rows:
-        runs.setdefault(name_of(row["design"]), {})[int(row["seed"])] = row["metrics"]
-        tenants.setdefault(name_of(row["design"]), {})[int(row["seed"])] = row.get("tenants", {})
-        notes.setdefault(name_of(row["design"]), {}).update(dict.fromkeys(row.get("notes", [])))
+        runs.setdefault(name_of(row["design"]), {})[int(row["seed"])] = row
 
-    def known(own: Mapping[int, Mapping[str, float | None]], name: str) -> dict[int, float]:
-        values = {seed: own[seed].get(name) for seed in sorted(own)}
+    def known(own: Mapping[int, Mapping[str, Any]], name: str) -> dict[int, float]:
+        values = {seed: own[seed]["metrics"].get(name) for seed in sorted(own)}
         return {seed: float(v) for seed, v in values.items() if v is not None}
 
     first = next(iter(runs.values()), {})
     designs = []
     for name, own in runs.items():
         seen = {metric: known(own, metric) for metric in (*LABELS, *why.LABELS, *serving.LABELS)}
+        told = [own[seed] for seed in sorted(own)]
         designs.append(
             Design(
                 name,
@@ -176,9 +178,10 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
                 seen,
                 {m: float(np.mean(list(v.values()))) if v else None for m, v in seen.items()},
                 {m: paired(v, known(first, m)) for m, v in seen.items()},
-                means_of(list(tenants[name].values())),
-                choices[name],
-                tuple(notes[name]),
+                means_of([row.get("tenants", {}) for row in told]),
+                dict(told[0]["design"]),
+                tuple(dict.fromkeys(note for row in told for note in row.get("notes", []))),
+                {int(row["seed"]): row["digest"] for row in told if "digest" in row},
             )
         )
     return Comparison(tuple(designs))
@@ -206,7 +209,7 @@ def answer(made: Comparison) -> str:
     if best is None or first is None:
         return "No design has a wait to compare."
     wait = said("wait_mean_s", best.means["wait_mean_s"])
-    if len(made.designs) > 1 and all(d.values == best.values for d in made.designs):
+    if len(made.designs) > 1 and all(d.same(best) for d in made.designs):
         return f"It does not matter which: {wait} of mean wait, and all else alike too."
     text = f"{best.name} waits least: {wait} on average"
     change = best.against_first["wait_mean_s"]

@@ -1,7 +1,10 @@
 """A sweep whose choice changed nothing says so; one number apart, at one seed, is a difference."""
 
+import json
+
 import pytest
 
+from sim.app.sweep import rows_of
 from sim.report import comparison
 from sim.report.alike import alike
 from sim.report.compare import answer, page
@@ -49,3 +52,18 @@ def test_a_run_that_is_missing_leaves_it_open():
     some = waits(lambda *_: 7.0)
     del some["kpa", "sjf", 2]
     assert alike(comparison(rows(some)).designs) == []
+
+
+def test_what_is_not_compared_makes_a_difference_too(tmp_path):
+    """Two runs whose metrics.json differ in a number that the comparison has no column of."""
+    folders = [tmp_path / name for name in ("0", "1", "2", "3")]
+    for i, folder in enumerate(folders):
+        folder.mkdir()
+        knob = f"price={i % 2}"
+        manifest = {"status": "complete", "seed": i // 2, "config": {"overrides": [knob]}}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        found = {"jobs": {"submitted": 0}, "nobody compares": float(i == 3)}
+        (folder / "metrics.json").write_text(json.dumps(found))
+    same, other = (comparison(rows_of(two)[0]).designs for two in (folders[:2], folders))
+    assert alike(same)[0].startswith("price makes no difference here")
+    assert alike(other) == []
