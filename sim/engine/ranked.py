@@ -91,13 +91,13 @@ class Ranked(Run):
         Those from the door count in none: their memory is free for who asks.
         """
         s, rows = self.service, list(replicas)
-        batch, _, kv = super().loads(rows)
+        batch, _, kv, steps = self._read(rows)
         halves = (s.lines[rows, :, L_PARTLY] > 0).sum(axis=1)
         batch = batch + halves - self._outside()[rows]
-        return batch, s.t[rows, R_OPEN] - batch, kv - self._kv_outside(rows)
+        return batch, s.t[rows, R_OPEN] - batch, kv - self._kv_outside(rows, steps)
 
-    def _kv_outside(self, rows: Sequence[int]) -> NDArray[np.int64]:
-        """Return the KV tokens that requests from the door hold on these replicas."""
+    def _kv_outside(self, rows: Sequence[int], steps: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the KV tokens that requests from the door hold on these replicas, `steps` over."""
         s, held = self.service, np.zeros(len(rows), np.int64)
         door, grow = int(s.rules[DOOR]), bool(s.rules[GROW])
         if not 0 <= door < s.lines.shape[1]:
@@ -106,7 +106,7 @@ class Ranked(Run):
             t = s.t[r]
             who, until = s.seats[r, : t[R_SEATS], 1], s.seats[r, : t[R_SEATS], 0]
             mine = s.rank[who] == door
-            who, left = who[mine], until[mine] - t[R_VIRTUAL]
+            who, left = who[mine], until[mine] - t[R_VIRTUAL] - int(steps[x])
             whole = s.h[who, H_PROMPT].astype(np.int64) + s.h[who, H_OUTPUT]
             held[x] = int((whole - left * grow).sum())
             fresh = s.ready[r, : t[R_FILLED] if t[R_KIND] == PREFILL else 0]

@@ -213,10 +213,14 @@ class Run:
 
     def loads(self, replicas: Sequence[int]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return of these replicas the requests in batches and in queues, and KV tokens held."""
-        made = np.empty((3, len(replicas)))
-        loads(self.service, np.array(replicas, np.int64), made)
-        batch, queue, kv = made
+        batch, queue, kv, _ = self._read(replicas)
         return batch, queue, kv
+
+    def _read(self, replicas: Sequence[int]) -> NDArray[Any]:
+        """Return the same, and the steps of the run under way that are over, (4, n)."""
+        made = np.empty((4, len(replicas)))
+        loads(self.service, np.array(replicas, np.int64), made)
+        return made
 
     def back(self) -> int:
         """Return how many requests wait for another replica than the one they had."""

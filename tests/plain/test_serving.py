@@ -6,10 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.engine.apart import Link, serve_apart
+from sim.engine.ranked import Ranked
 from sim.engine.serving import ROUTES, Run, ServiceSpec, StepTime, serve
 from sim.engine.tables import StepTable, Tables
 from sim.state.serving import (
+    H_OUTPUT,
     H_PREEMPTED,
+    H_PROMPT,
     H_REPLICA,
     Q_END,
     Q_FIRST,
@@ -27,6 +30,7 @@ ROUGH = StepTime(
     STEP.decode_s, STEP.mixed_s, 4, (0.002, -0.003), (0.0, *(0.001 * (i % 3) for i in range(40)))
 )
 """What comes to a step by its number of tokens: rising and falling, and beyond an end."""
+EVEN = StepTime((1.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 0.0))
 
 
 @settings(max_examples=150, deadline=None)
@@ -134,3 +138,49 @@ def test_a_prompt_that_fills_the_budget_holds_up_who_decodes(long, stalled):
     got = Tables(table, 1, 0, 100, 64, Link()).serve([0.0, 2.5], [10, long], [6, 1])
     assert got["ttft_s"].tolist() == [1.0, 1.5]
     assert got["e2e_s"].tolist() == [6.0 + stalled, 1.5]
+
+
+def beside_a_long_prompt(by_rank, grow=True):
+    """One of 5 tokens answered with 20, from 0 on; one of 100 with 2, from 1.5 on; steps of 1 s.
+
+    The first has a token at each second from 1 on. The other's prompt takes ten steps beside it, of
+    10 tokens each, from 2 to 12, which are one run.
+    """
+    spec = ServiceSpec(EVEN, 1, 4, chunk_tokens=11, grow=grow)
+    arrival, prompt, output = (
+        np.array([0.0, 1.5, 90.0]),
+        np.array([5, 100, 1]),
+        np.array([20, 2, 1]),
+    )
+    given_ = spec, arrival, prompt, output, []
+    run = Ranked(*given_, [0, 0, 1]) if by_rank else Run(*given_)
+    run.accepts[:] = 1
+    return run
+
+
+@pytest.mark.parametrize("by_rank", [False, True])
+def test_of_a_replica_that_is_lost_tokens_count_that_came_beside_a_prompt(by_rank):
+    """At 6.5 the first has had 6 tokens; then its prompt is 11 and takes a step, 13 more come."""
+    run = beside_a_long_prompt(by_rank)
+    run.advance(6.5)
+    run.lose(0, 6.5)
+    run.accepts[:] = 1
+    run.advance()
+    assert run.service.q[0, Q_FIRST] == 1e12
+    assert run.service.q[0, Q_END] == 20.5e12
+    assert run.service.h[0, [H_PROMPT, H_OUTPUT]].tolist() == [5 + 6, 20 - 6]
+
+
+@pytest.mark.parametrize("by_rank", [False, True])
+def test_memory_is_read_as_of_now_though_many_steps_are_one_run(by_rank):
+    """A token a step: of the prompts 5 and, from 2 on, 100 and the token that it will make.
+
+    Where it is reserved it is all from the start.
+    """
+    for grow in (True, False):
+        run = beside_a_long_prompt(by_rank, grow)
+        for at in (1.5, 2.5, 6.5, 11.5, 12.5, 15.5, 19.5, 20.5, 40.0):
+            run.advance(at)
+            own, other = (5 + int(at), 101 if at < 13 else 0) if grow else (25, 102)
+            want = own * (at < 20) + other * (2 < at < 13)
+            assert run.loads([0])[2].tolist() == [want], at

@@ -8,14 +8,13 @@ from sim.kernel.jit import entry, jit
 from sim.kernel.serving.batch import admit
 from sim.kernel.serving.door import knock, to_door
 from sim.kernel.serving.heaps import after, link, requeue, rise
-from sim.kernel.serving.step import span
+from sim.kernel.serving.step import done
 from sim.state.serving import (
     ADMIT_NS,
     ADMITS,
     AWAY,
     AWAY_NS,
     BACK,
-    DECODE,
     DOOR,
     H_OUTPUT,
     H_PREEMPTED,
@@ -39,7 +38,6 @@ from sim.state.serving import (
     R_OPEN,
     R_PARTLY,
     R_SEATS,
-    R_START,
     R_STEPS,
     R_TAIL,
     R_TOKENS,
@@ -65,16 +63,12 @@ def lose(s: Service, r: int, now: int) -> int:
     """Take all requests from replica r, which is no more; return how many.
 
     It accepts no more. They wait, in order of arrival, for the next that accepts. Tokens sent so
-    far are part of the prompt there: whole decode steps count up to `now`; what a step with prompts
-    did is lost.
+    far are part of the prompt there: whole steps count up to `now`, those with chunks too; what was
+    computed of a prompt is lost.
 
     Source: request migration as in NVIDIA Dynamo; vLLM's preemption by recompute.
     """
-    if s.t[r, R_KIND] == DECODE:
-        j = 0
-        while j + 1 < s.t[r, R_STEPS] and span(s, r, j + 1) <= now - s.t[r, R_START]:
-            j += 1
-        s.t[r, R_VIRTUAL] += j
+    s.t[r, R_VIRTUAL] += done(s, r, now)
     taken, n = np.empty(s.t[r, R_OPEN], np.int64), 0
     for x in range(s.t[r, R_SEATS]):
         i, left = s.seats[r, x, 1], s.seats[r, x, 0] - s.t[r, R_VIRTUAL]
@@ -157,12 +151,8 @@ def unlined(s: Service, r: int, k: int, now: int) -> int:
 @entry
 def lose_by_rank(s: Service, r: int, now: int) -> int:
     """As `lose`, where requests have ranks; those from the door wait there again, and count too."""
-    if s.t[r, R_KIND] == DECODE:
-        j = 0
-        while j + 1 < s.t[r, R_STEPS] and span(s, r, j + 1) <= now - s.t[r, R_START]:
-            j += 1
-        s.t[r, R_VIRTUAL] += j
-        s.t[r, R_STEPS] = 1
+    s.t[r, R_VIRTUAL] += done(s, r, now)
+    s.t[r, R_STEPS] = 1
     door, outside = s.rules[DOOR], 0
     x = 0
     while x < s.t[r, R_SEATS]:

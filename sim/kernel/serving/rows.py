@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from sim.kernel.jit import entry
+from sim.kernel.serving.step import done
 from sim.state.serving import (
     ADMITS,
     AWAY_NS,
     FIRSTS,
+    GROW,
     H_OUTPUT,
     H_PREEMPTED,
     H_PROMPT,
@@ -26,6 +28,7 @@ from sim.state.serving import (
     R_PARTLY,
     R_SEATS,
     SHED,
+    SINCE,
     TICKS_PER_S,
     Service,
 )
@@ -59,16 +62,19 @@ def fill(
 
 @entry
 def loads(s: Service, replicas: np.ndarray, out: np.ndarray) -> None:
-    """Write into out, (3, n), of each replica its requests in batch and queue, and KV tokens.
+    """Write into out, (4, n), of each replica its requests in batch and queue, and KV tokens.
 
-    In the batch are those that decode, whose prompt ends with this step, or is half computed.
+    In the batch are those that decode, whose prompt ends with this step, or is half computed. Last
+    the steps of its run that are over by now; as many tokens have come for each that decodes.
     """
     for x in range(replicas.size):
         r = replicas[x]
         batch = s.t[r, R_SEATS] + (1 if s.t[r, R_PARTLY] > 0 else 0)
         if s.t[r, R_KIND] == PREFILL:
             batch += s.t[r, R_FILLED]
-        out[0, x], out[1, x], out[2, x] = batch, s.t[r, R_OPEN] - batch, s.t[r, R_KV]
+        steps = done(s, r, s.clock[SINCE])
+        held = s.t[r, R_KV] + s.rules[GROW] * steps * s.t[r, R_SEATS]
+        out[0, x], out[1, x], out[2, x], out[3, x] = batch, s.t[r, R_OPEN] - batch, held, steps
 
 
 @entry

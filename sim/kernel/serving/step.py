@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import math
 
-from sim.kernel.jit import inlined
+from sim.kernel.jit import inlined, jit, parted
 from sim.state.serving import (
+    CHUNK,
+    DECODE,
     DECODE_0,
     DECODE_C,
     DECODE_D,
+    H_PROMPT,
+    L_PARTLY,
     MIXED_0,
     MIXED_C,
     MIXED_D,
     MIXED_P,
     MIXED_S,
+    PREFILL,
     R_CONTEXT,
+    R_FILLED,
+    R_KIND,
+    R_PARTLY,
     R_SEATS,
+    R_START,
     R_STEPS,
     Service,
 )  # fmt: skip
@@ -61,3 +70,39 @@ def mixing(s: Service, d: int, context: int, total: int, square: int, k: int) ->
     each += more[min(d + total // k, more.shape[0] - 1)]
     grown = s.rules[MIXED_C] * d * (k * (k - 1) // 2)
     return k * each + grown + s.rules[MIXED_P] * total + s.rules[MIXED_S] * square
+
+
+@inlined
+def of_head(s: Service, r: int) -> int:
+    """Return the computed tokens of the head's prompt when the run is over."""
+    return s.t[r, R_PARTLY]
+
+
+@inlined
+def of_first_rank(s: Service, r: int) -> int:
+    """Return the same of the first rank's, to whom alone several steps are given at once."""
+    return s.lines[r, 0, L_PARTLY]
+
+
+computed = parted(of_head, of_first_rank, "lines")
+
+
+@jit
+def done(s: Service, r: int, now: int) -> int:
+    """Return how many steps of the run under way on replica r are over, that instant left out."""
+    most, ticks, d = s.t[r, R_STEPS], now - s.t[r, R_START], s.t[r, R_SEATS]
+    if s.t[r, R_KIND] == DECODE:
+        return boundary(s, r, ticks) - 1
+    if s.t[r, R_KIND] != PREFILL or most < 2:
+        return 0
+    each = s.rules[CHUNK] - d
+    ends = s.h[s.ready[r, 0], H_PROMPT] if s.t[r, R_FILLED] > 0 else computed(s, r)
+    begun = ends - most * each
+    j = 0
+    while j + 1 < most:
+        total = (j + 1) * each
+        square = (begun + total) ** 2 - begun**2
+        if mixing(s, d, s.t[r, R_CONTEXT], total, square, j + 1) >= ticks:
+            break
+        j += 1
+    return j
