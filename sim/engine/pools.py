@@ -100,9 +100,12 @@ class Prompts(Run):
         """Return whether all requests have come and been answered, or shed."""
         return super().over() and not len(self.rest.way) and self.rest.idle()
 
-    def back_again(self, request: int, held: int, left: int, now: int) -> None:
-        """Compute anew the prompt of a request with all `held` tokens of it; `left` are to come."""
-        come_again(self.service, request, held - int(self.context[request]), now)
+    def back_again(self, request: int, held: int, left: int, place: int, now: int) -> None:
+        """Compute anew the prompt of a request with all `held` tokens of it; `left` are to come.
+
+        The replica that it lost is that at `place` of the second pool.
+        """
+        come_again(self.service, request, held - int(self.context[request]), place, now)
         self.context[request], self.left[request] = held, left
         self._open = np.append(self._open, request)
 
@@ -217,8 +220,9 @@ class Decodes(Run):
         rows = hand_over(self.service, fresh, tick(now_s))
         h = self.service.h
         for row in rows.tolist():
-            held, left = int(h[row, H_PROMPT]), int(h[row, H_OUTPUT])
-            self.first.back_again(int(self.of[row]), held, left, tick(now_s))
+            held, left, place = h[row, [H_PROMPT, H_OUTPUT, H_REPLICA]].tolist()
+            h[row, H_REPLICA] = -1  # from now on it is the first pool's again
+            self.first.back_again(int(self.of[row]), held, left, place, tick(now_s))
 
 
 class PromptsByRank(Prompts, Ranked):

@@ -9,9 +9,10 @@ from sim.engine.apart import Link, serve_apart
 from sim.engine.pools import Prompts
 from sim.engine.scrapes import COLUMNS, Log, SentLog
 from sim.engine.serving import ROUTES, ServiceSpec, StepTime, columns
-from sim.state.serving import H_OUTPUT, H_PROMPT, NEVER, R_KV, R_OPEN, R_TOKENS
+from sim.state.serving import H_OUTPUT, H_PROMPT, NEVER, R_KV, R_OPEN, R_TOKENS, TURNED_AWAY
 
 STEP = StepTime((0.03, 7.8e-5, 4.6e-8), (0.025, 1.4e-4, 3.06e-9, 1.4e-4, 6e-8))
+EVEN = StepTime((1.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 0.0))
 BARE = np.zeros(0, np.int64)
 
 
@@ -166,3 +167,36 @@ def test_what_the_intervals_say_is_the_time_of_requests_though_replicas_are_lost
     many, _, tokens = (sum(part) for part in zip(*sent, strict=True))
     e2e_s = columns(run.outcome(), output)["e2e_s"]
     assert there_s + latency_s * many + token_s * tokens == pytest.approx(e2e_s.sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("most_open", [None, 1])
+@pytest.mark.parametrize("up", [True, False])
+def test_who_lost_a_decoding_replica_is_where_its_prompt_is_computed_anew(most_open, up):
+    """Steps of 1 s. The first has its prompt at 1 and decodes on replica 0 till its loss at 1.5.
+
+    Of its two tokens one is left, which a step of the first pool makes: on replica 1, in turn, at
+    2.5; where one request is the most, replica 1 has the second's, until 2.3, and turns it away.
+    If the first pool takes none, replica 0 of the second was the last that had it.
+    """
+    first = ServiceSpec(EVEN, 2, chunked=False, most_open=most_open)
+    ask = [0.0, 1.3], np.array([5, 5]), np.array([2, 1])
+    if most_open is None:
+        ask = tuple(column[:1] for column in ask)
+    run = Prompts(first, ServiceSpec(EVEN, 1), Link(), *ask, (BARE, BARE))
+    run.accepts[:] = 1
+    run.rest.accepts[:] = 1
+    run.advance(1.4)
+    run.accepts[0] = most_open is None
+    run.advance(1.5)
+    run.rest.lose(0, 1.5)
+    run.accepts[:] = up * run.accepts
+    run.advance(9.0)
+    fates = run.fates(9.0)
+    if not up:
+        assert (fates.last[0], fates.place[0]) == (-1, 0)
+    elif most_open is None:
+        assert (fates.last[0], fates.place[0]) == (2.5e12, 1)
+    else:
+        assert (fates.last[0], fates.place[0]) == (-1, TURNED_AWAY)
+        assert fates.shed().tolist() == [True, False]
+        assert run.over()

@@ -12,7 +12,7 @@ from sim.policies.node_scaler import AbstractNodeScaler, Lending, PowerDown
 from sim.state import Homogeneous, Pools, PurchasePlan, Supply
 from sim.state.scaling import NOTHING, NodeWish
 from sim.workload import Given, NoJobs, Poisson
-from sim.workload.requests import DrawnRequests, LogNormalTokens
+from sim.workload.requests import DrawnRequests, GivenRequests, LogNormalTokens
 from sim.workload.services import LlmReplica, LlmService
 
 
@@ -241,6 +241,21 @@ def test_a_node_given_back_loses_no_request():
     first, second = made.replicas.to_pylist()
     assert (first["why"], first["told_s"], second["asked_s"]) == ("drained", 100.0, 100.0)
     assert [r["end_s"] for r in spans(made) if r["state"] == "leaving"] == [first["end_s"]]
+
+
+def test_where_there_are_no_jobs_replicas_alone_are_stopped():
+    """One answer of 60,000 steps; its node is given back, the notice is over before."""
+    ask = GivenRequests({"arrival_s": [0.0], "prompt_tokens": [9], "output_tokens": [60_000]})
+    one = LlmService(requests=ask, replica=LlmReplica(4), max_replicas=1, start_replicas=1)
+    made = simulate(Scenario(
+        Homogeneous(2, 4), NoJobs(), services=one, node_scaler=Steps(((0, (0,)),)),
+        supply=Supply(notice_s=5.0), horizon_s=500.0,
+    ))  # fmt: skip
+    held_only_while_there(made)
+    assert [r["job_id"] for r in made.stopped.to_pylist()] == ["llm/0"]
+    found = made.metrics["fleet"]["stopped"]["given back"]
+    assert found.pop("replicas") == 1
+    assert set(found.values()) == {0}
 
 
 def test_a_node_that_comes_within_the_notice_of_its_retirement_is_retired_too():

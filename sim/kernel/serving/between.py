@@ -113,10 +113,13 @@ def hand_over(s: Service, fresh: np.ndarray, now: int) -> np.ndarray:
 
 
 @entry
-def come_again(s: Service, i: int, more: int, now: int) -> None:
-    """Let request i, which ended here, wait for a replica again, its prompt longer by `more`."""
+def come_again(s: Service, i: int, more: int, place: int, now: int) -> None:
+    """Let request i, which ended here, wait for a replica again, its prompt longer by `more`.
+
+    The last that had it is that of another pool at `place`.
+    """
     s.h[i, H_PROMPT] += more
-    s.h[i, H_OUTPUT], s.q[i, Q_END], s.h[i, H_REPLICA] = 1, -1, -1
+    s.h[i, H_OUTPUT], s.q[i, Q_END], s.h[i, H_REPLICA] = 1, -1, place
     ns = (now - s.clock[MARK]) // 1000
     s.clock[ADMITS] -= 1
     s.clock[ADMIT_NS] -= ns

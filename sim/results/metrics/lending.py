@@ -60,8 +60,8 @@ def stopped(result: Result) -> dict[str, Any]:
     rows = result.stopped
     row = pc.index_in(rows["job_id"].combine_chunks(), ids)
     mine = np.asarray(pc.is_valid(row))
-    job = np.asarray(row.fill_null(0).cast(pa.int64()))
-    why, words = table.codes(rows, "why")
+    job = np.asarray(row.drop_null().cast(pa.int64()))  # perhaps only replicas were stopped
+    (why, words), rows = table.codes(rows, "why"), rows.filter(pa.array(mine))
     columns = {n: table.to_numpy(result.jobs, n)[job]
                for n in ("end_s", "work_s", "lost_s", "gpus", "gpu_s")}  # fmt: skip
     part = table.to_numpy(rows, "lost_s") / np.maximum(columns["lost_s"], 1e-300)
@@ -70,7 +70,7 @@ def stopped(result: Result) -> dict[str, Any]:
     waited_s = again_s(result, rows["job_id"].combine_chunks(), at_s) - at_s
     found = {}
     for k, word in enumerate(words):
-        own = (why == k) & mine
+        own = why[mine] == k
         found[word] = {
             "evictions": int(own.sum()),
             "jobs": len(np.unique(job[own])),
