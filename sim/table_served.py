@@ -44,7 +44,7 @@ REPLICAS: Final[Columns] = (
     _f8("ready_s", "s", "instant from which it took requests; null: never"),
     _f8("told_s", "s", "instant it was told to go; null: was not"),
     _f8("end_s", "s", "instant it was no more; null: still there when the run stopped"),
-    _text("why", "why it went: drained, recalled, node_fail, preempted, over; null: has not"),
+    _text("why", "why it went: drained, recalled, moved, node_fail, preempted, over; null: none"),
 )
 NODE_STATES: Final[Columns] = (
     _text("node", "name of the node", required=True),
@@ -73,7 +73,12 @@ SERVICES: Final[Columns] = (
     _f8("time_s", "s", "end of the interval", required=True),
     _f8("arrivals", "count", "requests that came in it", required=True),
     _f8("prompt_tokens", "count", "tokens they brought", required=True),
-    _f8("output_tokens", "count", "tokens of those answered in it", required=True),
+    _f8(
+        "output_tokens",
+        "count",
+        "tokens of those answered in it; of one thrown out of a batch what it had, when it was",
+        required=True,
+    ),
     _f8("ended", "count", "requests answered in full in it", required=True),
     _f8(
         "running",

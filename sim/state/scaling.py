@@ -16,7 +16,9 @@ class Scrapes(NamedTuple):
     """Metrics of a service, a row a scrape interval, oldest first, (k,).
 
     Only intervals that a real autoscaler has seen by now: those that ended at least the metrics'
-    lag ago. Sums are over the interval and all replicas; means of nothing are NaN.
+    lag ago. Sums are over the interval and all replicas; means of nothing are NaN. Of a request
+    that was thrown out of a batch the tokens that it had count in that interval, the rest and all
+    its time in that of its end.
     """
 
     time_s: F8  # end of the interval
