@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ MARKS = ((1, "1 s"), (10, "10 s"), (60, "1 min"), (600, "10 min"), (3600, "1 h")
 AT_ONCE_S = 1.0
 BROAD, WIDE, NARROW = 11.6, 9.2, 5.0
 """Inches of a figure for a page and for a telephone: the page holds both, and shows one."""
+LETTERS, MARGIN = 11.0, 0.7
+"""Bold letters of a title that an inch holds, and the inches beside an axis that hold none."""
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rackplan",
@@ -143,6 +146,19 @@ def filled(axis: Any, values: np.ndarray, edges: np.ndarray, line: str, fill: st
     axis.stairs(values, edges, baseline=None, color=line, linewidth=1.1)
 
 
+def at_the_end(axis: Any, y: float, text: str) -> None:
+    """Say what a level line is, in the margin right of it, where no curve goes."""
+    axis.annotate(text, (1, y), (5, 0), ("axes fraction", "data"), "offset points",
+                  va="center", color=INK, linespacing=1.1)  # fmt: skip
+
+
+def titled(axis: Any, text: str, color: str) -> None:
+    """Put a title over an axis, in as many lines as the figure's width asks for."""
+    most = round(LETTERS * (axis.figure.get_figwidth() - MARGIN))
+    text = textwrap.fill(text.replace(" %", "\N{NO-BREAK SPACE}%"), most)
+    axis.set_title(text, loc="left", color=color, fontsize=10, fontweight="bold")
+
+
 @style()
 def over_time(result: Result, width: float = WIDE) -> str:
     """Return GPUs in use and jobs waiting over the run, one above the other.
@@ -163,17 +179,18 @@ def over_time(result: Result, width: float = WIDE) -> str:
     figure, axes = canvas(width, 4.4 if waited else 2.4, 2 if waited else 1)
     top, low = axes[0], axes[-1]
     filled(top, busy, edges, BLUE, PALE)
-    if "serving_gpus" in lines:
+    mixed = "serving_gpus" in lines and result.metrics["jobs"]["submitted"] > 0
+    if mixed:
         filled(top, coarse(lines["serving_gpus"]), edges, ORANGE, SAND)
     top.stairs(up, edges, baseline=None, color=INK, linewidth=0.9)
-    whose = ": services below, jobs above" if "serving_gpus" in lines else ""
-    top.set_title(f"GPUs in use{whose}", loc="left", color=BLUE, fontsize=10, fontweight="bold")
+    whose = ": services below (orange), jobs above (blue)" if mixed else ""
+    titled(top, f"GPUs in use{whose}", BLUE)
     top.set_ylim(0, max(float(up.max()), 1.0) * 1.14)
     if waited:
         filled(low, queue, edges, ORANGE, SAND)
-        low.set_title("Jobs waiting", loc="left", color=ORANGE, fontsize=10, fontweight="bold")
+        titled(low, "Jobs waiting", ORANGE)
         low.set_ylim(0, max(float(queue.max()) * 1.1, 1.0))
-    top.text(edges[-1], up[-1], f"{up[-1]:,.0f} up ", ha="right", va="bottom", color=INK)
+    at_the_end(top, float(up[-1]), f"{up[-1]:,.0f}\nup")
     for axis in axes:
         axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.yaxis.set_major_formatter("{x:,.0f}")

@@ -160,7 +160,7 @@ def stood(axis: Any, rows: Any, edges_s: np.ndarray, edges: np.ndarray, what: st
     figures.filled(axis, lines["ready"], edges, GREEN, MINT)
     axis.stairs(held + lines["asked"], edges, baseline=None, color=INK, linewidth=0.9)
     title = f"{what}: ready (green), starting or draining (orange), waiting for GPUs (line)"
-    axis.set_title(title, loc="left", color=GREEN, fontsize=10, fontweight="bold")
+    figures.titled(axis, title, GREEN)
 
 
 def waited(axis: Any, two: np.ndarray, edges: np.ndarray, what: str, slo_s: float) -> None:
@@ -170,11 +170,10 @@ def waited(axis: Any, two: np.ndarray, edges: np.ndarray, what: str, slo_s: floa
     for values, shade, name in ((two[1], ORANGE, "99 %"), (two[0], BLUE, "median")):
         axis.stairs(values, edges, baseline=None, color=shade, linewidth=1.2, label=name)
     axis.axhline(slo_s, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    axis.text(edges[-1], slo_s, f"SLO {human_s(slo_s)} ", ha="right", va="bottom", color=INK)
+    figures.at_the_end(axis, slo_s, f"SLO\n{human_s(slo_s)}")
     axis.set_yscale("log", subs=())
     axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
-    axis.set_title(f"{what}, seconds: median (blue), 99 % (orange)", loc="left",
-                   color=ORANGE, fontsize=10, fontweight="bold")  # fmt: skip
+    figures.titled(axis, f"{what}, seconds: median (blue), 99 % (orange)", ORANGE)
     axis.yaxis.set_major_formatter("{x:,g}")
 
 
@@ -201,10 +200,12 @@ def over_time(result: Result, about: Mapping[str, Any], width: float = figures.W
     rate = np.histogram(arrival_s, edges_s)[0] / np.diff(edges_s)
     apart = len(pools) > 1
     filled = outside is not None
-    many = 2 + len(pools) + apart + filled
+    times = [("ttft_s", "Time to first token", about["slo_ttft_s"]),
+             ("tpot_s", "Time a token after it", about["slo_tpot_s"])]  # fmt: skip
+    many = 1 + len(pools) + filled + len(times)
     figure, axes = figures.canvas(width, 2.07 * many, many)
     figures.filled(axes[0], rate, edges, BLUE, PALE)
-    axes[0].set_title("Requests a second", loc="left", color=BLUE, fontsize=10, fontweight="bold")
+    figures.titled(axes[0], "Requests a second", BLUE)
     for axis, lines, name in zip(axes[1:], rows, pools, strict=False):
         what = f"Replicas, {name.rpartition('/')[2]}" if apart else "Replicas"
         stood(axis, lines, edges_s, edges, what)
@@ -214,13 +215,11 @@ def over_time(result: Result, about: Mapping[str, Any], width: float = figures.W
         axis.set_ylim(0, None)
         axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axis.yaxis.set_major_formatter("{x:,.0f}")
-    times = [("ttft_s", "Time to first token", about["slo_ttft_s"])]
-    times += [("tpot_s", "Time a token after it", about["slo_tpot_s"])] * apart
     for axis, (name, what, slo_s) in zip(axes[1 + len(pools) + filled :], times, strict=True):
         two = percentiles(arrival_s, asked.column(about["name"], name), edges_s)
         waited(axis, two, edges, what, float(slo_s))
     figures.clock(axes[-1], span_s, round(1.3 * width))
-    return figures.svg(figure, f"Requests a second, replicas and time to first token of "
+    return figures.svg(figure, f"Requests a second, replicas and times of tokens of "
                        f"{about['name']} over time")  # fmt: skip
 
 

@@ -61,5 +61,5 @@ def stacked(
     lower, upper = (tokens_per_s(part, service, edges_s) for part in both)
     figures.filled(axis, lower + upper, edges, GREEN, MINT)
     figures.filled(axis, lower, edges, BLUE, PALE)
-    axis.set_title("Output tokens a second: people (blue), on top batch inference (green)",
-                   loc="left", color=GREEN, fontsize=10, fontweight="bold")  # fmt: skip
+    title = "Output tokens a second: people (blue), on top batch inference (green)"
+    figures.titled(axis, title, GREEN)

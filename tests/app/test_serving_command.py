@@ -54,7 +54,7 @@ def test_an_autoscaler_that_nobody_gave_a_service_has_one_beside_training(tmp_pa
     assert "What the SLO costs" in (tmp_path / "here" / "compare.html").read_text()
     report = (tmp_path / "here" / "0" / "report.html").read_text()
     assert "How llm answered" in report
-    assert "services below, jobs above" in report
+    assert "services below (orange), jobs above (blue)" in report
 
 
 @pytest.mark.parametrize(

@@ -41,14 +41,17 @@ def test_the_page_shows_each_service_and_no_jobs_where_there_are_none():
     text = page(served())
     assert "How &lt;chat&gt; answered" in text
     assert "<chat>" not in text
-    assert "Time to first token" in text
+    assert "Time to first token, seconds" in text
+    assert "Time a token after it, seconds" in text
+    assert "GPUs in use" in text
+    assert "services below" not in text
     assert "How soon jobs started" not in text
     assert "100.00 % within the SLO" in text
 
 
 def test_the_page_of_a_mixed_run_shows_both_stacked():
     text = page(served(Synthetic(jobs=50)))
-    assert "services below, jobs above" in text
+    assert "services below (orange), jobs above (blue)" in text
     assert "How soon jobs started" in text
     assert "Within the SLO" in text
 
