@@ -27,6 +27,7 @@ NO_DESIGN = ("seed", "overwrite", "report")
 """What a run is told beside its design."""
 
 HEADLINE = {
+    "jobs": ("jobs", "submitted"),
     "wait_mean_s": ("waiting_s", "mean"),
     "wait_p95_s": ("waiting_s", "p95"),
     "jct_mean_s": ("jct_s", "mean"),
@@ -50,6 +51,8 @@ HEADLINE = {
     "worst_tenant_slowdown": ("worst_tenant_slowdown",),
     "slo_attainment_frac": ("serving", "slo_attainment"),
     "gpu_hours": ("serving", "gpu_hours"),
+    "served_usd": ("serving", "cost_usd"),
+    "usd_per_mtok": ("serving", "usd_per_million_tokens"),
     "gpu_hours_per_mtok": ("serving", "gpu_hours_per_million_tokens"),
     "replica_hours": ("serving", "replica_hours"),
     "ttft_p99_s": ("serving", "ttft_p99_s"),

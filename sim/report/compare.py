@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim import files
-from sim.report import alike, lent, serving, why
+from sim.report import alike, lent, serving, spent, why
 from sim.report.paired import Difference, paired
 from sim.units import human_s
 
@@ -99,7 +99,8 @@ class Comparison:
 
     def first_to_go(self) -> list[str]:
         """Return the heads of the columns that a narrow table can do without, in this order."""
-        return [*(LABELS[name] for name in FIRST_TO_GO), "seeds"]
+        served = (serving.LABELS[name] for name in serving.FIRST_TO_GO)
+        return [*(LABELS[name] for name in FIRST_TO_GO), "seeds", *served]
 
     def cells(self) -> list[list[str]]:
         """Return the table's cells as text, a line a design."""
@@ -169,7 +170,8 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> Comparison:
     first = next(iter(runs.values()), {})
     designs = []
     for name, own in runs.items():
-        seen = {metric: known(own, metric) for metric in (*LABELS, *why.LABELS, *serving.LABELS)}
+        names = ("jobs", *LABELS, *why.LABELS, *serving.LABELS)
+        seen = {metric: known(own, metric) for metric in names}
         told = [own[seed] for seed in sorted(own)]
         designs.append(
             Design(
@@ -196,7 +198,7 @@ def means_of(told: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def best_of(made: Comparison) -> Design | None:
     """Return the design of the shortest mean wait, the first of them; None if none is known."""
     if serving.serves(made.designs):
-        return serving.best_of(made.designs)
+        return spent.best_of(made.designs)
     known = [d for d in made.designs if d.means["wait_mean_s"] is not None]
     return min(known, key=lambda d: d.means["wait_mean_s"] or 0.0, default=None)
 
@@ -204,7 +206,7 @@ def best_of(made: Comparison) -> Design | None:
 def answer(made: Comparison) -> str:
     """Return the comparison in one sentence: what waits least, and how sure that is."""
     if serving.serves(made.designs):
-        return serving.answer(made)
+        return spent.answer(made)
     best, first = best_of(made), made.designs[0] if made.designs else None
     if best is None or first is None:
         return "No design has a wait to compare."
@@ -230,20 +232,6 @@ def answer(made: Comparison) -> str:
     return f"{text} {why.reason(best.means, first.means)}".rstrip()
 
 
-def grounds(made: Comparison) -> list[tuple[str, dict[str, str]]]:
-    """Return the labels of what tells why, in groups, without columns that no run has."""
-    kept = []
-    for title, names in why.GROUPS:
-        known = {
-            name: why.LABELS[name]
-            for name in names
-            if any(v for design in made.designs for v in design.values[name].values())
-        }
-        if known:
-            kept.append((title, known))
-    return kept
-
-
 def page(made: Comparison) -> str:
     """Return the comparison as one self-contained page of HTML."""
     from sim.report import curve, dots, figures
@@ -259,7 +247,7 @@ def page(made: Comparison) -> str:
     text: str = environment().get_template("compare.html.j2").render(
         designs=made.designs,
         tables=made.tables(),
-        grounds=(told := grounds(made)),
+        grounds=(told := why.grounds(made)),
         waited=any(why.BECAUSE.keys() & labels for _, labels in told),
         answer=QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), answer(made)),
         also=[QUANTITY.sub(lambda m: m[0].replace(" ", "\N{NO-BREAK SPACE}"), text)

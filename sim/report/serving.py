@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim import table
-from sim.report import figures
+from sim.report import figures, why
 from sim.report.figures import BLUE, GREEN, GRID, INK, MINT, ORANGE, PALE, QUIET, SAND
 from sim.report.labels import Named, put
+from sim.report.spent import COSTS, spent_on
 from sim.report.valleys import parts, stacked
 from sim.units import human_s
 
 if TYPE_CHECKING:
-    from sim.report.compare import Comparison, Design
+    from sim.report.compare import Design
     from sim.results import Result
 
 LABELS = {
     "slo_attainment_frac": "within the SLO",
+    **{name: why.LABELS[name] for name in ("node_usd", "node_gpu_hours")},
+    "served_usd": "usd",
+    "usd_per_mtok": "usd a million tokens",
     "gpu_hours": "GPU-hours",
     "gpu_hours_per_mtok": "GPU-hours a million tokens",
     "replica_hours": "replica-hours",
@@ -31,8 +35,7 @@ LABELS = {
     "cold_starts": "cold starts",
     "shed": "shed",
 }
-KEPT = 0.99
-"""Share of requests within the SLO from which on a design is taken to keep it."""
+FIRST_TO_GO = ("replica_hours", "cold_starts", "goodput", "gpu_hours_per_mtok")
 BINS = 240
 
 
@@ -49,51 +52,17 @@ def labels(designs: Sequence[Design], jobs: Mapping[str, str]) -> dict[str, str]
     def known(name: str) -> bool:
         return any(design.means[name] is not None for design in designs)
 
-    told = {"shed": any(design.means["shed"] for design in designs)}
+    judged = spent_on(designs)
+    told = {name: name == judged for name in ("node_usd", "node_gpu_hours")}
+    told["shed"] = any(design.means["shed"] for design in designs)
     own = {name: label for name, label in LABELS.items() if told.get(name, True) and known(name)}
     waits = known("wait_mean_s")
     return own | {name: label for name, label in jobs.items() if waits or name == "occupancy_frac"}
 
 
-def spent_on(designs: Sequence[Design]) -> str:
-    """Return what counts as cost: GPU-hours of nodes where all designs' come and go, else held."""
-    known = all(design.means["node_gpu_hours"] is not None for design in designs)
-    return "node_gpu_hours" if known else "gpu_hours"
-
-
-def best_of(designs: Sequence[Design]) -> Design | None:
-    """Return the cheapest design in GPU-hours that keeps the SLO, else who keeps most of it."""
-    known = [d for d in designs if d.means["slo_attainment_frac"] is not None]
-    keep = [d for d in known if (d.means["slo_attainment_frac"] or 0.0) >= KEPT]
-    if keep:
-        spends = spent_on(designs)
-        return min(keep, key=lambda d: d.means[spends] or 0.0)
-    return max(known, key=lambda d: d.means["slo_attainment_frac"] or 0.0, default=None)
-
-
-def answer(made: Comparison) -> str:
-    """Return the comparison of services in one sentence: what keeps the SLO at the least cost."""
-    best, first = best_of(made.designs), made.designs[0]
-    if best is None:
-        return "No request came."
-    spends = spent_on(made.designs)
-    met, cost = best.means["slo_attainment_frac"] or 0.0, best.means[spends] or 0.0
-    whose = "" if spends == "gpu_hours" else " of nodes"
-    told = f"{100 * met:.2f} % for {cost:,.0f} GPU-hours{whose}"
-    if met < KEPT:
-        goal = f"{100 * KEPT:.0f} % of requests within the SLO"
-        return f"No design answers {goal}; {best.name} comes closest: {told}."
-    text = f"{best.name} keeps the SLO at the least cost: {told}"
-    before = first.means[spends]
-    if best is first or not before:
-        return f"{text}."
-    less = 100.0 * (1.0 - cost / before)
-    return f"{text}, {abs(less):.0f} % {'fewer' if less > 0 else 'more'} than {first.name}."
-
-
 @figures.style()
 def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
-    """Return each design's GPU-hours against the share it answered within the SLO, a dot a seed.
+    """Return what each design cost against the share it answered within the SLO, a dot a seed.
 
     The share missed is drawn on a logarithmic axis, least on top: each line is ten times better.
     """
@@ -121,11 +90,12 @@ def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
     axis.minorticks_off()
     axis.set_xlim(0, right * 1.06)
     axis.grid(axis="x", color=GRID, linewidth=0.8)
-    what = "held by replicas" if spends == "gpu_hours" else "of nodes that were on"
-    axis.set_xlabel(f"GPU-hours {what}")
+    kind = COSTS[spends]
+    axis.set_xlabel(f"{kind.unit} {kind.at_length}")
     axis.set_title("Requests within the SLO", loc="left", color=QUIET, fontsize=10)
     put(axis, named)
-    return figures.svg(figure, "GPU-hours against the share of requests within the SLO, by design")
+    what = f"{kind.unit} against the share of requests within the SLO, by design"
+    return figures.svg(figure, what)
 
 
 def percentiles(arrival_s: np.ndarray, value_s: np.ndarray, edges_s: np.ndarray) -> np.ndarray:

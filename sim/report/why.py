@@ -10,6 +10,7 @@ from sim.report.figures import BLUE, GRID, INK, ORANGE, QUIET, SAND
 from sim.units import human_s
 
 if TYPE_CHECKING:
+    from sim.report.compare import Comparison
     from sim.results import Result
 
 CAUSES = {
@@ -136,7 +137,7 @@ LABELS = {
     "worst_tenant_slowdown": "worst tenant's slowdown",
     "node_gpu_hours": "GPU-hours of nodes that were on",
     "away_gpu_hours": "GPU-hours away: off or lent",
-    "node_usd": "US dollars",
+    "node_usd": "usd of nodes",
     "nodes_gone": "nodes that went",
     "borrowed_gpu_hours": "GPU-hours taken",
     "borrowed_evictions": "times a job gave way",
@@ -149,12 +150,14 @@ LABELS = {
     "lent_lost_gpu_hours": "GPU-hours of work lost",
     "lent_waited_gpu_hours": "GPU-hours waited by the stopped",
 }
-GROUPS = (
+OF_JOBS = (
     ("what a job waited for, mean", ("for_gpus_mean_s", "scattered_mean_s", "held_back_mean_s")),
     ("who waited: mean by size of gang",
      ("wait_1_s", "wait_2_7_s", "wait_8_s", "wait_9_64_s", "wait_65_s")),
     ("what else",
      ("fragmentation_frac", "restarts", "suspended", "lost_gpu_s", "worst_tenant_slowdown")),
+)  # fmt: skip
+OF_NODES = (
     ("nodes that come and go", ("node_gpu_hours", "away_gpu_hours", "node_usd", "nodes_gone")),
     ("what services took from running jobs",
      ("borrowed_gpu_hours", "borrowed_evictions", "borrowed_lost_gpu_hours",
@@ -168,6 +171,25 @@ BECAUSE = {
     "scattered_mean_s": "waiting beside scattered free GPUs",
     "held_back_mean_s": "being held back while GPUs lay ready",
 }
+
+
+def grounds(made: Comparison) -> list[tuple[str, dict[str, str]]]:
+    """Return the labels of what tells why, in groups, without columns that no run has.
+
+    Of jobs nothing is told where services alone are compared, and nothing that stands above.
+    """
+    shown = made.labels()
+
+    def some(name: str) -> bool:
+        return any(v for design in made.designs for v in design.values[name].values())
+
+    kept = []
+    jobs = OF_JOBS if some("jobs") or not some("gpu_hours") else ()
+    for title, names in (*jobs, *OF_NODES):
+        known = {name: LABELS[name] for name in names if some(name) and name not in shown}
+        if known:
+            kept.append((title, known))
+    return kept
 
 
 def reason(best: Mapping[str, Any], first: Mapping[str, Any]) -> str:

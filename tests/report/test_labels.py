@@ -5,7 +5,8 @@ import pytest
 
 from sim.report import comparison, figures
 from sim.report.labels import DOT, Box, Named, put
-from sim.report.serving import answer, cost, spent_on
+from sim.report.serving import cost
+from sim.report.spent import answer, spent_on
 from tests.report.test_serving_page import rows
 
 NAMES = ("autoscaler=hpa", "autoscaler=kpa", "autoscaler=predictive", "autoscaler=static_peak")

@@ -11,6 +11,7 @@ from sim.report.compare import page as compared
 from sim.report.html import page
 from sim.report.serving import LABELS as SERVED
 from sim.report.serving import binned, percentiles
+from sim.report.why import LABELS as WHY
 from sim.results import Result
 from sim.state import Homogeneous
 from sim.workload import NoJobs, Poisson, Synthetic
@@ -29,7 +30,7 @@ def served(jobs=None, **knobs):
 
 def rows(costs):
     """Return rows of a sweep: designs with their share within the SLO and GPU-hours, a seed each."""
-    none = dict.fromkeys((*LABELS, *SERVED))
+    none = dict.fromkeys((*LABELS, *SERVED, *WHY))
     return [
         {"design": {"autoscaler": name}, "seed": seed,
          "metrics": none | {"slo_attainment_frac": met, "gpu_hours": hours, "shed": 0.0}}
@@ -88,11 +89,64 @@ def test_where_nobody_keeps_the_slo_the_closest_is_named():
     assert "autoscaler=b" in compared(made)
 
 
+def priced(costs):
+    """Return rows of designs with their GPU-hours and what one of them costs, all within the SLO."""
+    made = rows({name: [(0.999, hours)] for name, (hours, _) in costs.items()})
+    for row, (hours, usd) in zip(made, costs.values(), strict=True):
+        row["metrics"] |= {"served_usd": hours * usd, "usd_per_mtok": usd / 4}
+    return made
+
+
+def test_where_all_designs_have_a_price_usd_are_what_counts():
+    """An old GPU that takes more hours for it, at a third of the price."""
+    some = priced({"new": (400.0, 3.0), "old": (900.0, 1.0)})
+    made = comparison(some)
+    assert best_of(made).name == "autoscaler=old"
+    assert "for 900 usd, 25 % less than autoscaler=new" in answer(made)
+    assert made.header()[2:5] == ["within the SLO", "usd", "usd a million tokens"]
+    assert made.cells()[1][3:5] == ["900", "0.25"]
+    assert "usd of GPUs held by replicas" in compared(made)
+    some[0]["metrics"]["served_usd"] = None  # and one has none
+    assert "for 400 GPU-hours" in answer(comparison(some))
+    assert "usd" not in answer(comparison(some))
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("node_gpu_hours", "for 50 GPU-hours of nodes, 50 % fewer"), ("node_usd", "for 50 usd of nod"),
+])  # fmt: skip
+def test_nodes_that_come_and_go_count_before_what_replicas_held(name, told):
+    some = priced({"first": (10.0, 1.0), "second": (20.0, 1.0)})
+    for row, hours in zip(some, (100.0, 50.0), strict=True):
+        row["metrics"] |= {"node_gpu_hours": hours, name: hours}
+    made = comparison(some)
+    assert best_of(made).name == "autoscaler=second"
+    assert told in answer(made)
+    assert compared(made).count(f'data-of="{WHY[name]}"') == 2  # once a design, not below again
+
+
+def test_what_jobs_pay_for_the_cheapest_is_said():
+    some = priced({"none": (10.0, 1.0), "lending": (9.0, 1.0)})
+    for row, wait_s in zip(some, (720.0, 4560.0), strict=True):
+        row["metrics"] |= {"wait_mean_s": wait_s}
+    assert answer(comparison(some)).endswith(
+        "10 % less than autoscaler=none; jobs then wait 1 h 16 min on average instead of 12 min."
+    )
+    some[1]["metrics"]["wait_mean_s"] = 720.0
+    assert "jobs" not in answer(comparison(some))
+
+
+def test_of_two_that_keep_as_little_the_cheaper_is_closest():
+    made = comparison(rows({"dear": [(0.5, 12.0)], "cheap": [(0.5, 10.0)], "worse": [(0.4, 1.0)]}))
+    assert best_of(made).name == "autoscaler=cheap"
+
+
 def test_where_no_job_waited_nothing_is_said_of_waiting():
     said = "Too few free"
     made = rows({"a": [(0.9, 10.0)], "b": [(0.95, 12.0)]})
     for row in made:
-        row["metrics"]["fragmentation_frac"] = 0.1
+        row["metrics"] |= {"fragmentation_frac": 0.1, "jobs": 0.0}
+    assert "What else it cost" not in compared(comparison(made))  # of whom there was none
+    made[0]["metrics"]["jobs"] = 3.0
     text = compared(comparison(made))
     assert "What else it cost" in text
     assert said not in text
