@@ -50,6 +50,7 @@ PURE = {  # knobs and columns without a dimension
     *("priorities", "tenants", "weekly", "weights", "work_factors"),
     *("exponent", "job_classes", "throughput"),
     "qoses",  # priorities
+    *("prompt_mean", "output_mean"),  # tokens
     *(
         "age",
         "fair_share",

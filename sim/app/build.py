@@ -134,6 +134,10 @@ class Builder:
             return quantity(path, made, self.faults)
         return quantity(path, given, self.faults)
 
+    def old(self, path: str, knob: str) -> bool:
+        """Return whether a knob was there before the user put another class in that place."""
+        return f"{path}._target_" in self.said and knob not in self.said
+
     def knobs(self, found: type, given: Mapping[str, Any], path: str) -> dict[str, Any]:
         """Return the arguments of a class; what does not suit is noted."""
         known, hints, made = inspect.signature(found).parameters, hints_of(found), {}
@@ -142,12 +146,14 @@ class Builder:
                 continue
             here = f"{path}.{name}"
             if name not in known:
-                if f"{path}._target_" not in self.said or here in self.said:  # else old
+                if not self.old(path, here):
                     more = "" if known or "." in path else f"; choose one that has it by {path}=…"
                     self.faults.append(f"{here}: is not known; {choices(str(name), known)}{more}")
                 continue
             hint, before = hints.get(name, Any), len(self.faults)
             value = self.value(raw, here, list(interfaces(hint)))
+            if value is None and self.old(path, here) and not suits(None, hint):
+                continue  # the class that was there before took it; this one has its own
             if len(self.faults) == before:
                 self.faults += misfits(here, value, hint)
             if len(self.faults) == before:

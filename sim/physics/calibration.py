@@ -95,11 +95,16 @@ def choices(gpu: str, model: str) -> list[tuple[int, int, str]]:
     return [key[2:] for key in TABLE if key[:2] == (gpu, model)]
 
 
+def measured(gpu: str, model: str) -> str:
+    """Return in words what of `choices` there is; "" is nothing."""
+    return " or ".join(f"{n} GPUs, {b} bit, {s}" for n, b, s in choices(gpu, model))
+
+
 def fault(gpu: str, model: str, gpus: int, bits: int, software: str, path: str) -> str | None:
     """Return what to do where the table has no such row, as `path: is …; must be …`; else None."""
     if (gpu, model, gpus, bits, software) in TABLE:
         return None
-    known = " or ".join(f"{n} GPUs, {b} bit, {s}" for n, b, s in choices(gpu, model))
+    known = measured(gpu, model)
     told = f"must be one of: {known}" if known else "has no measured step time"
     return (
         f"{path}: is {gpus}, for {model} on {gpu}, {bits} bit, {software}; {told}; or say "

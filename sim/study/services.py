@@ -13,15 +13,15 @@ from sim import table
 from sim.engine import Clock, Cluster
 from sim.engine.apart import Link
 from sim.engine.scrapes import Log, SentLog
-from sim.engine.services import Life, control, replica_of
+from sim.engine.services import Life, control
 from sim.engine.serving import DRAWN, ServiceSpec
 from sim.engine.step_time import StepTime
 from sim.errors import ScenarioError
-from sim.physics.batching import Batching, most_per_s, requests_of
 from sim.policies.autoscaler import AbstractAutoscaler
 from sim.rng import Streams
 from sim.state import JobState, State
 from sim.state.services import Served, Serving
+from sim.study.demands import nowhere, slow_start, strangers, too_long
 from sim.study.ranks import is_online, misplaced, online, pools_of, run_of
 from sim.workload.bounds import LONGEST_S
 from sim.workload.requests import Requests
@@ -102,6 +102,8 @@ def unborn(state: State, asked: Sequence[Asked]) -> State:
     if not asked:
         return state
     first = asked[0].jobs.start
+    if odd := [fault for one in asked for fault in nowhere(one.of, state.kind_names)]:
+        raise ScenarioError(odd)
     for of, _, places in asked:
         if state.jobs.state[places.start] == JobState.UNFIT:
             raise ScenarioError([
@@ -122,56 +124,6 @@ def spec_of(of: Serving, replicas: int) -> ServiceSpec:
         of.grow, of.route, of.prefix_hit_frac, most_open=of.most_open, padded=of.padded,
         kv_spare_tokens=of.kv_spare_tokens,
     )  # fmt: skip
-
-
-def too_long(asked: Sequence[Asked]) -> list[str]:
-    """Return which services are asked what no replica can hold."""
-    found = []
-    for of, requests, _ in asked:
-        longest = requests.longest()
-        if longest > of.kv_tokens - of.kv_spare_tokens:
-            found.append(f"services.{of.dotted}replica.kv_tokens: is {of.kv_tokens}; must be at "
-                         f"least {longest}, the longest request of {of.name}: raise it, or cut the "
-                         "requests (services.requests.tokens.most_tokens)")  # fmt: skip
-    return found
-
-
-def strangers(asked: Sequence[Asked]) -> list[str]:
-    """Return which classes have targets of their own, but no requests."""
-    return [
-        f"services.slo_by_class: names {name!r}, no class of the requests of {of.name}; must be "
-        f"{', '.join(filter(None, requests.classes)) or 'of services.requests.classes, now null'}"
-        for of, requests, _ in asked
-        for name in of.slo_by_class
-        if name not in requests.classes and not of.link
-    ]
-
-
-def slow_start(asked: Asked, replicas: int, every_s: float) -> tuple[str, ...]:
-    """Return a note if the first replicas cannot keep up until others could be ready.
-
-    Demand: what comes in a cold start and one asking. Against it stands what they can answer at
-    all, by the closed form.
-    """
-    of, requests = asked.of, online(asked.of, asked.requests)
-    span_s = sum(of.stages_s) + every_s
-    early = slice(int(np.searchsorted(requests.arrival_s, span_s)))
-    rows = requests.output[early] > (1 if of.link else 0)
-    many = int(rows.sum())
-    if not many:
-        return ()
-    prompt = requests.prompt[early][rows] * (1 - of.prefix_hit_frac)
-    like = requests_of(prompt, requests.output[early][rows])
-    one = replica_of(of)
-    replica = Batching(one.decode_s, one.mixed_s, of.batch, of.kv_tokens)
-    can_per_s, come_per_s = replicas * float(most_per_s(replica, like, np.inf)), many / span_s
-    if come_per_s <= can_per_s:
-        return ()
-    return (
-        f"{of.title}: replicas at the start, {replicas}, can answer {can_per_s:,.3g} requests a "
-        f"second at most, and {come_per_s:,.3g} a second come in the first {span_s:,.0f} s: they "
-        f"queue until more are ready; services.{of.dotted}start_replicas says how many are there",
-    )
 
 
 def logs_of(asked: Sequence[Asked], streams: Streams) -> list[Log]:

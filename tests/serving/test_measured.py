@@ -131,6 +131,21 @@ def test_a_file_that_cannot_be_fitted_is_told(tmp_path, change, told):
     assert any(told in text for text in MeasuredReplica(path).issues("services.replica"))
 
 
+def test_all_bad_steps_are_told_but_not_without_end(tmp_path):
+    rows = steps()
+    rows[2, 4] = rows[5, 0] = -1.0
+    rows[7, 3] = np.inf
+    service = LlmService(replica=MeasuredReplica(written(tmp_path, rows)))
+    found = [text for text in service.issues() if text.startswith("services.replica.path: ")]
+    for line, name in ((4, "step_s"), (7, "prompt_tokens"), (9, "context_tokens")):
+        assert sum(f"line {line}: {name} is" in text for text in found) == 1
+    assert len(found) == 3
+    rows[:, 4] = -1.0
+    found = MeasuredReplica(written(tmp_path, rows)).issues("replica")
+    assert len(found) < 15
+    assert "rows more are wrong" in found[-1]
+
+
 @pytest.mark.parametrize(("mode", "worst"), [("sarathi", 0.04), ("vllm", 0.04)])
 def test_vidurs_batches_are_nearly_a_line(tmp_path, mode, worst):
     """Its random forest, within the 1.5 to 3.4 % that the facts state for such fits."""

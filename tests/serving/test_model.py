@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sim import Scenario, simulate
+from sim.errors import ScenarioError
 from sim.physics import calibration
 from sim.physics.calibration import FITS, TABLE
 from sim.physics.step_time import GPUS, MODELS, held_bytes, kv_bytes, kv_tokens, roofline
@@ -97,6 +98,23 @@ def test_what_cannot_be_is_told_with_the_remedy(knobs, told):
     assert told in found[0]
 
 
+def test_all_faults_of_a_replica_come_at_once():
+    found = ModelReplica(used_frac=1.5, prefix_hit_frac=1.5, kv_tokens=0, batch=0)
+    told = [text.split(":")[0] for text in found.issues("replica")]
+    names = ("used_frac", "batch", "kv_tokens", "prefix_hit_frac")
+    assert sorted(told) == sorted(f"replica.{name}" for name in names)
+    told = [text.split(":")[0] for text in ModelReplica("x", batch=0).issues("replica")]
+    assert told == ["replica.model", "replica.batch"]
+
+
+@pytest.mark.parametrize("gpus", [1, 3, 64])
+def test_the_first_fault_of_a_number_of_gpus_names_numbers_that_are_right(gpus):
+    (told,) = ModelReplica(gpus=gpus).issues("replica")
+    right = {int(text.split()[-1]) for text in told.split(" GPUs, ")[:-1]}
+    assert right == {key[2] for key in FITS if key[:2] == ("h100", "llama-3.1-70b")}
+    assert all(ModelReplica(gpus=n).issues("replica") == [] for n in right)
+
+
 @pytest.mark.parametrize("gpus", [1, 2, 4, 8])
 @pytest.mark.parametrize("gpu", GPUS)
 @pytest.mark.parametrize("model", calibration.ALIASES)
@@ -152,6 +170,13 @@ def test_replicas_go_to_the_gpus_that_their_step_time_is_of():
     assert not any("what-if" in note for note in made.manifest["notes"])
     beside = simulate(Scenario(Homogeneous(nodes=1, gpu="a100"), NoJobs(), services=service))
     assert any("the cluster has a100" in note for note in beside.manifest["notes"])
+
+
+@pytest.mark.parametrize("types", ["b200", "b200:0.5|a100:1"])
+def test_replicas_for_gpus_that_no_node_has_are_told_so(types):
+    service = LlmService(requests=ASKED, replica=ModelReplica(gpu_types=types))
+    with pytest.raises(ScenarioError, match=r"gpu_types: is b200.*no node has.*must be of h100"):
+        simulate(Scenario(Homogeneous(nodes=1, gpu="h100"), NoJobs(), services=service))
 
 
 def test_a_price_makes_a_cost_and_none_makes_none():

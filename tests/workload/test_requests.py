@@ -153,6 +153,13 @@ def test_faults_of_parameters_are_told_at_once():
     assert [text.split(":")[0].rsplit(".", 1)[1] for text in found] == ["path", "format", "factor"]
 
 
+def test_a_mean_of_tokens_need_not_be_whole():
+    law = LogNormalTokens(prompt_mean=1.5, prompt_cv=0.0, output_mean=219.5, most_tokens=10**6)
+    assert law.issues("tokens") == []
+    _, output = law.draw(np.random.default_rng(1), 400_000)
+    assert output.mean() == pytest.approx(219.5, abs=3 * 219.5 * 1.05 / 400_000**0.5)
+
+
 def test_azure_conversations_as_published():
     """Counts and means of the trace as the facts tell them, read from the file as it is."""
     made = read(shared("traces", "llm", "azure2023_conv.csv"), "auto", "stop").requests

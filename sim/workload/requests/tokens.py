@@ -68,9 +68,9 @@ class LogNormalTokens(AbstractTokens):
     0.07), and what of the mean the cut takes.
     """
 
-    prompt_mean: int = 1236
+    prompt_mean: float = 1236
     prompt_cv: float = 1.29
-    output_mean: int = 219
+    output_mean: float = 219
     output_cv: float = 1.05
     most_tokens: int = 8192
 
@@ -92,8 +92,9 @@ class LogNormalTokens(AbstractTokens):
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
         found = []
-        for name in ("prompt_mean", "output_mean", "most_tokens"):
-            found += rules.whole(f"{path}.{name}", getattr(self, name), 1)
+        for name in ("prompt_mean", "output_mean"):
+            found += rules.at_least(f"{path}.{name}", getattr(self, name), 1)
+        found += rules.whole(f"{path}.most_tokens", self.most_tokens, 1)
         for name in ("prompt_cv", "output_cv"):
             found += rules.at_least(f"{path}.{name}", getattr(self, name), 0)
         if not found and self.most_tokens > MOST_TOKENS:

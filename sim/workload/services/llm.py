@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from sim.errors import RackplanError
 from sim.state.services import STAGES, Serving
 from sim.workload import rules
 from sim.workload.requests import AbstractRequests, DrawnRequests
@@ -210,5 +211,5 @@ def unreachable(path: str, of: AbstractServices, prompts: str, decodes: str) -> 
             for name, slo_s, (pool, what, step_s) in zip(SLO, both, steps, strict=True)
             if 0 < slo_s < step_s
         ]
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, RackplanError, TypeError, ValueError):
         return []  # told elsewhere

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
 import numpy as np
+import pyarrow as pa
 
 from sim.errors import RackplanError, TraceError
 from sim.files import find, open_bytes, sha256
 from sim.state.arrays import F8
 from sim.workload import rules
 from sim.workload.check import as_float
+from sim.workload.raw import Fault, Raw, error
 from sim.workload.services.base import AbstractReplica
 from sim.workload.services.replica import LlmReplica
 from sim.workload.traces.table import read_csv, read_parquet
@@ -91,6 +93,25 @@ def tiled(terms: F8, step_s: F8, tokens: F8, tile_tokens: int) -> tuple[F8, F8, 
     return found / scale, more, float(error.mean())
 
 
+def steps_of(raw: Raw, path: str) -> dict[str, F8]:
+    """Return the columns of a table of steps, by name; TraceError tells of its bad rows."""
+    columns, faults = {}, list(raw.faults)
+    for name in [name for name in COLUMNS if name in raw.table.column_names]:
+        values, unread = as_float(raw.table.column(name))
+        timed = name == "step_s"
+        bad = ~((values > 0.0 if timed else values >= 0.0) & (values < np.inf))
+        rows = np.flatnonzero(bad if unread is None else bad | unread)
+        shown = raw.table.column(name).take(pa.array(rows)).to_pylist()
+        for line, value in zip(raw.lines(rows).tolist(), shown, strict=True):
+            told = "" if value is None else str(value)
+            must = "must be a finite number " + ("above 0" if timed else "at least 0")
+            faults.append(Fault(line, name, told, must))
+        columns[name] = values
+    if faults:
+        raise error(path, faults)
+    return columns
+
+
 def fit(path: str, tile_tokens: int = 0) -> Fit:
     """Return the step times of a CSV or Parquet file of steps; TraceError if it is none.
 
@@ -102,21 +123,7 @@ def fit(path: str, tile_tokens: int = 0) -> Fit:
     have = raw.table.column_names
     if missing := [n for n in COLUMNS if n not in have and n != "prompt_squares"]:
         raise TraceError(path, remedy=f"lacks the required {', '.join(missing)}")
-    columns = {}
-    for name in COLUMNS:
-        if name in have:
-            values, unread = as_float(raw.table.column(name))
-            bad = ~(values >= 0.0) if unread is None else ~(values >= 0.0) | unread
-            if name == "step_s":
-                bad |= values <= 0.0
-            if raw.faults or bad.any():
-                row = int(np.flatnonzero(bad)[0]) if bad.any() else 0
-                line = raw.faults[0].line if raw.faults else int(raw.lines(np.array([row]))[0])
-                shown = raw.table.column(name)[row].as_py() if bad.any() else raw.faults[0].value
-                raise TraceError(
-                    path, line, name, shown, "must be a number at least 0, step_s above"
-                )
-            columns[name] = values
+    columns = steps_of(raw, path)
     prompt, sequences, context, step_s = (columns[n] for n in COLUMNS if n != "prompt_squares")
     square = columns.get("prompt_squares", prompt**2)
     one, mixed = np.ones(len(step_s)), prompt > 0
@@ -190,7 +197,7 @@ class MeasuredReplica(AbstractReplica):
         try:
             made = fit(self.path, self.tile_tokens)
         except (RackplanError, OSError, ValueError, TypeError) as fault:
-            found.append(f"{path}.path: {fault}")
+            found += [f"{path}.path: {text}" for text in getattr(fault, "issues", [fault])]
             made = Fit((1.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 0.0), 0.0, 0.0)
         return found + self.plain(made).issues(path)
 
@@ -201,6 +208,6 @@ class MeasuredReplica(AbstractReplica):
         tiles = f", in tiles of {self.tile_tokens} tokens" if self.tile_tokens else ""
         note = (
             f"step times fitted to {self.path} (SHA-256 {sha256(find(self.path))[:12]}){tiles}: "
-            f"mean error {errors} of steps with prompts"
+            f"mean error {errors} of steps with prompts; KV memory for {self.kv_tokens:,} tokens"
         )
         return self.plain(made).fill() | {"notes": (note,)}

@@ -95,6 +95,10 @@ class ModelReplica(AbstractReplica):
                 "mixed_more_s": mixed_more_s if self.mixed_s is None else (),
             }
             made |= line._asdict() | (more | {"tile_tokens": TILE_TOKENS} if decode_more_s else {})
+        return self.with_(made)
+
+    def with_(self, made: dict[str, Any]) -> LlmReplica:
+        """Return the replica with these numbers where its own are not given."""
         mine = self.__dataclass_fields__
         shared = [n for n in LlmReplica.__dataclass_fields__ if n in mine and n not in OWN]
         knobs = {n: getattr(self, n) for n in shared}
@@ -103,6 +107,14 @@ class ModelReplica(AbstractReplica):
 
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
+        found = self.own_issues(path)
+        rest = self.with_({}).issues(path)  # of knobs that no model decides
+        if not found:
+            found = self.model_issues(path)
+        return list(dict.fromkeys([*found, *rest])) or self.plain().issues(path)
+
+    def own_issues(self, path: str) -> list[str]:
+        """Return the faults of what says which step time and memory are meant."""
         found = rules.whole(f"{path}.gpus", self.gpus, 1)
         for name, valid in (("step_time", STEP_TIMES), ("weight_bits", BITS)):
             if getattr(self, name) not in valid:
@@ -112,16 +124,23 @@ class ModelReplica(AbstractReplica):
             found.append(f"{path}.used_frac: is {self.used_frac!r}; must be above 0, up to 1")
         if not (self.kv_frac is None or (rules.is_number(self.kv_frac) and 0 < self.kv_frac <= 1)):
             found.append(f"{path}.kv_frac: is {self.kv_frac!r}; must be above 0, up to 1, or null")
-        if found:
-            return found
+        return found
+
+    def model_issues(self, path: str) -> list[str]:
+        """Return why there is no such model, GPU or step time, or no room; with what there is."""
         model, bits = calibration.named(self.model), self.weight_bits
         of = model, self.gpu, self.gpus, path, bits, self.used_frac, self.kv_frac
         found = faults(*of, called=calibration.ALIASES)
-        if not found and self.step_time != "roofline" and None in (self.decode_s, self.mixed_s):
-            here = f"{path}.gpus"
+        given = None not in (self.decode_s, self.mixed_s)
+        if self.step_time == "roofline" or given or model not in MODELS or self.gpu not in GPUS:
+            return found
+        here = f"{path}.gpus"
+        if not any(text.startswith(f"{here}:") for text in found):
             lacks = calibration.fault(self.gpu, model, self.gpus, bits, self.software, here)
-            found += [lacks] if lacks else []
-        return found or self.plain().issues(path)
+            return [*found, lacks] if lacks else found
+        there = calibration.measured(self.gpu, model) or "none"
+        return [f"{text}; measured are {there}" if text.startswith(here) else text
+                for text in found]  # fmt: skip
 
     def error(self, model: str) -> str:
         """Return in words how far its step times are from what they stand for."""
