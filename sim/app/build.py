@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from sim.app import experiments
 from sim.app.allowed import Allowed, is_abstract, kinds_of
 from sim.app.check import misfits, quantity, resolvers, suits, wanted
 from sim.engine import AbstractProcess
@@ -113,9 +114,10 @@ def nested(issue: str, path: str) -> str:
 class Builder:
     """Builds objects and collects every fault on the way."""
 
-    def __init__(self, folders: Sequence[Path], said: Iterable[str] = ()) -> None:
+    def __init__(self, folders: Sequence[Path], said: Mapping[str, str] | None = None) -> None:
         self.allowed, self.faults = Allowed(folders), list[str]()
-        self.said = frozenset(said)  # paths that the user set, where that is known
+        self.said = dict(said or {})  # what the user set, by path, where that is known
+        self.not_his: list[str] = []  # knobs not known that an experiment set
         self.unread: list[str] = []  # knobs for which the default stands in
 
     def also(self, issues: Sequence[str]) -> None:
@@ -138,6 +140,15 @@ class Builder:
         """Return whether a knob was there before the user put another class in that place."""
         return f"{path}._target_" in self.said and knob not in self.said
 
+    def unknown(self, path: str, name: str, known: Iterable[str]) -> None:
+        """Note a knob that a class does not have, as a fault of whoever set it."""
+        here = f"{path}.{name}"
+        if experiments.is_of_experiment(here, self.said, self.allowed.folders):
+            self.not_his.append(here)
+        elif not self.old(path, here):
+            more = "" if known or "." in path else f"; choose one that has it by {path}=…"
+            self.faults.append(f"{here}: is not known; {choices(name, known)}{more}")
+
     def knobs(self, found: type, given: Mapping[str, Any], path: str) -> dict[str, Any]:
         """Return the arguments of a class; what does not suit is noted."""
         known, hints, made = inspect.signature(found).parameters, hints_of(found), {}
@@ -146,9 +157,7 @@ class Builder:
                 continue
             here = f"{path}.{name}"
             if name not in known:
-                if not self.old(path, here):
-                    more = "" if known or "." in path else f"; choose one that has it by {path}=…"
-                    self.faults.append(f"{here}: is not known; {choices(str(name), known)}{more}")
+                self.unknown(path, str(name), known)
                 continue
             hint, before = hints.get(name, Any), len(self.faults)
             value = self.value(raw, here, list(interfaces(hint)))
@@ -220,7 +229,7 @@ class Builder:
 
 
 def scenario(
-    config: Mapping[str, Any], folders: Sequence[Path], said: Iterable[str] = ()
+    config: Mapping[str, Any], folders: Sequence[Path], said: Mapping[str, str] | None = None
 ) -> Scenario:
     """Return the scenario of a configuration; ScenarioError holds all faults at once."""
     builder = Builder(folders, said)
@@ -232,6 +241,7 @@ def scenario(
             made = builder.build(config.get(group), group, [kind])
             if made is not None:
                 parts[group] = made
+    faults += experiments.told(builder.not_his, builder.said, folders)
     lives = [parts.pop(group, None) for group, kind in GROUPS.items() if kind is AbstractProcess]
     whole = Scenario(
         **parts,
@@ -265,7 +275,8 @@ def question(
     """
     references(cast("Any", OmegaConf.to_container(config, resolve=False)))
     plain = cast("Any", OmegaConf.to_container(config, resolve=True))
-    return scenario(plain, folders, [word.lstrip("+").split("=", 1)[0] for word in words]), plain
+    said = dict(word.lstrip("+").partition("=")[::2] for word in words)
+    return scenario(plain, folders, said), plain
 
 
 def references(config: Mapping[str, Any]) -> None:

@@ -6,9 +6,10 @@ from omegaconf import OmegaConf
 
 from sim.app import terminal
 from sim.app.asked import asked
-from sim.app.build import scenario
+from sim.app.build import question, scenario
 from sim.errors import ScenarioError
 from sim.files import data_dir
+from sim.workload.services import LlmReplica
 
 from .test_attacks import config, faults
 
@@ -164,6 +165,47 @@ def test_a_nested_choice_takes_the_place_of_the_old_one():
         assert made["workload"][knob.split(".")[1]] == {
             "_target_": "sim.workload.Fixed", "mean_s": "1 h"
         }  # fmt: skip
+
+
+def asks(*words, folders=()):
+    made, left_out = asked(words)
+    assert left_out == []
+    with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        return question(compose("config", made), folders, made)
+
+
+@pytest.mark.parametrize(
+    ("words", "knobs", "more"),
+    [
+        (("experiment=serving", "services=llm_pools"), ["services.max_replicas"], "such as"),
+        (("experiment=mixed", "workload=philly"),
+         ["workload.load", "workload.jobs", "workload.duration_s"], "say services=llm"),
+        (("experiment=mixed", "cluster=pools"), ["cluster.nodes"], "say services=llm"),
+    ],
+)  # fmt: skip
+def test_a_knob_that_an_experiment_set_for_another_choice_is_told_as_the_experiments(
+    words, knobs, more
+):
+    with pytest.raises(ScenarioError) as caught:
+        asks(*words)
+    (told,) = caught.value.issues
+    experiment, choice = words[0].split("=")[1], words[1]
+    assert told.startswith(f"experiment: {experiment} sets {', '.join(knobs)}, which {choice} ")
+    assert more in told
+    if "such as " in told:  # a remedy that helps
+        asks(f"experiment={told.split('such as ')[1].split(',')[0]}", choice)
+    asks(choice, *told.partition(" and say ")[2].split())
+    with pytest.raises(ScenarioError) as caught:  # what the user says is the user's
+        asks(*words, f"{knobs[0]}=3")
+    assert any(text.startswith(f"{knobs[0]}: is not known") for text in caught.value.issues)
+
+
+def test_null_of_the_class_that_was_there_is_not_of_the_one_put_in_its_place():
+    one = "services.replica._target_=sim.workload.services.LlmReplica"
+    made, _ = asks("services=llm", one)
+    assert made.services.replica.kv_tokens == LlmReplica().kv_tokens
+    with pytest.raises(ScenarioError, match="kv_tokens: is None; must be a whole number"):
+        asks("services=llm", one, "services.replica.kv_tokens=null")
 
 
 def test_a_notebook_is_looked_at(monkeypatch):
