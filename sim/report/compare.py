@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sim import files
-from sim.report import alike, lent, serving, spent, why
+from sim.report import alike, breadth, lent, serving, spent, why
 from sim.report.paired import Difference, paired
 from sim.units import human_s
 
@@ -232,6 +233,13 @@ def answer(made: Comparison) -> str:
     return f"{text} {why.reason(best.means, first.means)}".rstrip()
 
 
+def broad(made: Comparison, name: str, label: str) -> float:
+    """Return how broad the column of a metric becomes, em."""
+    changes = [c for design in made.designs[1:] if (c := design.against_first[name])]
+    below = (text(name, c) for c in changes for text in (shift, within))
+    return breadth.of_column(label, (said(name, d.means[name]) for d in made.designs), below)
+
+
 def page(made: Comparison) -> str:
     """Return the comparison as one self-contained page of HTML."""
     from sim.report import curve, dots, figures
@@ -256,6 +264,10 @@ def page(made: Comparison) -> str:
         said=said,
         shift=shift,
         within=within,
+        who_em=(who_em := breadth.of_names(design.name for design in made.designs)),
+        beside=lambda groups, whole: breadth.beside(
+            groups, partial(broad, made), breadth.ROOM_EM - who_em - breadth.SEEDS_EM * whole
+        ),
         intervals=any(c and c.half is not None for d in made.designs[1:]
                       for c in d.against_first.values()),
         hidden=len(made.designs) - len(drawn),
