@@ -29,8 +29,10 @@ def told(metrics: Mapping[str, Any]) -> list[str]:
         for name, words in (("off", "off"), ("lent", "lent to others"))
         if found[f"{name}_gpu_hours"] > 0.0
     )
-    said = [f"GPU-hours: {found['bought_gpu_hours']:,.0f} bought, {found['on_gpu_hours']:,.0f} on, "
-            f"{found['used_gpu_hours']:,.0f} used" + (f", {away}." if away else ".")]  # fmt: skip
+    said = [
+        f"GPU-hours: {found['bought_gpu_hours']:,.0f} bought, {found['on_gpu_hours']:,.0f} on, "
+        f"{found['used_gpu_hours']:,.0f} used{f', {away}' if away else ''}. {changes(found)}"
+    ]
     if lent := found.get("lending"):
         said.append(of_lending(lent))
     for why, cost in found.get("stopped", {}).items():
@@ -39,6 +41,15 @@ def told(metrics: Mapping[str, Any]) -> list[str]:
         said.append("What fewer nodes cost those who were not stopped, a second run without tells: "
                     "rackplan -m with node_scaler=none and this one, all else alike.")  # fmt: skip
     return said
+
+
+def changes(found: Mapping[str, Any]) -> str:
+    """Return in sentences how often nodes came and went, and what they cost, if that is told."""
+    often = {name: found[name] for name in ("came", "went", "refused", "interrupted")}
+    told = [f"{many:,} {name}" for name, many in often.items() if many or name in ("came", "went")]
+    cost = found["cost_usd"]
+    text = f"Nodes: {', '.join(told)}."
+    return text if cost is None else f"{text} They cost {cost:,.0f} usd."
 
 
 def of_lending(lent: Mapping[str, Any]) -> str:

@@ -201,8 +201,9 @@ def sentence(result: Result) -> str:
     if not found["requests"]:
         return "No request came."
     met = 100.0 * (found["slo_attainment"] or 0.0)
-    return (f"{found['gpu_hours']:,.0f} GPU-hours of replicas answered {found['answered']:,} of "
-            f"{found['requests']:,} requests, {met:.2f} % within the SLO.")  # fmt: skip
+    cost = f", {found['cost_usd']:,.0f} usd," if "cost_usd" in found else ""
+    return (f"{found['gpu_hours']:,.0f} GPU-hours of replicas{cost} answered {found['answered']:,} "
+            f"of {found['requests']:,} requests, {met:.2f} % within the SLO.")  # fmt: skip
 
 
 def cards(result: Result) -> list[tuple[str, str, str]]:
@@ -214,26 +215,54 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
     def time_of(value: float | None) -> str:
         return "–" if value is None else human_s(value)
 
+    cost = f", {found['cost_usd']:,.0f} usd" if "cost_usd" in found else ""
     return [
         ("Within the SLO", f"{100.0 * (found['slo_attainment'] or 0.0):.2f} %",
          f"of {found['requests']:,} requests"),
         ("First token", time_of(found["ttft_p50_s"]), f"99 % {time_of(found['ttft_p99_s'])}"),
         ("Token after", time_of(found["tpot_p99_s"]), "99 % of requests"),
-        ("Replicas", f"{found['replica_hours']:,.0f} h", f"{found['gpu_hours']:,.0f} GPU-hours"),
+        ("Replicas", f"{found['replica_hours']:,.0f} h",
+         f"{found['gpu_hours']:,.0f} GPU-hours{cost}"),
         ("Cold starts", f"{found['cold_starts']:,}", f"{found['shed']:,} requests shed"),
     ]  # fmt: skip
 
 
+def output(found: Mapping[str, Any]) -> str:
+    """Return in sentences what a service gave for its GPUs, how long a whole answer took."""
+    half, most = (found["e2e_s"][at] for at in ("p50", "p99"))
+    if half is None:
+        return ""
+
+    def share(value: float | None) -> str:
+        return "–" if value is None else f"{100.0 * value:.1f} %"
+
+    pools = found.get("pools", {"": found})
+    full = [
+        f"{share(one['kv_share']['mean'])} of KV memory{f' of {name}' if name else ''} in use "
+        f"on average, {share(one['kv_share']['max'])} at most"
+        for name, one in pools.items()
+    ]
+    text = f"A whole answer took {human_s(half)} in the median, {human_s(most)} for one in a " \
+           f"hundred; {found['output_tokens_per_s']:,.0f} output tokens a second, " \
+           f"{found['tokens_per_gpu_s']:,.1f} a GPU held; {', '.join(full)}."  # fmt: skip
+    if (cost := found.get("cost_usd")) is not None:
+        text += f" The GPUs held cost {cost:,.0f} usd, {found['usd_per_million_tokens']:,.2f} a " \
+                "million output tokens."  # fmt: skip
+    return text
+
+
 def sections(result: Result, widths: Sequence[float]) -> list[dict[str, Any]]:
     """Return what the page shows of each service."""
+    found = {} if result.services is None else result.metrics.get("services", {})
     return [
         {
             "name": about["name"],
             "slo": f"first token within {human_s(about['slo_ttft_s'])}, then a token each "
             f"{human_s(about['slo_tpot_s'])}",
             "figures": [over_time(result, about, width) for width in widths],
-            "found": result.metrics["services"][about["name"]],
+            "found": found[about["name"]],
+            "output": output(found[about["name"]]),
         }
         for about in result.manifest.get("services") or []
-        if result.services is not None and "services" in result.metrics
+        if found
     ]

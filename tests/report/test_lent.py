@@ -6,7 +6,8 @@ from sim.report.fleet import told
 from sim.report.lent import against
 
 LENT = {"node_hours": {}, "bought_gpu_hours": 100.0, "on_gpu_hours": 60.0, "used_gpu_hours": 50.0,
-        "off_gpu_hours": 0.0, "lent_gpu_hours": 40.0, "lending": {
+        "off_gpu_hours": 0.0, "lent_gpu_hours": 40.0, "cost_usd": None, "came": 3, "went": 1234,
+        "refused": 0, "interrupted": 2, "lending": {
             "nodes": 1, "lent_gpu_hours": 40.0, "returned_gpu_hours": 30.0, "here_gpu_hours": 9.0,
             "used_gpu_hours": 8.0, "leaving_gpu_hours": 0.1, "returning_gpu_hours": 0.2, "late": 0,
             "late_gpu_hours": 0.0, "handed_over": {"at_once": 1, "emptied": 2, "stopped": 3}},
@@ -43,7 +44,10 @@ def test_without_a_twin_nothing_is_said():
 
 def test_the_page_of_a_run_tells_who_paid():
     said = told({"fleet": LENT})
-    assert said[0] == "GPU-hours: 100 bought, 60 on, 50 used, 40 lent to others."
+    assert (
+        said[0] == "GPU-hours: 100 bought, 60 on, 50 used, 40 lent to others. "
+        "Nodes: 3 came, 1,234 went, 2 interrupted."
+    )
     assert said[1].startswith("1 node was lent: others had 40.0 GPU-hours of them, 30.0 came back")
     assert "Handed over 6 times: 1 idle, 2 emptied within the notice, 3 by stopping" in said[1]
     assert "late" not in said[1]
@@ -53,3 +57,7 @@ def test_the_page_of_a_run_tells_who_paid():
     )
     assert "node_scaler=none" in said[3]
     assert told({}) == []
+
+
+def test_the_page_of_a_run_tells_what_nodes_with_a_price_cost():
+    assert told({"fleet": LENT | {"cost_usd": 7785.4}})[0].endswith("They cost 7,785 usd.")

@@ -14,9 +14,10 @@ from sim.report.serving import binned, percentiles
 from sim.report.why import LABELS as WHY
 from sim.results import Result
 from sim.state import Homogeneous
+from sim.units import human_s
 from sim.workload import NoJobs, Poisson, Synthetic
 from sim.workload.requests import DrawnRequests, FixedTokens
-from sim.workload.services import LlmService
+from sim.workload.services import LlmReplica, LlmService
 
 
 def served(jobs=None, **knobs):
@@ -48,6 +49,31 @@ def test_the_page_shows_each_service_and_no_jobs_where_there_are_none():
     assert "services below" not in text
     assert "How soon jobs started" not in text
     assert "100.00 % within the SLO" in text
+
+
+def test_the_page_and_the_table_say_what_the_answers_took_and_cost():
+    made = served(gpu_h_usd={"h100": 250.0}, replica=LlmReplica(gpu_types="h100"))
+    asked, held = made.requests, made.replicas
+    end_s, output = made.manifest["end_s"], sum(asked["output_tokens"].to_pylist())
+    gpu_s = [
+        (end_s - s.as_py()) * n.as_py() for s, n in zip(held["start_s"], held["gpus"], strict=True)
+    ]
+    hours = sum(gpu_s) / 3600
+    last_s = np.max(np.add(asked["arrival_s"], asked["e2e_s"]))
+    took = [human_s(float(np.quantile(asked["e2e_s"], q))) for q in (0.5, 0.99)]
+    cost, each = 250 * hours, 250 * hours / (output / 1e6)
+    rate, one = output / last_s, output / (hours * 3600)
+    told, text = made.headline(), page(made)
+    assert told["E2E, median / p99"] == " / ".join(took)
+    assert told["output tokens"] == f"{rate:,.1f} a second, {one:,.1f} a GPU held"
+    kv = [100 * f(made.services["kv_share"].to_numpy()) for f in (np.nanmean, np.nanmax)]
+    assert told["KV, mean / most"].startswith(f"{kv[0]:.1f} % / {kv[1]:.1f} %")
+    assert f"took {took[0]} in the median, {took[1]} for one in a hundred; {rate:,.0f} out" in text
+    assert f"{kv[0]:.1f} % of KV memory in use on average, {kv[1]:.1f} % at most" in text
+    assert f"GPUs held cost {cost:,.0f} usd, {each:,.2f} a million output tokens" in text
+    assert f"{hours:,.0f} GPU-hours, {cost:,.0f} usd</span>" in text
+    assert f"GPU-hours of replicas, {cost:,.0f} usd, answered" in text
+    assert "usd" not in page(served())
 
 
 def test_the_page_of_a_mixed_run_shows_both_stacked():

@@ -90,7 +90,7 @@ def headline(metrics: Mapping[str, Any]) -> dict[str, str]:
     text = f"{found['on_gpu_hours']:,.1f} on, {found['used_gpu_hours']:,.1f} used{used}, " \
            f"{found['away_gpu_hours']:,.1f} away"  # fmt: skip
     cost = found["cost_usd"]
-    told = {"GPU-hours of nodes": text + ("" if cost is None else f"; {cost:,.0f} USD")}
+    told = {"GPU-hours of nodes": text + ("" if cost is None else f"; {cost:,.0f} usd")}
     told |= lent_away(found)
     told["nodes"] = f"{found['came']:,} came, {found['went']:,} went" + "".join(
         f", {found[name]:,} {name}" for name in ("refused", "interrupted") if found[name]

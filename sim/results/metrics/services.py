@@ -102,8 +102,9 @@ def services(result: Result) -> dict[str, Any]:
 
 
 def together(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what all services make together: shares by requests, tails of the worst service.
+    """Return what all services make together: shares by requests, times of the worst service.
 
+    kv_share = of the fullest service or pool, in the mean and at most.
     cost_usd = GPU-hours x price, per million output tokens too; left out unless all have a price.
     """
 
@@ -114,6 +115,9 @@ def together(found: Mapping[str, Any]) -> dict[str, Any]:
         known = [one[name][at] for one in found.values() if one[name][at] is not None]
         return max(known, default=None)
 
+    pools = [one for whole in found.values() for one in whole.get("pools", {"": whole}).values()]
+    full = {at: max((one["kv_share"][at] for one in pools if one["kv_share"][at] is not None),
+                    default=None) for at in ("mean", "max")}  # fmt: skip
     priced = all("cost_usd" in one for one in found.values()) and bool(found)
     cost = {} if not priced else {
         "cost_usd": total("cost_usd"),
@@ -131,12 +135,15 @@ def together(found: Mapping[str, Any]) -> dict[str, Any]:
         "slo_attainment": ratio(met, total("requests")),
         **{name: total(name) for name in ("goodput_per_s", "replica_hours", "gpu_hours")},
         "gpu_hours_per_million_tokens": ratio(total("gpu_hours"), total("output_tokens") / 1e6),
+        "output_tokens_per_s": total("output_tokens_per_s"),
         "tokens_per_gpu_s": ratio(total("output_tokens"), total("gpu_hours") * 3600.0),
+        "kv_share": full,
         **cost,
         **doors,
         "ttft_p50_s": worst("ttft_s", "p50"),
         "ttft_p99_s": worst("ttft_s", "p99"),
         "tpot_p99_s": worst("tpot_s", "p99"),
+        "e2e_p50_s": worst("e2e_s", "p50"),
         "e2e_p99_s": worst("e2e_s", "p99"),
     }
 
@@ -161,11 +168,19 @@ def headline(metrics: Mapping[str, Any]) -> dict[str, str]:
         f"{'–' if kept is None else f'{100 * kept:.2f} %'} by the deadline"
     }  # fmt: skip
     priced = {} if cost is None else {"cost": f"{cost:,.2f} usd, {told} a million output tokens"}
+    whole, half = (time_of(found[f"e2e_{at}_s"]) for at in ("p99", "p50"))
+    made, full = found["tokens_per_gpu_s"], found["kv_share"]
+    each_gpu = "" if made is None else f", {made:,.1f} a GPU held"
     return {
         "requests answered": f"{found['answered']:,} of {found['requests']:,}{shed}",
         "within the SLO": "–" if met is None else f"{100 * met:.2f} %",
         "TTFT, median / p99": f"{time_of(found['ttft_p50_s'])} / {time_of(found['ttft_p99_s'])}",
         "TPOT, p99": time_of(found["tpot_p99_s"]),
+        "E2E, median / p99": f"{half} / {whole}",
+        "output tokens": f"{found['output_tokens_per_s']:,.1f} a second{each_gpu}",
+        "KV, mean / most": ""
+        if full["mean"] is None
+        else f"{100 * full['mean']:.1f} % / {100 * full['max']:.1f} %, over ready replicas",
         "replicas": f"{found['replica_hours']:,.1f} replica-hours, {found['gpu_hours']:,.1f} "
         f"GPU-hours, {found['cold_starts']:,} cold starts",
         **offline_told,
