@@ -22,6 +22,9 @@ NESTED = re.compile(r"\{\s*_target_\s*:")
 PLAIN = re.compile(r"\w+(,\w+)*")
 FOLDER_FLAGS = ("--config-dir", "-cd")
 OTHER_CONFIGURATION = (*FOLDER_FLAGS, "--config-name", "-cn", "--config-path", "-cp", "experiment")
+VALUED = (*FOLDER_FLAGS, "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package",
+          "-p", "--info", "-i", "--experimental-rerun")  # fmt: skip
+"""Hydra's flags that take the word behind them."""
 PLAIN_FABRIC = "leaf_spine"
 """The fabric that is meant where a knob of it is set and no fabric is chosen."""
 BOTH, A_SERVICE = "experiment=mixed", "services=llm"
@@ -65,7 +68,7 @@ def groups_of(folders: Sequence[Path]) -> dict[str, set[str]]:
 
 def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words to give to Hydra, and the faults of those that were left out."""
-    words = with_service(with_fabric(words))
+    words = flags_last(with_service(with_fabric(words)))
     groups = groups_of(list(config_folders(words)))
     faults, gone, kept = [], set(), []
     for word in words:
@@ -85,6 +88,16 @@ def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return [made for word in told for made in _knob(word, groups)], faults
 
 
+def flags_last(words: Sequence[str]) -> list[str]:
+    """Return the words, knobs first: Hydra reads none behind a flag that stands behind another."""
+    before = ["", *words]
+    flags = [
+        word.startswith("-") or (flag in VALUED and (flag in FOLDER_FLAGS or "=" not in word))
+        for flag, word in zip(before, words, strict=False)
+    ]
+    return [word for _, word in sorted(zip(flags, words, strict=True), key=lambda one: one[0])]
+
+
 def with_fabric(words: Sequence[str]) -> list[str]:
     """Return the words, and a fabric to go with knobs that have none to be set of.
 
@@ -98,7 +111,7 @@ def with_fabric(words: Sequence[str]) -> list[str]:
     if not knobs <= {*known} - {"_target_"}:
         return [*words]
     at = next(i for i, key in enumerate(keys) if key.startswith("fabric."))
-    return [*words[:at], f"fabric={PLAIN_FABRIC}", *words[at:]]  # flags stay where they are
+    return [*words[:at], f"fabric={PLAIN_FABRIC}", *words[at:]]
 
 
 def with_service(words: Sequence[str]) -> list[str]:

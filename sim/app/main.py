@@ -27,7 +27,7 @@ from sim.app.designs import faults_of, folders_of
 from sim.app.guard import guard_hydra
 from sim.app.patience import unhurried
 from sim.app.sweep import CLAIM, FAULT
-from sim.app.terminal import fault
+from sim.app.terminal import fault, unless_closed
 from sim.errors import RackplanError, ScenarioError
 from sim.files import data_dir, write
 
@@ -197,6 +197,7 @@ def shown(result: Result, folder: Path, many: bool) -> None:
     print(f"report: {report}" if report.exists() else f"results: {place}")
 
 
+@unless_closed()
 def run(config: DictConfig, left_out: Sequence[str] = ()) -> None:
     """Run one job; in a sweep a fault is kept beside the run, so that the others go on.
 
@@ -217,6 +218,8 @@ def run(config: DictConfig, left_out: Sequence[str] = ()) -> None:
             sys.exit(USAGE)
         write(folder / FAULT, str(error) + "\n")
         return
+    except BrokenPipeError:
+        raise  # nobody reads on; the run is whole
     except Exception:
         if not many:
             raise
@@ -241,8 +244,12 @@ def without_a_run() -> None:
         sys.exit(services(sys.argv[2:]))
 
 
+@unless_closed()
 def main() -> None:
-    """Run the command: 0, or 2 for a fault of the user's, 130 after Ctrl-C, 1 for the rest."""
+    """Run the command.
+
+    0, or 2 for a fault of the user's, 130 after Ctrl-C, 141 where nobody reads on, 1 for the rest.
+    """
     without_a_run()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # faults come to us, whole
     guard_hydra()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 from hydra import compose, initialize_config_dir
 
-from sim.app.asked import asked, parted
-from sim.app.build import question
+from sim.app.asked import FOLDER_FLAGS, asked, parted
+from sim.app.build import GROUPS, KNOBS, question
 from sim.app.check import quantity
 from sim.app.guard import guard_hydra
 from sim.app.terminal import counted, grid
@@ -39,24 +40,28 @@ rackplan services search experiment=serving share_frac=99% draw=capacity.svg
   --config-dir FOLDER a folder with a services/, an experiment/ of your own
   and any knob of a run, such as services.requests.rate_per_s=100 services.slo_tpot_s=40ms"""
 OWN: dict[str, str] = {"model": "", "share_frac": "0.99", "window_s": "3600", "draw": ""}
+KNOWN = {*GROUPS, *KNOBS, "experiment", "hydra"}
 
 
-def told(given: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return the command's own knobs, and the words for Hydra; ScenarioError holds all faults."""
+def told(given: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return the command's own knobs, the words for Hydra, and the faults of both."""
     own: dict[str, Any] = dict(OWN)
     rest, faults = [], list[str]()
     for word in given:
         name, equals, value = word.partition("=")
         if equals and name in OWN:
             own[name] = value
+        elif equals and name.isidentifier() and name not in KNOWN:
+            faults.append(f"{name}: is not known; {choices(name, {*OWN, *KNOWN} - {'hydra'})}")
+        elif name.startswith("-") and name not in FOLDER_FLAGS:
+            faults.append(f"{name}: is no flag of this command; it has {FOLDER_FLAGS[0]} alone")
         else:
             rest.append(word)
-    for name in ("share_frac", "window_s"):
+    for name, most in (("share_frac", 1.0), ("window_s", math.inf)):
         own[name] = quantity(name, own[name], faults)
-    if not faults and not 0.0 < own["share_frac"] < 1.0:
-        faults.append(f"share_frac: is {own['share_frac']:g}; must be above 0, below 1")
-    if not faults and not own["window_s"] > 0.0:
-        faults.append(f"window_s: is {own['window_s']:g}; must be above 0")
+        if own[name] is not None and not 0.0 < own[name] < most:
+            below = "" if most == math.inf else f", below {most:g}"
+            faults.append(f"{name}: is {own[name]:g}; must be above 0{below}")
     if own["draw"] and not own["draw"].endswith(".svg"):
         faults.append(f"draw: is {own['draw']!r}; must be a file that ends in .svg")
     known = {key[1] for key in fitting()}
@@ -64,13 +69,11 @@ def told(given: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
         valid = [name for name, model in ALIASES.items() if model in known]
         faults.append(f"model: {own['model']!r} has no step times; {choices(own['model'], valid)}")
     words, left_out = asked(rest)
-    if faults or left_out:
-        raise ScenarioError([*faults, *left_out])
-    return own, words
+    return own, words, [*faults, *left_out]
 
 
-def composed(words: Sequence[str]) -> tuple[Any, int]:
-    """Return the scenario of these words, and its seed."""
+def composed(words: Sequence[str], faults: Sequence[str] = ()) -> tuple[Any, int]:
+    """Return the scenario of these words, and its seed; its faults are told with those before."""
     guard_hydra()
     folders, knobs = parted(words)
     if folders:  # as Hydra's own flag has it: after the shipped ones
@@ -78,7 +81,12 @@ def composed(words: Sequence[str]) -> tuple[Any, int]:
         knobs.append(f"hydra.searchpath=[{sources}]")
     with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         config = compose("config", knobs)
-    whole, plain = question(config, [Path.cwd()], knobs)
+    try:
+        whole, plain = question(config, [Path.cwd()], knobs)
+    except ScenarioError as error:
+        raise ScenarioError([*faults, *error.issues]) from None
+    if faults:
+        raise ScenarioError(faults)
     return whole, int(plain["seed"])
 
 
@@ -205,8 +213,8 @@ def itself(pools: Sequence[Serving], model: str | None) -> bool:
 
 def answer(given: Sequence[str], exact: bool) -> None:
     """Print what each service needs on each choice of hardware; RackplanError if faulty."""
-    own, words = told(given)
-    whole, seed = composed(words)
+    own, words, faults = told(given)
+    whole, seed = composed(words, faults)
     listed = whole.services.listed()
     if not listed:
         raise ScenarioError(["services: there is none; must be one, as in experiment=serving"])

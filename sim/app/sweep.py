@@ -211,10 +211,10 @@ def compared(folder: Path) -> int:
         rows, faults = rows_of(places)
         if rows:
             made = comparison(rows)
+            page = write_comparison(made, folder / PAGE)
             grid("comparison", made.header(), made.cells(), made.first_to_go())
             for text in [*alike(made.designs), *against(made.designs)]:
                 print(text)
-            page = write_comparison(made, folder / PAGE)
             print(f"comparison: {page}")
         for text in together(faults):
             fault(f"run {text}")
@@ -269,4 +269,7 @@ class CompareRuns(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs of the sweep."""
         del kwargs
-        compared(Path(config.hydra.sweep.dir))
+        from sim.app.terminal import unless_closed
+
+        with unless_closed():  # here: Hydra would pass over an ordinary exception
+            compared(Path(config.hydra.sweep.dir))

@@ -15,6 +15,8 @@ from rich.cells import cell_len
 from sim.units import human_s
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sim.study import Progress
 
 WIDE = 120
@@ -23,8 +25,38 @@ WIDE = 120
 
 PLAIN_WIDE = 160
 """Columns of what is written to a file, where COLUMNS does not say."""
+CLOSED = 128 + 13
+"""What a shell has as the code of a program that wrote where nobody reads on: SIGPIPE's."""
 T = TypeVar("T")
 ADDRESS = re.compile(r"<([\w.]+) object at 0x[0-9a-fA-F]+>")
+
+
+@contextlib.contextmanager
+def unless_closed() -> Iterator[None]:
+    """End in silence where nobody reads on, as behind `| head`."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:  # what is left goes nowhere, so that nothing tells of it
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        sys.exit(CLOSED)
+
+
+def paper() -> Console:
+    """Return what tables are printed on; that nobody reads on is left to `unless_closed`."""
+    from rich.console import Console
+
+    class Paper(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Paper()
 
 
 def in_notebook() -> bool:
@@ -110,7 +142,6 @@ def counted(title: str, found: Iterable[T], many: int, of: str) -> Iterator[T]:
 def table(title: str, rows: Mapping[str, str]) -> None:
     """Print a table of two columns."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -121,7 +152,7 @@ def table(title: str, rows: Mapping[str, str]) -> None:
     made.add_column(justify="left")
     for name, value in rows.items():
         made.add_row(Text(name), Text(value))
-    Console().print(made)
+    paper().print(made)
 
 
 def fitted(columns: list[list[str]], width: int, fold: bool = False) -> list[int] | None:
@@ -151,11 +182,10 @@ def grid(
     Where there is no room, the columns of `first_to_go` are left out, one after another.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
+    console = paper()
     if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         console.width = max(console.width, PLAIN_WIDE)
     columns = {name: [name, *cells] for name, *cells in zip(header, *rows, strict=True)}

@@ -2,13 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from sim.app.asked import TAKEN, asked
+from sim.app.asked import TAKEN, asked, flags_last
 from sim.app.services import unseen
 from sim.workload.services import ByPriority, LlmService, ModelReplica
 
@@ -76,6 +77,41 @@ def test_what_is_taken_with_an_autoscaler(words, taken):
     assert faults == []
     assert sorted({*made} & {*TAKEN}) == taken
     assert sorted({*made} - {*TAKEN}) == sorted({*asked(["services=llm", *words])[0]} - {*TAKEN})
+
+
+def test_flags_may_stand_anywhere(tmp_path):
+    words = ("services=llm", "autoscaler=hpa,kpa", "-m", "services.requests.duration_s=5 min",
+             "services.max_replicas=4", "report=false", "hydra.sweep.dir=here")  # fmt: skip
+    done = rackplan(tmp_path, "experiment=serving", *words)
+    assert "autoscaler=kpa" in done.stdout
+    said = ["--config-dir", "a=b", "queue=sjf", "-m", "--config-name", "mine", "~growth", "--info",
+            "seed=1", "foo", "--cfg=job"]  # fmt: skip
+    assert flags_last(said) == ["queue=sjf", "~growth", "seed=1", "foo", "--config-dir", "a=b",
+                                "-m", "--config-name", "mine", "--info", "--cfg=job"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--help",),
+        ("services", "screen", "experiment=serving"),
+        ("fabric", "describe", "gpus=512"),
+        (*SMALL, "services.requests.duration_s=2 min", "report=false"),
+        ("-m", *SMALL, "services.requests.duration_s=2 min", "autoscaler=hpa,kpa"),
+    ],
+)
+def test_where_nobody_reads_on_it_is_silent(tmp_path, words):
+    """As behind `| head`, which has left before a line is written."""
+    command = [sys.executable, "-m", "sim", *words]
+    around = {**os.environ, "PYTHONPATH": ROOT}
+    left, right = os.pipe()
+    os.close(left)
+    try:
+        done = subprocess.run(command, cwd=tmp_path, env=around, stdout=right,
+                              stderr=subprocess.PIPE, text=True, check=False)  # fmt: skip
+    finally:
+        os.close(right)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
 def test_an_autoscaler_without_a_service_is_told_that_it_does_nothing(tmp_path):

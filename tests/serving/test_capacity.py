@@ -132,11 +132,36 @@ def test_the_command_prints_a_row_a_choice_and_draws(capsys, tmp_path, monkeypat
         ("draw=a.png", "draw: is 'a.png'; must be a file that ends in .svg"),
         ("services.min_replicas=99", "services.min_replicas: is 99"),
         ("services=lllm", "services: 'lllm' is no choice"),
+        ("modle=llama_8b", "modle: is not known; did you mean 'model'? valid are autoscaler, ba"),
+        ("share_fraq=1", "share_fraq: is not known; did you mean 'share_frac'?"),
+        ("-m", "-m: is no flag of this command; it has --config-dir alone"),
     ],
 )
 def test_faults_of_the_command_are_told(capsys, word, told):
     assert main(["screen", "experiment=serving", word]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_all_its_faults_are_told_at_once(capsys):
+    words = ("share_frac=101%", "window_s=-1h", "model=gpt5", "draw=x.bmp", "modle=llama",
+             "services.min_replicas=99", "queue=sfj")  # fmt: skip
+    assert main(["search", "experiment=serving", *words]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == len(words)
+    for name in ("share_frac: is 1.01", "window_s: is -3600", "model: 'gpt5'", "draw: is 'x.bmp'",
+                 "modle: is not", "services.min_replicas: is 99", "queue: 'sfj'"):  # fmt: skip
+        assert any(line.startswith(f"rackplan: {name}") for line in err), name
+
+
+def test_a_verb_that_there_is_not_is_told(capsys):
+    assert main(["serach"]) == 2
+    shown = capsys.readouterr()
+    assert "'serach' is no verb of this command; did you mean 'search'?" in shown.err
+    assert shown.out == ""
+    assert main(["experiment=serving"]) == 2
+    assert "valid are screen, search" in capsys.readouterr().err
+    assert main([]) == 2
+    assert main(["--help"]) == 0
 
 
 def test_services_of_ones_own_are_found_by_their_folder(capsys, tmp_path, monkeypatch):
