@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -72,6 +73,26 @@ class TraceError(RackplanError):
         shown = self.value if len(self.value) <= 80 else self.value[:77] + "..."
         what = f"{self.column} is {shown!r}; " if self.column else (f"{shown!r}: " if shown else "")
         return f"{where}: {what}{self.remedy}"
+
+
+def blame(group: str, error: Exception, now_s: float) -> None:
+    """Raise ScenarioError if an error arose in a policy of the user's own, with method and line.
+
+    `group` is what was asked, at an instant; a fault of this project's or a library's stays as it
+    is, and so does one that is told plainly already.
+    """
+    if isinstance(error, RackplanError):
+        return
+    own = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name, file = str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename
+        ours = name == "sim" or name.startswith(("sim.", "numba."))
+        if not ours and "site-packages" not in file and not file.startswith("<"):
+            own = frame.f_code.co_qualname, file, line
+    if own is not None:
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        told = f"{own[0]}, asked at {now_s:g} s, raised {what} ({own[1]}, line {own[2]})"
+        raise ScenarioError([f"{group}: {told}"]) from error
 
 
 def choices(name: str, valid: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from sim.engine.scrapes import Log, SentLog
 from sim.engine.services import Life, control
 from sim.engine.serving import DRAWN, ServiceSpec
 from sim.engine.step_time import StepTime
+from sim.engine.wishes import first_of, wishes_of
 from sim.errors import ScenarioError
 from sim.policies.autoscaler import AbstractAutoscaler
 from sim.rng import Streams
@@ -174,13 +176,14 @@ def lives_of(
     for life, one in zip(lives, asked, strict=True):
         first = life.of.first
         if first is None:
-            first = autoscaler.start(life.seen(autoscaler.sees_ahead))
+            first = first_of(autoscaler, life.seen(autoscaler.sees_ahead))
         first = min(max(int(first), life.of.least), life.of.most)
         life.notes_of_start = slow_start(one, first, autoscaler.every_s)
         life.more(first, warm=True)
     if lives:
         every_s, ahead = autoscaler.every_s, autoscaler.sees_ahead
-        clock.process(control(clock, lives, autoscaler.together, every_s, ahead))
+        ask = partial(wishes_of, autoscaler)
+        clock.process(control(clock, lives, ask, every_s, ahead))
     return lives
 
 

@@ -17,7 +17,7 @@ from sim.engine.rekey import in_order, refresh, soon
 from sim.engine.services import Life
 from sim.engine.sprayed import Sprayed
 from sim.engine.transfers import over_fabric
-from sim.errors import ScenarioError
+from sim.errors import ScenarioError, blame
 from sim.policies.queue import AbstractQueuePolicy, JobView
 from sim.results import Result, result
 from sim.rng import Streams
@@ -116,7 +116,20 @@ def asker(queue: AbstractQueuePolicy, first: int = LAST_ROW) -> Callable[[State,
         if rises:
             state.notes.rise_s[rows] = queue.rise_s(view, now_s)
 
-    return ask
+    return plainly(ask)
+
+
+def plainly(ask: Callable[[State, float], None]) -> Callable[[State, float], None]:
+    """Return what asks the same; what a user's own policy raises is told as its fault."""
+
+    def told(state: State, now_s: float) -> None:
+        try:
+            ask(state, now_s)
+        except Exception as error:
+            blame("queue", error, now_s)
+            raise
+
+    return told
 
 
 def watcher(

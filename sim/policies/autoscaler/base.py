@@ -6,11 +6,10 @@ import abc
 from collections.abc import Sequence
 from typing import ClassVar
 
-from sim.errors import ScenarioError
+from sim.policies.autoscaler.faults import refuse, wrong
+from sim.policies.autoscaler.held import wished
 from sim.state.arrays import F8
 from sim.state.scaling import NOTHING, Scrapes, Seen, Wish
-
-Names = Sequence[str]
 
 
 class AbstractAutoscaler(abc.ABC):
@@ -47,34 +46,8 @@ class AbstractAutoscaler(abc.ABC):
 
     def together(self, seen: Sequence[Seen], notes: Sequence[F8]) -> list[Wish]:
         """Return a wish a service; a policy that shares something among services says more."""
-        return [self.desired(one, told) for one, told in zip(seen, notes, strict=True)]
-
-
-def wrong(rule: object, *, shares: Names = (), counts: Names = (), floor: Names = ()) -> list[str]:
-    """Return a fault for each time below 0, asking never, and numbers that are not above 0.
-
-    `shares` must be in 0 to 1, `counts` above 0, `floor` at least 0.
-    """
-    found = []
-    for name, value in vars(rule).items():
-        path = f"autoscaler.{name}: is {value!r}; must be"
-        if name in ("every_s", "scrape_s") and not 0.0 < value < float("inf"):
-            found.append(f"{path} a finite time > 0, such as '15 s'")
-        elif name.endswith("_s") and value is not None and not value >= 0.0:
-            found.append(f"{path} a time >= 0, such as '30 s'")
-        elif name in shares and not 0.0 <= value <= 1.0:
-            found.append(f"{path} a number from 0 to 1")
-        elif name in counts and not value > 0:
-            found.append(f"{path} a number > 0")
-        elif name in floor and not value >= 0:
-            found.append(f"{path} at least 0")
-    return found
-
-
-def refuse(found: Sequence[str]) -> None:
-    """Raise ScenarioError if there are faults."""
-    if found:
-        raise ScenarioError(found)
+        made = [self.desired(one, told) for one, told in zip(seen, notes, strict=True)]
+        return wished(self, "desired", seen, made)
 
 
 __all__ = [
