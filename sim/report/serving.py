@@ -229,26 +229,25 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
 
 def output(found: Mapping[str, Any]) -> str:
     """Return in sentences what a service gave for its GPUs, how long a whole answer took."""
-    half, most = (found["e2e_s"][at] for at in ("p50", "p99"))
-    if half is None:
-        return ""
 
     def share(value: float | None) -> str:
         return "–" if value is None else f"{100.0 * value:.1f} %"
 
-    pools = found.get("pools", {"": found})
-    full = [
-        f"{share(one['kv_share']['mean'])} of KV memory{f' of {name}' if name else ''} in use "
-        f"on average, {share(one['kv_share']['max'])} at most"
-        for name, one in pools.items()
-    ]
-    text = f"A whole answer took {human_s(half)} in the median, {human_s(most)} for one in a " \
-           f"hundred; {found['output_tokens_per_s']:,.0f} output tokens a second, " \
-           f"{found['tokens_per_gpu_s']:,.1f} a GPU held; {', '.join(full)}."  # fmt: skip
-    if (cost := found.get("cost_usd")) is not None:
-        text += f" The GPUs held cost {cost:,.0f} usd, {found['usd_per_million_tokens']:,.2f} a " \
-                "million output tokens."  # fmt: skip
-    return text
+    text, (half, most) = "", (found["e2e_s"][at] for at in ("p50", "p99"))
+    cost, each = (found.get(name) for name in ("cost_usd", "usd_per_million_tokens"))
+    if half is not None:
+        full = [
+            f"{share(one['kv_share']['mean'])} of KV memory{f' of {name}' if name else ''} in use "
+            f"on average, {share(one['kv_share']['max'])} at most"
+            for name, one in found.get("pools", {"": found}).items()
+        ]
+        text = f"A whole answer took {human_s(half)} in the median, {human_s(most)} for one in " \
+               f"a hundred; {found['output_tokens_per_s']:,.0f} output tokens a second, " \
+               f"{found['tokens_per_gpu_s']:,.1f} a GPU held; {', '.join(full)}. "  # fmt: skip
+    if cost is not None:
+        for_each = "" if each is None else f", {each:,.2f} a million output tokens"
+        text += f"The GPUs held cost {cost:,.2f} usd{for_each}."
+    return text.strip()
 
 
 def sections(result: Result, widths: Sequence[float]) -> list[dict[str, Any]]:

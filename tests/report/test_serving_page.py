@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from sim import Scenario, simulate
+from sim.app.sweep import HEADLINE, reached
 from sim.policies.autoscaler import StaticPeak
 from sim.report import comparison
 from sim.report.compare import LABELS, answer, best_of
 from sim.report.compare import page as compared
 from sim.report.html import page
 from sim.report.serving import LABELS as SERVED
-from sim.report.serving import binned, percentiles
+from sim.report.serving import binned, output, percentiles
 from sim.report.why import LABELS as WHY
 from sim.results import Result
 from sim.state import Homogeneous
@@ -63,6 +64,8 @@ def test_the_page_and_the_table_say_what_the_answers_took_and_cost():
     took = [human_s(float(np.quantile(asked["e2e_s"], q))) for q in (0.5, 0.99)]
     cost, each = 250 * hours, 250 * hours / (output / 1e6)
     rate, one = output / last_s, output / (hours * 3600)
+    for name, value in (("served_usd", cost), ("usd_per_mtok", each)):  # as a sweep reads them
+        assert reached(made.metrics, HEADLINE[name]) == pytest.approx(value)
     told, text = made.headline(), page(made)
     assert told["E2E, median / p99"] == " / ".join(took)
     assert told["output tokens"] == f"{rate:,.1f} a second, {one:,.1f} a GPU held"
@@ -70,10 +73,16 @@ def test_the_page_and_the_table_say_what_the_answers_took_and_cost():
     assert told["KV, mean / most"].startswith(f"{kv[0]:.1f} % / {kv[1]:.1f} %")
     assert f"took {took[0]} in the median, {took[1]} for one in a hundred; {rate:,.0f} out" in text
     assert f"{kv[0]:.1f} % of KV memory in use on average, {kv[1]:.1f} % at most" in text
-    assert f"GPUs held cost {cost:,.0f} usd, {each:,.2f} a million output tokens" in text
+    assert f"GPUs held cost {cost:,.2f} usd, {each:,.2f} a million output tokens" in text
     assert f"{hours:,.0f} GPU-hours, {cost:,.0f} usd</span>" in text
     assert f"GPU-hours of replicas, {cost:,.0f} usd, answered" in text
     assert "usd" not in page(served())
+
+
+def test_what_gpus_cost_is_said_where_nobody_was_answered_too():
+    none = {"e2e_s": {"p50": None, "p99": None}, "usd_per_million_tokens": None}
+    assert output(none) == ""
+    assert output(none | {"cost_usd": 1413.2}) == "The GPUs held cost 1,413.20 usd."
 
 
 def test_the_page_of_a_mixed_run_shows_both_stacked():
