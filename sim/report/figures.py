@@ -22,6 +22,9 @@ INK, QUIET, GRID = "#1d2733", "#5d6b7a", "#dfe5ea"
 BLUE, PALE, ORANGE, SAND = "#1f6feb", "#cfe0fb", "#b4500b", "#f6dcc8"
 GREEN, MINT = "#1a7f4b", "#cdeedd"
 SHADES = ("#7b8794", "#4c93d9", "#1f5fd0", "#0b2f6b", "#b4500b")
+NAMED = (*SHADES[1:], GREEN, "#8a3fb5", "#c2255c", "#0c8599", "#7b6a00", "#5d6b7a", "#d9660f",
+         "#4f8a0b", "#d6409f", "#5f3dc4", "#7f4a2a")  # fmt: skip
+"""Colours of designs that are told apart by name."""
 YEAR_S = 365.0 * 86400.0
 UNITS = ((2.0 * YEAR_S, YEAR_S, "years"), (259200.0, 86400.0, "days"), (7200.0, 3600.0, "hours"),
          (120.0, 60.0, "minutes"))  # fmt: skip

@@ -66,7 +66,7 @@ def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
 
     The share missed is drawn on a logarithmic axis, least on top: each line is ten times better.
     """
-    figure, (axis,) = figures.canvas(width, 4.4)
+    figure, (axis,) = figures.canvas(width, 4.4 + 1.7 / width * max(len(designs) - 8, 0))
     points, named, spends = [], list[Named](), spent_on(designs)
     for design in designs:
         met, hours = (design.values[name] for name in ("slo_attainment_frac", spends))
@@ -79,7 +79,7 @@ def cost(designs: Sequence[Design], width: float = figures.BROAD) -> str:
     floor = max(10.0 ** np.floor(np.log10(least)) / 3.0, 1e-6)
     right = max(max(spent) for _, spent, _ in points)
     for i, (name, spent, missed) in enumerate(points):
-        shade = figures.SHADES[1:][i % 4]
+        shade = figures.NAMED[i % len(figures.NAMED)]
         held = [max(m, floor) for m in missed]
         axis.plot(spent, held, "o", color=shade, alpha=0.6, ms=7, clip_on=False)
         named.append(Named(name, spent, held, shade))

@@ -29,7 +29,7 @@ def test_no_name_lies_on_anything(seed):
     axis.set_xlim(0, 850)
     axis.set_ylim(0, 1)
     named = drawn(seed)
-    boxes = put(axis, named)
+    boxes = [where.box for where in put(axis, named)]
     unit, corners = 72.0 / figure.dpi, axis.get_window_extent()
     inside = Box(*(unit * v for v in (corners.x0, corners.y0, corners.x1, corners.y1)))
     for k, box in enumerate(boxes):
@@ -43,7 +43,8 @@ def test_no_name_lies_on_anything(seed):
 def test_a_letter_is_no_wider_than_reckoned():
     """The text as matplotlib draws it lies within its box."""
     figure, (axis,) = figures.canvas(figures.BROAD, 4.4)
-    (box,) = put(axis, [Named(NAMES[-1], [0.5], [0.5], "black")])
+    ((box, leader),) = put(axis, [Named(NAMES[-1], [0.5], [0.5], "black")])
+    assert leader is None
     figure.draw_without_rendering()
     text = axis.texts[0].get_window_extent()
     unit = 72.0 / figure.dpi
