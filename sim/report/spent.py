@@ -54,16 +54,21 @@ def best_of(designs: Sequence[Design]) -> Design | None:
     return designs[min(ranks, key=lambda i: ranks[i])] if ranks else None
 
 
-def waited(best: Design, first: Design) -> str:
-    """Return what jobs wait under the best instead of under the first; "" where that is alike."""
-    from sim.report.compare import said
+def paid(best: Design, first: Design) -> str:
+    """Return what jobs wait under the best instead of under the first, and how many fewer end.
 
-    change = best.against_first["wait_mean_s"]
+    As clauses; "" where that is alike.
+    """
+    from sim.report.compare import NOISE, said
+
+    change, text = best.against_first["wait_mean_s"], ""
     now, before = (said("wait_mean_s", d.means["wait_mean_s"]) for d in (best, first))
-    if change is None or now == before:
-        return ""
-    chance = ", which may be chance" if change.half is not None and not change.clear else ""
-    return f"; jobs then wait {now} on average instead of {before}{chance}"
+    if change is not None and now != before:
+        text = f"; jobs then wait {now} on average instead of {before}"
+        if change.half is not None and not change.clear:
+            text += ", which may be chance"
+    short = (best.means["not_completed"] or 0.0) - (first.means["not_completed"] or 0.0)
+    return text + (f"; {said('', short)} jobs fewer are completed" if short > NOISE else "")
 
 
 def answer(made: Comparison) -> str:
@@ -77,7 +82,7 @@ def answer(made: Comparison) -> str:
     kind = COSTS[spends]
     met, cost = best.means["slo_attainment_frac"] or 0.0, best.means[spends] or 0.0
     told = f"{100 * met:.2f} % for {said(spends, cost)} {kind.unit}{kind.whose}"
-    jobs = waited(best, first)
+    jobs = paid(best, first)
     if met < KEPT:
         goal = f"{100 * KEPT:.0f} % of requests within the SLO"
         return f"No design answers {goal}; {best.name} comes closest: {told}{jobs}."

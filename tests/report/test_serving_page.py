@@ -168,6 +168,13 @@ def test_what_jobs_pay_for_the_cheapest_is_said():
     )
     some[1]["metrics"]["wait_mean_s"] = 720.0
     assert "jobs" not in answer(comparison(some))
+    for row, left in zip(some, (2.0, 5.0), strict=True):
+        row["metrics"]["not_completed"] = left
+    assert answer(comparison(some)).endswith("autoscaler=none; 3 jobs fewer are completed.")
+    draws = [row | {"seed": s, "metrics": row["metrics"] | {"wait_mean_s": wait_s}}
+             for row, waits in zip(some, ((100.0, 200.0), (310.0, 190.0)), strict=True)
+             for s, wait_s in enumerate(waits)]  # fmt: skip
+    assert "instead of 2 min 30 s, which may be chance; 3 jobs" in answer(comparison(draws))
 
 
 def test_of_two_that_keep_as_little_the_cheaper_is_closest():
