@@ -240,6 +240,13 @@ def inputs_of(asked: Sequence[Asked]) -> dict[str, str]:
     return {path: digest for one in asked for path, digest in one.requests.inputs.items()}
 
 
+def rejected_of(jobs: pa.Table | None, asked: Sequence[Asked]) -> pa.Table | None:
+    """Return the rows set aside of jobs and of requests; None if there are none."""
+    each = [jobs, *(one.requests.rejected for one in asked if not one.of.link)]
+    some = [aside for aside in each if aside is not None]
+    return pa.concat_tables(some) if some else None
+
+
 def notes_of(asked: Sequence[Asked]) -> list[str]:
     """Return what a reader should know of the services and their requests."""
     return [

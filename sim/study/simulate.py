@@ -40,6 +40,7 @@ from sim.study.services import (
     inputs_of,
     lives_of,
     notes_of,
+    rejected_of,
     served,
     unborn,
 )
@@ -286,4 +287,5 @@ def simulate(
             **({"services": about(scenario.services)} if asked else {}),
             "wall_s": {"prepare": ready - began, "simulate": time.perf_counter() - ready},
         }
-        return result(state, jobs, inventory, end_s, manifest, request.rejected, ended, fled)
+        aside = rejected_of(request.rejected, asked)
+        return result(state, jobs, inventory, end_s, manifest, aside, ended, fled)

@@ -5,6 +5,7 @@ import pytest
 
 from sim import Scenario, simulate
 from sim.errors import TraceError
+from sim.files import data_dir
 from sim.state import Homogeneous
 from sim.workload import NoJobs, Poisson
 from sim.workload.requests import DrawnRequests, FixedTokens
@@ -42,6 +43,14 @@ def test_a_line_is_recovered_and_its_error_told(tmp_path):
     rough = fit(written(tmp_path, steps(noise=0.1)))
     for error in (rough.decode_error, rough.mixed_error):  # the mean of a uniform share
         assert error == pytest.approx(0.05, rel=0.2)
+
+
+def test_the_columns_stand_where_traces_are_told_of():
+    told = (
+        (data_dir("conf") / "traces" / "README.md").read_text().split("## Your own step times")[1]
+    )
+    asked = (data_dir("conf") / "services" / "llm.yaml").read_text()
+    assert all(f"- `{name}`" in told and name in asked for name in COLUMNS)
 
 
 def test_no_weight_is_negative(tmp_path):

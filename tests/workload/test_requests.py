@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sim import Scenario, simulate
 from sim.errors import ScenarioError, TraceError
 from sim.rng import Streams
+from sim.state import Homogeneous
 from sim.units import DAY_S, WEEK_S
-from sim.workload import Gamma, Poisson, Profile, Switched
+from sim.workload import Gamma, NoJobs, Poisson, Profile, Switched
 from sim.workload.requests import (
     DrawnRequests,
     FixedTokens,
@@ -24,6 +26,7 @@ from sim.workload.requests import (
 )
 from sim.workload.requests.base import BLOCK
 from sim.workload.requests.formats import COLUMNS, read
+from sim.workload.services import LlmReplica, LlmService
 from tests.conftest import shared
 
 OWN = "arrival_s,prompt_tokens,output_tokens,class\n"
@@ -158,6 +161,21 @@ def test_a_mean_of_tokens_need_not_be_whole():
     assert law.issues("tokens") == []
     _, output = law.draw(np.random.default_rng(1), 400_000)
     assert output.mean() == pytest.approx(219.5, abs=3 * 219.5 * 1.05 / 400_000**0.5)
+
+
+def test_rows_set_aside_are_kept_with_the_reason(tmp_path):
+    path = str(file(tmp_path, OWN + "0,1,10,a\n1,two,20,a\n2,3,30,a\n3,4,0,a\n"))
+    part = RequestTrace(path, on_error="skip")
+    mixed = MixedRequests({"one": part, "two": None, "drawn": DrawnRequests(1.0, 9.0)})
+    for asked in (part, mixed):
+        service = LlmService(requests=asked, replica=LlmReplica(gpus=1), max_replicas=1)
+        made = simulate(Scenario(Homogeneous(nodes=1), NoJobs(), services=service))
+        assert made.rejected.to_pydict() == {
+            "file": [path] * 2, "line": [3, 5], "column": ["prompt_tokens", "output_tokens"],
+            "value": ["two", "0"], "reason": ["must be a whole number from 1 to 10,000,000"] * 2,
+        }  # fmt: skip
+    good = RequestTrace(path, on_error="skip", duration_s=1.0)
+    assert good.requests(Streams(1), "llm").rejected.num_rows == 2
 
 
 def test_azure_conversations_as_published():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from sim.rng import Streams
 from sim.state.arrays import F8, Ints
@@ -47,6 +48,7 @@ class Requests:
     notes : what a reader should know, a sentence each.
     inputs : the SHA-256 of each file read.
     prefix : (n,) numbers, alike where prompts begin alike, -1 is not known; None: of none.
+    rejected : rows of a file that were set aside, and why; None if there were none.
     """
 
     arrival_s: F8
@@ -57,6 +59,7 @@ class Requests:
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     prefix: Ints | None = None
+    rejected: pa.Table | None = None
 
     def packed(self) -> Requests:
         """Return the same in as few bytes as hold them: 13 a request instead of 32."""

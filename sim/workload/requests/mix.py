@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
+import pyarrow as pa
 
 from sim.errors import ScenarioError
 from sim.rng import Streams
@@ -47,6 +48,7 @@ class MixedRequests(AbstractRequests):
         classes: list[str] = []
         notes: list[str] = []
         inputs: dict[str, str] = {}
+        aside: list[pa.Table] = []
         for k, (name, part) in enumerate(self.parts.items()):
             if part is None:
                 classes.append(str(name))
@@ -61,6 +63,7 @@ class MixedRequests(AbstractRequests):
             classes += own
             notes += one.notes
             inputs |= one.inputs
+            aside += [] if one.rejected is None else [one.rejected]
         at_s, prompt, output, klass = (
             np.concatenate([getattr(one, column) for one in made])
             for column in ("arrival_s", "prompt", "output", "klass")
@@ -69,6 +72,7 @@ class MixedRequests(AbstractRequests):
         return Requests(
             at_s[order], prompt[order], output[order], klass[order], tuple(classes), tuple(notes),
             inputs, None if prefix is None else prefix[order],
+            pa.concat_tables(aside) if aside else None,
         )  # fmt: skip
 
 

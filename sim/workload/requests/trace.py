@@ -13,6 +13,7 @@ from sim.files import find, sha256
 from sim.rng import Streams
 from sim.workload import rules
 from sim.workload.check import OnError
+from sim.workload.raw import rejected
 from sim.workload.requests.base import LATEST_S, MOST_REQUESTS, AbstractRequests, Requests
 from sim.workload.requests.formats import FORMATS, given, read
 
@@ -65,7 +66,7 @@ class RequestTrace(AbstractRequests):
         """Return the requests."""
         del streams, service
         path = find(self.path)
-        rows = read(path, self.format, self.on_error).requests
+        rows, faults = read(path, self.format, self.on_error)
         end_s = np.inf if self.duration_s is None else self.begin_s + self.duration_s
         part = (rows.arrival_s >= self.begin_s) & (rows.arrival_s < end_s)
         if not part.any():
@@ -85,7 +86,8 @@ class RequestTrace(AbstractRequests):
         at_s = np.tile(at_s, self.repeat) + turns
         inputs = {self.path: sha256(path)}
         return replace(rows, arrival_s=at_s, prompt=prompt, output=output, klass=klass,
-                       inputs=inputs, prefix=prefix)  # fmt: skip
+                       inputs=inputs, prefix=prefix,
+                       rejected=rejected(self.path, faults))  # fmt: skip
 
 
 @final
