@@ -22,9 +22,10 @@ from sim.files import data_dir
 from sim.physics.calibration import ALIASES, Key, named
 from sim.rng import Streams
 from sim.state.services import Serving
-from sim.study.capacity import Found, fitting, is_row, search
+from sim.study.capacity import Found, busiest, fitting, is_row, search
 from sim.study.capacity_apart import FoundApart, search_apart
 from sim.study.ranks import online
+from sim.workload.requests import Requests
 
 Lines = tuple[list[str], list[float], list[float]]
 """Of each choice its name, its GPUs, exact and by the closed form; nan: none."""
@@ -40,6 +41,12 @@ rackplan services search experiment=serving share_frac=99% draw=capacity.svg
   --config-dir FOLDER a folder with a services/, an experiment/ of your own
   and any knob of a run, such as services.requests.rate_per_s=100 services.slo_tpot_s=40ms"""
 OWN: dict[str, str] = {"model": "", "share_frac": "0.99", "window_s": "3600", "draw": ""}
+SCREENED = (
+    "by the mean, default service: 0 to 56 % fewer than search finds; at other rates, gaps and "
+    "SLOs 0 to 75 % fewer, most where a step is near the SLO",
+    "by square root, default service: 32 % fewer to 150 % more; at others 57 % fewer to 300 % more",
+)
+"""How far the closed forms are from the exact kernel: docs/capacity.md."""
 KNOWN = {*GROUPS, *KNOBS, "experiment", "hydra"}
 
 
@@ -109,7 +116,22 @@ def printed(title: str, columns: list[tuple[str, list[str]]], first_to_go: Seque
     grid(title, [name for name, _ in columns], rows, first_to_go)
 
 
-def shown(title: str, found: Sequence[Found], exact: bool, price: Any, of: Serving) -> Lines:
+def costs(usd_h: Sequence[float | None], tokens_h: float) -> list[tuple[str, list[str]]]:
+    """Return the columns of what an hour costs, and a million of the output tokens asked in it."""
+    each = [None if usd is None else 1e6 * usd / tokens_h for usd in usd_h]
+    told = ("usd an hour", usd_h), ("usd a million tokens", each)
+    return [(name, [number(usd, ",.2f") for usd in of]) for name, of in told]
+
+
+def tokens_per_h(asks: Requests, window_s: float) -> float:
+    """Return the output tokens an hour that are asked in the busiest `window_s`."""
+    at_s, _, output = busiest(asks, window_s)
+    return 3600.0 * float(output.sum()) / max(float(at_s[-1]), 1e-9)
+
+
+def shown(
+    title: str, found: Sequence[Found], exact: bool, price: Any, of: Serving, tokens_h: float
+) -> Lines:
     """Print a row a choice, and how far the closed forms are from it; return what is drawn."""
     columns = [
         ("choice", [label(one.key) for one in found]),
@@ -128,21 +150,22 @@ def shown(title: str, found: Sequence[Found], exact: bool, price: Any, of: Servi
         usd = [of.gpu_h_usd if one.key is None else price.get(one.key[0]) for one in found]
         cost = [None if one.gpus is None or h_usd is None else one.gpus * h_usd
                 for one, h_usd in zip(found, usd, strict=True)]  # fmt: skip
-        columns.append(("usd an hour", [number(value, ",.2f") for value in cost]))
+        columns += costs(cost, tokens_h)
     printed(title, columns, ("TPOT, ms", "by square root"))
     for text in errors(found):
         print(text)
     if not exact:
-        print("by the mean: with the default service 0 to 56 % fewer than search finds, most "
-              "where a step is near the SLO")  # fmt: skip
+        for text in SCREENED:
+            print(text)
     mean = [one.mean * one.each if np.isfinite(one.mean) else np.nan for one in found]
     gpus = [np.nan if one.gpus is None else one.gpus for one in found]
     return columns[0][1], gpus, mean
 
 
 def shown_apart(
-    title: str, found: Sequence[FoundApart], exact: bool, price: Any, pools: tuple[Serving, Serving]
-) -> Lines:
+    title: str, found: Sequence[FoundApart], exact: bool, price: Any,
+    pools: tuple[Serving, Serving], tokens_h: float,
+) -> Lines:  # fmt: skip
     """As `shown`, of two pools."""
     names = [label(one.key) for one in found]
     columns = [
@@ -160,7 +183,7 @@ def shown_apart(
     gpus = [np.nan if one.gpus is None else float(one.gpus) for one in found]
     columns.append(("GPUs", [number(value) for value in (gpus if exact else guess)]))
     if exact and price:
-        columns.append(("usd an hour", [number(paid(one, price, pools), ",.2f") for one in found]))
+        columns += costs([paid(one, price, pools) for one in found], tokens_h)
     printed(title, columns, ("prompts: closed form", "decoding: closed form"))
     off = [100.0 * (a / b - 1.0) for a, b in zip(guess, gpus, strict=True) if np.isfinite(a / b)]
     if off:
@@ -228,17 +251,18 @@ def answer(given: Sequence[str], exact: bool) -> None:
         slo = f"TTFT {of.slo_ttft_s:g} s and TPOT {1e3 * of.slo_tpot_s:g} ms"
         share = f"{100 * own['share_frac']:g} % of the busiest {own['window_s']:g} s"
         title, price = f"{of.name}: {slo} for {share}", getattr(whole.services, "gpu_h_usd", None)
+        tokens_h = tokens_per_h(asks, own["window_s"])
         pools: tuple[Serving, ...] = (of, listed[i + 1][0]) if of.pool else (of,)
         choices_of: list[Key | None] = [None, *keys] if itself(pools, model) else [*keys]
         if of.pool:
             both = pools[0], pools[1]
             apart = search_apart(both, asks, choices_of, *wanted)
             pairs = list(counted(of.name, apart, len(choices_of), "choices of hardware"))
-            lines = shown_apart(title, pairs, exact, price, both)
+            lines = shown_apart(title, pairs, exact, price, both, tokens_h)
         else:
             rows = search(of, asks, choices_of, *wanted)
             found = list(counted(of.name, rows, len(choices_of), "choices of hardware"))
-            lines = shown(title, found, exact, price, of)
+            lines = shown(title, found, exact, price, of, tokens_h)
         for text in unseen(pools):
             print(text)
         if own["draw"]:

@@ -91,8 +91,9 @@ def most_per_s(replica: Batching, of: Requests, slo_s: float) -> F8:
     holds the batch, 1 / s.
 
     Source: `tpot_s`, solved for the rate; of seats, Little's law.
-    Neglects: chance: for 99 % of requests rather than the mean take 15 to 40 % more replicas, and
-    twice as many where the SLO is near d0. Seats taken while a prompt is computed, and until the
+    Neglects: chance: for 99 % of requests rather than the mean take 30 % more replicas in the
+    middle of docs/capacity.md, up to 4 times as many where the SLO is near d0 or bursts meet few of
+    them. Seats taken while a prompt is computed, and until the
     longest answer of a batch ends.
     """
     work_s, room = request_s(replica, of), seats(replica, of)

@@ -2,15 +2,21 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from sim.app.services import itself, main
+from experiments.capacity.__main__ import TITLES, cases, cell, found
+from sim.app.build import Builder
+from sim.app.services import SCREENED, itself, main
 from sim.app.terminal import counted
 from sim.engine.ranked import Ranked
 from sim.engine.serving import columns
 from sim.files import data_dir
+from sim.rng import Streams
 from sim.study.capacity import (
     MOST,
     attained,
@@ -214,6 +220,82 @@ def test_who_does_not_say_of_which_model_it_is_is_a_choice_of_any():
 def test_without_a_service_there_is_nothing_to_search(capsys):
     assert main(["screen"]) == 2
     assert "services: there is none" in capsys.readouterr().err
+
+
+def test_what_a_million_tokens_costs_follows_what_an_hour_does(capsys, monkeypatch):
+    """By the output tokens of the requests themselves, written down here again."""
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["search", *SMALL, "services.gpu_h_usd={h100: 2.5, a100: 1.5}"]) == 0
+    table = [
+        re.split(r"  +", line.strip())
+        for line in capsys.readouterr().out.splitlines()
+        if "bit, vllm" in line or "usd" in line
+    ]
+    (head, *rows), usd = table, {"h100": 2.5, "a100": 1.5}
+    asks = conf_requests()
+    tokens_h = 3600.0 * asks.output.sum() / (asks.arrival_s[-1] - asks.arrival_s[0])
+    assert len(rows) == 3
+    for row in rows:
+        got = dict(zip(head, row, strict=True))
+        price = next((usd[kind] for kind in usd if kind in got["choice"]), None)
+        want = ["–", "–"]
+        if price is not None:
+            an_hour = int(got["GPUs"]) * price
+            want = [f"{an_hour:,.2f}", f"{an_hour / tokens_h * 1e6:,.2f}"]
+        assert [got["usd an hour"], got["usd a million tokens"]] == want
+
+
+def conf_requests():
+    """Return what SMALL asks."""
+    config = compose_small()
+    built = Builder([]).build(config["services"]["requests"], "services.requests", [object])
+    return built.requests(Streams(1), "llm")
+
+
+def compose_small():
+    with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
+        return OmegaConf.to_container(compose("config", list(SMALL[:2])), resolve=True)
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "capacity.md"
+CELL = re.compile(r"(\d+) \((\d+), (\d+)\)")
+
+
+def off_by(cells, i):
+    """Return the least and the most of how far a closed form is from the exact, in whole %."""
+    off = [100 * (int(one[i]) / int(one[0]) - 1) for one in cells]
+    return round(min(off)), round(max(off))
+
+
+def test_the_error_that_the_screening_states_is_that_of_the_page():
+    lines = PAGE.read_text().splitlines()
+    cells = [CELL.findall(line) for line in lines if line.startswith("| llama")]
+    assert len(cells) == 5 * len(fitting())
+    day = [one for row in cells[: len(fitting())] for one in row]
+    rest = [one for row in cells[len(fitting()) :] for one in row]
+    by_mean, by_root = SCREENED
+    told = [[int(n) for n in re.findall(r"(\d+) %| (\d+) to", text) for n in n if n]
+            for text in SCREENED]  # fmt: skip
+    for i, numbers in enumerate(told, 1):
+        want = [abs(n) for some in (day, rest) for n in off_by(some, i)]
+        assert sorted(numbers) == sorted(want), SCREENED[i - 1]
+    assert "fewer" in by_mean
+    assert "more" in by_root
+    assert f"{len(day) + len(rest)} cells" in search.__doc__
+
+
+@pytest.mark.parametrize("table", ["cv 4", "SLO"])
+def test_the_page_holds_what_is_found_today(table):
+    """A choice of hardware of the cheapest column of a table is searched again."""
+    of, asks = next((of, asks) for name, _, of, asks in cases() if name == table)
+    lines = PAGE.read_text().splitlines()
+    at = next(
+        i for i, line in enumerate(lines) if line.startswith(f"| {TITLES.get(table, table)} ")
+    )
+    keys = fitting()
+    for i in (3, 6):
+        (one,) = found(of, asks, [keys[i]])
+        assert lines[at + 2 + i].split("|")[2].strip() == cell(one)
 
 
 def test_a_class_with_an_slo_of_its_own_is_held_to_it():

@@ -1,0 +1,1 @@
+"""How far the closed forms of `rackplan services screen` are from what `search` finds."""
