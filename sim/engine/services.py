@@ -67,11 +67,16 @@ class Life:
     def more(self, many: int, warm: bool = False) -> None:
         """Ask for replicas, as many as there are places for."""
         for _ in range(min(many, len(self.free))):
-            one = Held(heapq.heappop(self.free), self.clock.now, warm)
-            self.all.append(one)
-            self.here.append(one)
-            self._many[one.stage] += 1
+            one = self.asks(heapq.heappop(self.free), warm)
             self.cluster.submit(self.slots[one.slot])
+
+    def asks(self, slot: int, warm: bool = False) -> Held:
+        """Return a replica in a place that was free, which waits for GPUs from now on."""
+        one = Held(slot, self.clock.now, warm)
+        self.all.append(one)
+        self.here.append(one)
+        self._many[one.stage] += 1
+        return one
 
     def fewer(self, many: int) -> None:
         """Let replicas go: those that wait for GPUs first, then those that start, the youngest."""
@@ -176,10 +181,16 @@ class Life:
         if one.stage in (Stage.READY, Stage.DRAINS):
             self.run.advance(self.clock.now)
             self.run.lose(one.slot, self.clock.now)
-        again = one.stage != Stage.DRAINS
-        self.cluster.withhold(self.slots[one.slot])
+        again, job = one.stage != Stage.DRAINS, self.slots[one.slot]
+        back = again and self.cluster.state_of(job) == JobState.RUNNING
+        if not back:
+            self.cluster.withhold(job)
         self.ended(one, self.cluster.left_by(one.row))
-        if again:
+        if back:  # who gave way by a quota may have found other nodes in the same pass
+            self.free.remove(one.slot)
+            heapq.heapify(self.free)
+            self.began(self.asks(one.slot))
+        elif again:
             self.more(1)
 
     def scrape(self) -> None:

@@ -14,7 +14,7 @@ from sim.kernel.limits import limit_s, outlived, round_after
 from sim.kernel.links import linked, unlinked
 from sim.kernel.order import insert, remove
 from sim.kernel.pick import lasts_s, part
-from sim.kernel.quota import let_go, wait
+from sim.kernel.quota import let_go, unblock, wait
 from sim.kernel.rate import NODE, book_end, pace, pace_beside, set_rate, settle, slow
 from sim.kernel.rows import close_row, open_row
 from sim.kernel.sharing import joined, parted
@@ -228,6 +228,8 @@ def send_back(s: State, job: int, lost: float, now_s: float, why: int, holds: bo
     s.jobs.left_s[job] += lost
     s.jobs.lost_s[job] += lost
     s.jobs.restarts[job] += 1
+    if s.jobs.watched[job]:
+        s.face.n[AWAITED] = 1  # a replica has lost its GPUs
     if s.gives.requeue_s > 0.0:
         s.jobs.state[job] = UNBORN
         hold_back(s, job, now_s + s.gives.requeue_s)
@@ -252,6 +254,7 @@ def give_up(s: State, job: int, now_s: float) -> bool:
     if s.jobs.state[job] == WAITING:
         if s.quota.rule > 0 and s.quota.flavor[job] < 0:
             s.quota.n[0] -= 1  # it stays in its heap until it surfaces
+            unblock(s, s.quota.queue[s.quota.form[job]])
         else:
             remove(s.queue, s.jobs.key, job)
             if s.quota.rule > 0:

@@ -108,6 +108,16 @@ def wait(s: State, job: int) -> None:
 
 
 @jit
+def unblock(s: State, queue: int) -> None:
+    """Somebody waits for quota no more: where a queue is strict it may have blocked others.
+
+    Source: Kueue, pkg/cache/queue: a strict queue's head is tried again and again until it is gone.
+    """
+    if s.quota.strict[queue]:
+        s.quota.stale[s.quota.root[queue]] = True
+
+
+@jit
 def take_first(s: State, form: int) -> int:
     """Take the first job of a form off its heap and return it."""
     q = s.quota

@@ -7,12 +7,31 @@ import numpy as np
 from sim.kernel.jit import entry, jit
 from sim.kernel.job import RUNNING, UNBORN, WAITING, enter, leave, over, stop, touch
 from sim.kernel.order import remove
+from sim.kernel.quota import let_go, unblock
+from sim.kernel.quota_line import cut
+from sim.kernel.size import form_of
 from sim.state.columns import HOLDS, LAST
 from sim.state.handle import State
 from sim.state.words import Ended, JobState
 
 DONE = int(Ended.DONE)
 COMPLETED = int(JobState.COMPLETED)
+
+
+@jit
+def withdraw(s: State, job: int) -> None:
+    """Take a job out of those that wait for quota: it may come again, so that no row may stay.
+
+    Replicas of a service are alike, and few of them wait.
+    """
+    q = s.quota
+    form = form_of(s, job)
+    row = 0
+    while q.line[q.place[form] + row] != job:
+        row += 1
+    cut(s, form, row)
+    q.n[0] -= 1
+    unblock(s, q.queue[form])
 
 
 @entry
@@ -27,7 +46,12 @@ def submit(s: State, job: int, now_s: float) -> None:
 def recall(s: State, job: int, now_s: float) -> None:
     """Take a job off the queue or off its GPUs; it is unborn again."""
     if s.jobs.state[job] == WAITING:
-        remove(s.queue, s.jobs.key, job)
+        if s.quota.rule > 0 and s.quota.flavor[job] < 0:
+            withdraw(s, job)
+        else:
+            remove(s.queue, s.jobs.key, job)
+            if s.quota.rule > 0:
+                let_go(s, job)
         s.face.n[LAST], s.face.n[HOLDS] = -1, 0
         leave(s, job)
         touch(s)

@@ -114,14 +114,12 @@ def beside_services(scenario: Scenario) -> list[str]:
             for name in scenario.autoscaler.names()
             if name not in valid
         ]
-        gives, tree = scenario.preemption.rule(), scenario.quota.tree()
+        gives = scenario.preemption.rule()
         deals = scenario.queue.deals
     except (ScenarioError, AttributeError):
         return []  # told elsewhere
     if getattr(scenario.elastic, "refresh_s", np.inf) < np.inf:
         found.append("elastic: sizes jobs beside services, whose replicas are jobs: must be none")
-    if tree is not None:
-        found.append("quota: is set beside services, whose replicas are jobs: must be none")
     if deals:
         found.append("queue: deals kinds of node beside services: must be one that orders jobs")
     if gives.rebuild or gives.most_moved > 0 or gives.round_s > 0.0 or gives.requeue_s > 0.0:

@@ -162,7 +162,7 @@ def test_a_trace_of_ones_own_and_a_fault_in_it(tmp_path):
             "services.gpu_h_usd.h100: is -1; must be a number above 0",
         ),
         ("elastic=equal_shares", "elastic: sizes jobs beside services"),
-        ("quota=kueue", "quota: is set beside services"),
+        ("preemption=rebuild", "preemption: is Rebuild beside services; must be none, or tail"),
     ],
 )
 def test_faults_name_the_remedy(tmp_path, word, told):

@@ -179,3 +179,15 @@ def test_nobody_starves_within_its_quota():
     waits = [r["wait_s"] for r in result.jobs.to_pylist() if r["tenant"] == "small"]
     assert max(waits) == 0.0
     assert sum(result.jobs["restarts"].to_pylist()) > 0
+
+
+@pytest.mark.parametrize(("strategy", "starts_s"), [("StrictFIFO", 50.0), ("BestEffortFIFO", 2.0)])
+def test_a_head_that_gives_up_blocks_nobody_any_more(strategy, starts_s):
+    """Half the quota is held; the head asks for all of it until 50 s, the next for what is left."""
+    made = {
+        "submit_s": [0.0, 1.0, 2.0], "gpus": [2, 4, 2], "work_s": [1000.0, 10.0, 10.0],
+        "tenant": ["a"] * 3, "cancel_s": [None, 50.0, None],
+    }  # fmt: skip
+    quota = Kueue({"q": {"gpus": 4, "tenants": ["a"]}}, queueing_strategy=strategy)
+    result = run(made, nodes=2, gpus=2, backfill=Skip(None), quota=quota)
+    assert result.jobs["start_s"].to_pylist() == [0.0, None, starts_s]

@@ -151,6 +151,7 @@ class Quotas(Preempting):
         super().__init__(*args, **kws)
         self.book, self.owner = book, owner
         self.refused, self.stale, self.seen, self.out = {}, set(), set(), {}
+        self.pending = []
 
     # ---- what is asked
     def wish(self, j):
@@ -528,6 +529,9 @@ class Quotas(Preempting):
         book = self.book
         for j in [j for j in book.held if j not in self.running and j not in self.queue]:
             self.release(j)  # it has ended, or its user gave up
+        for j in self.pending:
+            if j not in self.queue and book.tree[self.owner[j]]["strict"]:
+                self.stale.add(book.path(self.owner[j])[-1])  # its user gave up: it blocks no more
         for j in self.queue:
             if j not in book.held and j not in self.seen:
                 self.stale.add(book.path(self.owner[j])[-1])

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sim import table
+from sim.results.metrics.evictions import job_of, services_of
 from sim.results.metrics.jobs import lost_gpu_s
 
 if TYPE_CHECKING:
@@ -16,17 +17,21 @@ if TYPE_CHECKING:
 
 
 def queue_of(result: Result, told: dict[str, Any]) -> np.ndarray:
-    """Return the number of each job's queue, (jobs,); -1 where it has none."""
+    """Return the number of each job's queue, then of each service's, by name; -1 where it has none.
+
+    (jobs + services,): rows as `evictions.job_of` counts them; a service is a tenant.
+    """
     place = {name: i for i, one in enumerate(told["queues"].values()) for name in one["tenants"]}
     default = list(told["queues"]).index(told["default"]) if told["default"] else -1
     code, names = table.codes(result.jobs, "tenant")
-    made: np.ndarray = np.array([place.get(name, default) for name in names], np.int64)[code]
-    return made
+    jobs = np.array([place.get(name, default) for name in names], np.int64)[code]
+    own = [place.get(name, default) for name in sorted(set(services_of(result).values()))]
+    return np.concatenate([jobs, np.array(own, np.int64)])
 
 
 def lost_of(result: Result, told: dict[str, Any]) -> np.ndarray:
     """Return the GPU time whose work was lost of each queue's jobs, (queues,)."""
-    queue = queue_of(result, told)
+    queue = queue_of(result, told)[: result.jobs.num_rows]
     lost = lost_gpu_s({n: table.to_numpy(result.jobs, n)
                        for n in ("end_s", "work_s", "lost_s", "gpus", "gpu_s")})  # fmt: skip
     mine = queue >= 0
@@ -35,11 +40,11 @@ def lost_of(result: Result, told: dict[str, Any]) -> np.ndarray:
 
 def owners(result: Result, told: dict[str, Any]) -> np.ndarray:
     """Return the number of the queue of each row of the ledger, (rows,); -1 for an outage."""
-    queue = queue_of(result, told)
-    ids = result.jobs["job_id"].combine_chunks()
-    row = pc.index_in(result.ledger["job_id"], ids).fill_null(-1).combine_chunks()
-    job = np.asarray(row.cast(pa.int64()))
-    return np.where(job < 0, -1, queue[job])
+    queue, ids = queue_of(result, told), result.ledger["job_id"].combine_chunks()
+    whose = np.asarray(pc.is_valid(ids))
+    made = np.full(len(ids), -1, np.int64)
+    made[whose] = queue[job_of(result, ids.drop_null())]
+    return made
 
 
 def held(begin_s: np.ndarray, end_s: np.ndarray, gpus: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +102,8 @@ def lent(levels: list[Level], beside: float, end_s: float) -> list[float]:
 
 def quotas(result: Result) -> dict[str, Any]:
     """Return for each queue its quota and its mean and most GPUs held, the GPU time it held and
-    borrowed beyond its quota, what others had of its own (`lent`), how often its jobs were evicted,
+    borrowed beyond its quota, what others had of its own (`lent`), how often its jobs and replicas
+    were evicted,
     and the GPU time whose work they lost, for whatever cause; empty without quotas.
 
     GPUs of all types count alike; shares of a GPU count as their thousandths.
