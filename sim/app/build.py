@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -229,8 +229,9 @@ class Builder:
 
 
 def scenario(
-    config: Mapping[str, Any], folders: Sequence[Path], said: Mapping[str, str] | None = None
-) -> Scenario:
+    config: Mapping[str, Any], folders: Sequence[Path], said: Mapping[str, str] | None = None,
+    issues: Callable[[Scenario], list[str]] = Scenario.issues,
+) -> Scenario:  # fmt: skip
     """Return the scenario of a configuration; ScenarioError holds all faults at once."""
     builder = Builder(folders, said)
     faults = builder.faults
@@ -251,7 +252,7 @@ def scenario(
         name=knobs["name"] or "",
         question=knobs["question"] or "",
     )
-    builder.also(whole.issues())  # what could not be built is here as its default
+    builder.also(issues(whole))  # what could not be built is here as its default
     for ask in (
         whole.backfill.rule, whole.preemption.rule, whole.quota.tree, whole.sharing.rule,
         whole.limits.rule,
@@ -266,17 +267,19 @@ def scenario(
 
 
 def question(
-    config: DictConfig, folders: Sequence[Path], words: Iterable[str] = ()
-) -> tuple[Scenario, dict[str, Any]]:
+    config: DictConfig, folders: Sequence[Path], words: Iterable[str] = (),
+    issues: Callable[[Scenario], list[str]] = Scenario.issues,
+) -> tuple[Scenario, dict[str, Any]]:  # fmt: skip
     """Return the scenario that a composed configuration asks for, and all its knobs as they are.
 
+    `issues` says what of it is a fault.
     `words` are what the user said, path=value: whose class he replaced, of that the knobs that were
     there before and that the new one does not know do not count.
     """
     references(cast("Any", OmegaConf.to_container(config, resolve=False)))
     plain = cast("Any", OmegaConf.to_container(config, resolve=True))
     said = dict(word.lstrip("+").partition("=")[::2] for word in words)
-    return scenario(plain, folders, said), plain
+    return scenario(plain, folders, said, issues), plain
 
 
 def references(config: Mapping[str, Any]) -> None:

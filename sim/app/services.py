@@ -8,32 +8,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hydra import compose, initialize_config_dir
 
 from sim.app.asked import FOLDER_FLAGS, asked, parted
 from sim.app.build import GROUPS, KNOBS, question
+from sim.app.capacity import Lines, shown, shown_apart, tokens_per_h
 from sim.app.check import quantity
 from sim.app.guard import guard_hydra
-from sim.app.terminal import counted, grid
+from sim.app.hardware import at_best, faults_of_all, judged, on, parts, reasons
+from sim.app.terminal import counted
 from sim.app.verbs import answered
 from sim.errors import ScenarioError, choices
 from sim.files import data_dir
 from sim.physics.calibration import ALIASES, Key, named
 from sim.rng import Streams
 from sim.state.services import Serving
-from sim.study.capacity import Found, busiest, fitting, is_row, search
-from sim.study.capacity_apart import FoundApart, search_apart
+from sim.study import Scenario
+from sim.study.capacity import fitting, is_row, search
+from sim.study.capacity_apart import search_apart
 from sim.study.ranks import online
 from sim.workload.requests import Requests
-
-Lines = tuple[list[str], list[float], list[float]]
-"""Of each choice its name, its GPUs, exact and by the closed form; nan: none."""
 
 USAGE = """rackplan services screen experiment=serving
 rackplan services search experiment=serving share_frac=99% draw=capacity.svg
   screen: closed forms only; search: the fewest replicas that meet the SLO, by the exact kernel;
           of pools apart the fewest GPUs of both
+          a choice that does not do, the configured one too, is told with the reason
   model=llama_70b     one model; else all whose step times are known, and one's own
   share_frac=99%      of requests that must have the SLO
   window_s=1h         the busiest so long of the requests is asked
@@ -41,12 +41,6 @@ rackplan services search experiment=serving share_frac=99% draw=capacity.svg
   --config-dir FOLDER a folder with a services/, an experiment/ of your own
   and any knob of a run, such as services.requests.rate_per_s=100 services.slo_tpot_s=40ms"""
 OWN: dict[str, str] = {"model": "", "share_frac": "0.99", "window_s": "3600", "draw": ""}
-SCREENED = (
-    "by the mean, default service: 0 to 56 % fewer than search finds; at other rates, gaps and "
-    "SLOs 0 to 75 % fewer, most where a step is near the SLO",
-    "by square root, default service: 32 % fewer to 150 % more; at others 57 % fewer to 300 % more",
-)
-"""How far the closed forms are from the exact kernel: docs/capacity.md."""
 KNOWN = {*GROUPS, *KNOBS, "experiment", "hydra"}
 
 
@@ -79,8 +73,13 @@ def told(given: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str]]:
     return own, words, [*faults, *left_out]
 
 
-def composed(words: Sequence[str], faults: Sequence[str] = ()) -> tuple[Any, int]:
-    """Return the scenario of these words, and its seed; its faults are told with those before."""
+def composed(
+    words: Sequence[str], faults: Sequence[str], keys: Sequence[Key]
+) -> tuple[Scenario, int]:
+    """Return the scenario of these words, and its seed; its faults are told with those before.
+
+    What is wrong with some of the choices of hardware only, that of the configuration too, is none.
+    """
     guard_hydra()
     folders, knobs = parted(words)
     if folders:  # as Hydra's own flag has it: after the shipped ones
@@ -89,129 +88,12 @@ def composed(words: Sequence[str], faults: Sequence[str] = ()) -> tuple[Any, int
     with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         config = compose("config", knobs)
     try:
-        whole, plain = question(config, [Path.cwd()], knobs)
+        whole, plain = question(config, [Path.cwd()], knobs, partial(faults_of_all, keys=keys))
     except ScenarioError as error:
         raise ScenarioError([*faults, *error.issues]) from None
     if faults:
         raise ScenarioError(faults)
     return whole, int(plain["seed"])
-
-
-def label(key: Key | None) -> str:
-    """Return a choice in words."""
-    if key is None:
-        return "as configured"
-    gpu, model, gpus, bits, software = key
-    return f"{model}, {gpus} {gpu}, {bits} bit, {software}"
-
-
-def number(value: float | None, form: str = ",.0f") -> str:
-    """Return a number in words, a dash for none."""
-    return "–" if value is None or not np.isfinite(value) else format(value, form)
-
-
-def printed(title: str, columns: list[tuple[str, list[str]]], first_to_go: Sequence[str]) -> None:
-    """Print a row a choice."""
-    rows = [list(row) for row in zip(*(cells for _, cells in columns), strict=True)]
-    grid(title, [name for name, _ in columns], rows, first_to_go)
-
-
-def costs(usd_h: Sequence[float | None], tokens_h: float) -> list[tuple[str, list[str]]]:
-    """Return the columns of what an hour costs, and a million of the output tokens asked in it."""
-    each = [None if usd is None else 1e6 * usd / tokens_h for usd in usd_h]
-    told = ("usd an hour", usd_h), ("usd a million tokens", each)
-    return [(name, [number(usd, ",.2f") for usd in of]) for name, of in told]
-
-
-def tokens_per_h(asks: Requests, window_s: float) -> float:
-    """Return the output tokens an hour that are asked in the busiest `window_s`."""
-    at_s, _, output = busiest(asks, window_s)
-    return 3600.0 * float(output.sum()) / max(float(at_s[-1]), 1e-9)
-
-
-def shown(
-    title: str, found: Sequence[Found], exact: bool, price: Any, of: Serving, tokens_h: float
-) -> Lines:
-    """Print a row a choice, and how far the closed forms are from it; return what is drawn."""
-    columns = [
-        ("choice", [label(one.key) for one in found]),
-        ("requests/s each", [number(one.most_per_s, ",.2f") for one in found]),
-        ("TPOT, ms", [number(1e3 * one.tpot_s, ",.1f") for one in found]),
-        ("replicas by mean", [number(one.mean) for one in found]),
-        ("by square root", [number(one.staffed) for one in found]),
-    ]
-    if exact:
-        columns.append(("exact", [number(one.replicas) for one in found]))
-        columns.append(("within the SLO", [number(100 * one.attained, ".2f") for one in found]))
-        columns.append(("GPUs", [number(one.gpus) for one in found]))
-    else:
-        columns.append(("GPUs by mean", [number(one.mean * one.each) for one in found]))
-    if exact and price:
-        usd = [of.gpu_h_usd if one.key is None else price.get(one.key[0]) for one in found]
-        cost = [None if one.gpus is None or h_usd is None else one.gpus * h_usd
-                for one, h_usd in zip(found, usd, strict=True)]  # fmt: skip
-        columns += costs(cost, tokens_h)
-    printed(title, columns, ("TPOT, ms", "by square root"))
-    for text in errors(found):
-        print(text)
-    if not exact:
-        for text in SCREENED:
-            print(text)
-    mean = [one.mean * one.each if np.isfinite(one.mean) else np.nan for one in found]
-    gpus = [np.nan if one.gpus is None else one.gpus for one in found]
-    return columns[0][1], gpus, mean
-
-
-def shown_apart(
-    title: str, found: Sequence[FoundApart], exact: bool, price: Any,
-    pools: tuple[Serving, Serving], tokens_h: float,
-) -> Lines:  # fmt: skip
-    """As `shown`, of two pools."""
-    names = [label(one.key) for one in found]
-    columns = [
-        ("choice", names),
-        ("prompts: closed form", [number(one.screened[0]) for one in found]),
-    ]
-    columns.append(("decoding: closed form", [number(one.screened[1]) for one in found]))
-    if exact:
-        for i, name in enumerate(("prompts", "decoding")):
-            some = [None if one.replicas is None else one.replicas[i] for one in found]
-            columns.append((name, [number(value) for value in some]))
-        columns.append(("within the SLO", [number(100 * one.attained, ".2f") for one in found]))
-    guess = [one.total(one.screened) for one in found]
-    guess = [value if np.isfinite(value) else np.nan for value in guess]
-    gpus = [np.nan if one.gpus is None else float(one.gpus) for one in found]
-    columns.append(("GPUs", [number(value) for value in (gpus if exact else guess)]))
-    if exact and price:
-        columns += costs([paid(one, price, pools) for one in found], tokens_h)
-    printed(title, columns, ("prompts: closed form", "decoding: closed form"))
-    off = [100.0 * (a / b - 1.0) for a, b in zip(guess, gpus, strict=True) if np.isfinite(a / b)]
-    if off:
-        print(f"GPUs by closed form: {min(off):+.0f} to {max(off):+.0f} % of the exact kernel's")
-    if not exact:
-        print("by closed form: with the default SLO and tokens, 5 to 150 requests a second, gaps "
-              "of cv 1 to 4, 17 % fewer to 50 % more than search finds; up to 64 % fewer where the "
-              "SLO is near the longest prompts")  # fmt: skip
-    return names, gpus, guess
-
-
-def paid(one: FoundApart, price: Any, pools: tuple[Serving, Serving]) -> float | None:
-    """Return what an hour of a choice costs; None where a type has no price."""
-    each: list[float | None] = [
-        of.gpu_h_usd if one.key is None else price.get(one.key[0]) for of in pools
-    ]
-    if one.replicas is None or None in each:
-        return None
-    return sum(n * g * (usd or 0.0) for n, g, usd in zip(one.replicas, one.each, each, strict=True))
-
-
-def errors(found: Sequence[Found]) -> Iterator[str]:
-    """Give in words how far each closed form is from the exact kernel."""
-    known = [one for one in found if one.replicas is not None]
-    for name, field in (("the mean", "mean"), ("the square root", "staffed")):
-        off = [100.0 * (getattr(one, field) / (one.replicas or 1) - 1.0) for one in known]
-        if off:
-            yield f"replicas by {name}: {min(off):+.0f} to {max(off):+.0f} % of the exact kernel's"
 
 
 def unseen(pools: Sequence[Serving]) -> Iterator[str]:
@@ -237,41 +119,59 @@ def itself(pools: Sequence[Serving], model: str | None) -> bool:
 def answer(given: Sequence[str], exact: bool) -> None:
     """Print what each service needs on each choice of hardware; RackplanError if faulty."""
     own, words, faults = told(given)
-    whole, seed = composed(words, faults)
-    listed = whole.services.listed()
-    if not listed:
-        raise ScenarioError(["services: there is none; must be one, as in experiment=serving"])
     model = named(own["model"]) if own["model"] else None
     keys = fitting(model)
-    firsts = [i for i, (of, _) in enumerate(listed) if of.link is None]
-    for i in firsts:
-        of, requests = listed[i]
-        asks = online(of, requests.requests(Streams(seed), of.name))
-        wanted = own["share_frac"], own["window_s"], seed, exact
-        slo = f"TTFT {of.slo_ttft_s:g} s and TPOT {1e3 * of.slo_tpot_s:g} ms"
-        share = f"{100 * own['share_frac']:g} % of the busiest {own['window_s']:g} s"
-        title, price = f"{of.name}: {slo} for {share}", getattr(whole.services, "gpu_h_usd", None)
-        tokens_h = tokens_per_h(asks, own["window_s"])
-        pools: tuple[Serving, ...] = (of, listed[i + 1][0]) if of.pool else (of,)
-        choices_of: list[Key | None] = [None, *keys] if itself(pools, model) else [*keys]
-        if of.pool:
-            both = pools[0], pools[1]
-            apart = search_apart(both, asks, choices_of, *wanted)
-            pairs = list(counted(of.name, apart, len(choices_of), "choices of hardware"))
-            lines = shown_apart(title, pairs, exact, price, both, tokens_h)
-        else:
-            rows = search(of, asks, choices_of, *wanted)
-            found = list(counted(of.name, rows, len(choices_of), "choices of hardware"))
-            lines = shown(title, found, exact, price, of, tokens_h)
-        for text in unseen(pools):
-            print(text)
-        if own["draw"]:
-            from sim.report import write_capacity
+    whole, seed = composed(words, faults, keys)
+    best = at_best(whole.services, "services", keys).listed()
+    many = sum(of.link is None for of, _ in best)
+    if not many:
+        raise ScenarioError(["services: there is none; must be one, as in experiment=serving"])
+    for path, part in parts(whole.services):
+        against = judged(part, path, keys)
+        listed = on(part, next(key for key in against if not against[key])).listed()
+        for i in [i for i, (of, _) in enumerate(listed) if of.link is None]:
+            of, requests = listed[i]
+            pools: tuple[Serving, ...] = (of, listed[i + 1][0]) if of.pool else (of,)
+            every: list[Key | None] = [None, *keys] if itself(pools, model) else [*keys]
+            able = [key for key in every if not against[key]]
+            if not able:
+                raise ScenarioError(reasons({key: against[key] for key in keys}))
+            asks = online(of, requests.requests(Streams(seed), of.name))
+            wanted = own["share_frac"], own["window_s"], seed, exact
+            lines, whys = sized(pools, asks, able, wanted, getattr(part, "gpu_h_usd", None))
+            for text in [*reasons(against | whys), *unseen(pools)]:
+                print(text)
+            if own["draw"]:
+                out = Path(own["draw"])
+                drawn(lines, out if many == 1 else out.with_name(f"{of.name}-{out.name}"))
 
-            out = Path(own["draw"])
-            out = out if len(firsts) == 1 else out.with_name(f"{of.name}-{out.name}")
-            write_capacity(*lines, out)
-            print(f"figure: {out}")
+
+def sized(
+    pools: tuple[Serving, ...], asks: Requests, able: Sequence[Key | None],
+    wanted: tuple[float, float, int, bool], price: Any,
+) -> tuple[Lines, dict[Key | None, list[str]]]:  # fmt: skip
+    """Print what a service needs on choices; return what is drawn, and why some do not do."""
+    of, (share, window_s, _, exact) = pools[0], wanted
+    slo = f"TTFT {of.slo_ttft_s:g} s and TPOT {1e3 * of.slo_tpot_s:g} ms"
+    title = f"{of.name}: {slo} for {100 * share:g} % of the busiest {window_s:g} s"
+    tokens_h = tokens_per_h(asks, window_s)
+    told_of = of.name, len(able), "choices of hardware"
+    if len(pools) == 2:
+        both = pools[0], pools[1]
+        pairs = list(counted(told_of[0], search_apart(both, asks, able, *wanted), *told_of[1:]))
+        lines = shown_apart(title, pairs, exact, price, both, tokens_h)
+        return lines, {one.key: [one.why] for one in pairs if one.why}
+    found = list(counted(told_of[0], search(of, asks, able, *wanted), *told_of[1:]))
+    lines = shown(title, found, exact, price, of, tokens_h)
+    return lines, {one.key: [one.why] for one in found if one.why}
+
+
+def drawn(lines: Lines, out: Path) -> None:
+    """Draw what was found."""
+    from sim.report import write_capacity
+
+    write_capacity(*lines, out)
+    print(f"figure: {out}")
 
 
 def main(given: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,12 @@ from sim.workload.services import ModelReplica
 
 MOST = 4096
 """More replicas are not tried."""
+TOO_MANY = f"{MOST:,} replicas do not keep the SLO"
 EDGE_FRAC = 0.1
 """Share of the requests at each end that is not judged: the service fills, then empties."""
+ALIKE = ("batch", "chunked", "chunk_tokens", "prompt_tokens", "padded", "grow", "kv_spare_frac",
+         "prefix_hit_frac")  # fmt: skip
+"""Knobs of a replica that stay on another choice of hardware."""
 
 
 class Found(NamedTuple):
@@ -35,6 +39,7 @@ class Found(NamedTuple):
     staffed: float  # replicas by square-root staffing
     replicas: int | None  # least that meets the SLO, exact; None: as many as MOST do not
     attained: float  # share of requests within the SLO, at those
+    why: str = ""  # no number of replicas meets the SLO
 
     @property
     def gpus(self) -> int | None:
@@ -103,16 +108,16 @@ def least(meets: Callable[[int], bool], guess: int, most: int = MOST) -> int | N
     return high if high <= most else None
 
 
+def moved(of: Any, key: Key) -> ModelReplica:
+    """Return the replica of a choice of hardware, in all else like a replica or a service."""
+    gpu, model, gpus, bits, software = key
+    alike = {name: getattr(of, name) for name in ALIKE if hasattr(of, name)}
+    return ModelReplica(model, gpu, gpus, bits, software, **alike)
+
+
 def chosen(of: Serving, key: Key) -> Serving:
     """Return the service on another choice of hardware; its limits stay, its KV memory follows."""
-    gpu, model, gpus, bits, software = key
-    made = ModelReplica(
-        model, gpu, gpus, bits, software, batch=of.batch, chunked=of.chunked,
-        chunk_tokens=of.chunk_tokens, prompt_tokens=of.prompt_tokens, grow=of.grow,
-        prefix_hit_frac=of.prefix_hit_frac, padded=of.padded,
-        kv_spare_frac=of.kv_spare_frac,
-    )  # fmt: skip
-    return of._replace(**made.fill())
+    return of._replace(**moved(of, key).fill())
 
 
 def fitting(model: str | None = None) -> list[Key]:
@@ -132,6 +137,13 @@ def is_row(of: Serving) -> bool:
         mine == (r.decode_s, r.mixed_s, r.decode_more_s, r.mixed_more_s, r.gpus, r.kv_tokens)
         for r in rows
     )
+
+
+def short(kv_tokens: int, longest: int) -> str:
+    """Return that the KV memory of a replica does not hold the longest request, or nothing."""
+    if longest <= kv_tokens:
+        return ""
+    return f"its KV memory holds {kv_tokens:,} tokens, the longest request has {longest:,}"
 
 
 def search(
@@ -173,9 +185,13 @@ def search(
             met[n] = attained(one, n, at_s, prompt, output, draw, slo, rank)
             return met[n] >= share
 
-        longest = int((prompt + output).max())
-        possible = exact and mean < np.inf and longest <= one.kv_tokens - one.kv_spare_tokens
-        number = least(meets, int(min(mean, MOST))) if possible else None
+        why = short(one.kv_tokens - one.kv_spare_tokens, int((prompt + output).max()))
+        if mean == np.inf:
+            why = why or "a step of one sequence takes all the time that a token may"
+        number = least(meets, int(min(mean, MOST))) if exact and not why else None
+        if exact and number is None:
+            why = why or TOO_MANY
         spread = number or (mean if mean < np.inf else 1.0)
         made = float(tpot_s(replica, like, rate / spread))
-        yield Found(key, one.gpus, most, made, mean, staffed, number, met.get(number or 0, np.nan))
+        yield Found(key, one.gpus, most, made, mean, staffed, number, met.get(number or 0, np.nan),
+                    why)  # fmt: skip

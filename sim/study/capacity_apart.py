@@ -15,7 +15,7 @@ from sim.physics.apart import decode_replicas, prompt_replicas, prompt_s, step_a
 from sim.physics.batching import Batching, requests_of
 from sim.physics.calibration import Key
 from sim.state.services import Serving
-from sim.study.capacity import EDGE_FRAC, MOST, chosen, least, targets, window
+from sim.study.capacity import EDGE_FRAC, MOST, TOO_MANY, chosen, least, short, targets, window
 from sim.study.ranks import ranks_of
 from sim.study.services import spec_of
 from sim.workload.requests import Requests
@@ -33,6 +33,7 @@ class FoundApart(NamedTuple):
     screened: tuple[float, float]  # replicas by the closed forms; inf: the SLO is below one step
     replicas: Pair | None  # fewest GPUs that meet the SLO, exact; None: as many as MOST do not
     attained: float  # share of requests within the SLO, at those
+    why: str = ""  # no numbers of replicas meet the SLO
 
     def total(self, of: tuple[float, float]) -> float:
         """Return the GPUs of so many replicas."""
@@ -101,10 +102,12 @@ class Ask:
         """Return the GPUs of a replica."""
         return self.first.gpus, self.second.gpus
 
-    def possible(self) -> bool:
-        """Return whether each pool's KV memory holds the longest request."""
+    def lacks(self) -> str:
+        """Return which pool's KV memory does not hold the longest request, or nothing."""
         first, second = (of.kv_tokens - of.kv_spare_tokens for of in (self.first, self.second))
-        return int((self.prompt + self.output).max()) <= second and int(self.prompt.max()) < first
+        ahead = short(first, int(self.prompt.max()) + 1)
+        behind = short(second, int((self.prompt + self.output).max()))
+        return (ahead and f"where prompts are, {ahead}") or (behind and f"decoding, {behind}")
 
     def screened(self, share: float) -> tuple[float, float]:
         """Return the replicas of both pools by the closed forms; inf where none do.
@@ -141,7 +144,7 @@ class Ask:
 
     def fewest(self, share: float) -> Pair | None:
         """Return the replicas with the fewest GPUs at which `share` have the SLO; None if none."""
-        if not self.possible():
+        if self.lacks():
             return None
         most, guess = self.early(MOST), self.screened(share)
 
@@ -220,4 +223,5 @@ def search_apart(
         ask = Ask(pools if key is None else paired(pools, key), given, window_s, seed)
         made = ask.fewest(share) if exact else None
         reached = np.nan if made is None else ask.attained(made)
-        yield FoundApart(key, ask.each, ask.screened(share), made, reached)
+        why = ask.lacks() or (TOO_MANY if exact and made is None else "")
+        yield FoundApart(key, ask.each, ask.screened(share), made, reached, why)

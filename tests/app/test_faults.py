@@ -152,7 +152,7 @@ def test_words_of_the_command_line_are_told_at_once(tmp_path):
     (tmp_path / "queue").mkdir()
     (tmp_path / "queue" / "mine.yaml").touch()
     for flag in (["--config-dir", str(tmp_path)], [f"--config-dir={tmp_path}"]):
-        assert asked([*flag, "queue=fifo,mine"]) == ([*flag, "queue=fifo,mine"], [])
+        assert asked([*flag, "queue=fifo,mine"]) == (["queue=fifo,mine", *flag], [])
 
 
 def test_a_nested_choice_takes_the_place_of_the_old_one():

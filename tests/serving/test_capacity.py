@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 
 from experiments.capacity.__main__ import TITLES, cases, cell, found
 from sim.app.build import Builder
-from sim.app.services import SCREENED, itself, main
+from sim.app.capacity import SCREENED
+from sim.app.services import itself, main
 from sim.app.terminal import counted
 from sim.engine.ranked import Ranked
 from sim.engine.serving import columns
