@@ -9,7 +9,7 @@ import numpy as np
 
 from sim import table
 from sim.report import figures
-from sim.report.figures import BLUE, GREEN, INK, MINT, ORANGE, PALE, QUIET, SAND
+from sim.report.figures import BLUE, GREEN, INK, MINT, ORANGE, PALE, SAND
 from sim.results.segments import Segments
 from sim.results.timeline import means
 
@@ -113,7 +113,7 @@ def over_time(result: Result, width: float = figures.WIDE) -> str:
     axis.set_ylim(0, None)
     axis.yaxis.set_major_formatter("{x:,.0f}")
     others = ", lent (green)" if lent.any() else ""
-    axis.set_title(f"Nodes: on (blue), coming or leaving (orange){others}, bought (line)",
-                   loc="left", color=QUIET, fontsize=10)  # fmt: skip
+    title = f"Nodes: on (blue), coming or leaving (orange){others}, bought (line)"
+    figures.titled(axis, title, BLUE)
     figures.clock(axis, span_s, round(1.3 * width))
     return figures.svg(figure, "Nodes on, coming or leaving, and bought, over time")
