@@ -141,12 +141,30 @@ def beside_storage(scenario: Scenario) -> list[str]:
     ]
 
 
+def unheld(scenario: Scenario) -> list[str]:
+    """Return notes on numbers of replicas that an autoscaler names and a service does not allow."""
+    found = []
+    for of, _ in scenario.services.listed():
+        for knob, many in scenario.autoscaler.counts(of.title).items():
+            for name, odd, limit in (
+                ("max_replicas", max(many) > of.most, of.most),
+                ("min_replicas", min(many) < of.least, of.least),
+            ):
+                wish, way = (max(many), "raise") if name[:3] == "max" else (min(many), "lower")
+                if odd:
+                    found.append(
+                        f"autoscaler.{knob}: names {wish:g} replicas, of which {of.title} is held "
+                        f"to {limit}; {way} services.{of.dotted}{name}, or the autoscaler's"
+                    )
+    return found
+
+
 def unfelt(scenario: Scenario, switched: Callable[[], bool]) -> list[str]:
     """Return notes on choices that change nothing beside the others.
 
     `switched` : whether the fabric tells of its switches, so that one can fail.
     """
-    bare, found = isinstance(scenario.fabric, NoFabric), []
+    bare, found = isinstance(scenario.fabric, NoFabric), unheld(scenario)
 
     def has(*kinds: type) -> bool:
         return any(isinstance(process, kinds) for process in scenario.processes)

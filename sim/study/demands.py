@@ -13,6 +13,7 @@ from sim.state.services import Serving
 from sim.study.ranks import online
 
 if TYPE_CHECKING:
+    from sim.state import State
     from sim.study.services import Asked
 
 
@@ -75,3 +76,23 @@ def slow_start(asked: Asked, replicas: int, every_s: float) -> tuple[str, ...]:
         f"second at most, and {come_per_s:,.3g} a second come in the first {span_s:,.0f} s: they "
         f"queue until more are ready; services.{of.dotted}start_replicas says how many are there",
     )
+
+
+def beyond(asked: Sequence[Asked], state: State) -> list[str]:
+    """Return a note for each service that may have more replicas than could ever be there.
+
+    Nodes that may come later count; that other services and jobs hold some does not.
+    """
+    found = []
+    kinds, many = state.kinds.size, np.bincount(state.nodes.kind, minlength=len(state.kinds.size))
+    for of, _, places in asked:
+        here = state.kinds.speed[state.jobs.klass[places.start]] > 0.0
+        each = np.where(of.gpus <= kinds, many * (kinds // of.gpus), many * kinds // of.gpus)
+        room = int(each[here].sum())
+        if of.most > room:
+            found.append(
+                f"services.{of.dotted}max_replicas: is {of.most}, but at most {room} of {of.title} "
+                f"with {of.gpus} GPUs each can ever be on this cluster: others wait in vain; lower "
+                "it, or raise cluster.nodes"
+            )
+    return found

@@ -28,6 +28,7 @@ from sim.state.columns import LEFT, NOW
 from sim.state.fleet import Fled
 from sim.state.services import Served
 from sim.study.clashes import unfelt
+from sim.study.demands import beyond
 from sim.study.fleet import fleet_of
 from sim.study.prepare import prepared
 from sim.study.scenario import Scenario
@@ -45,7 +46,7 @@ from sim.study.services import (
     unborn,
 )
 from sim.study.sizing import Sizing, unused
-from sim.study.told import cramped, named, strangers, unfit, worn
+from sim.study.told import cramped, in_vain, named, never_bought, strangers, unfit, worn
 
 LAST_ROW = 2**62
 EVERY_S = 0.2
@@ -255,6 +256,8 @@ def simulate(
         *unfit(scenario, state, name),
         *worn(scenario, state, name, request.jobs.num_rows),
         *cramped(asked, inventory.gpus),
+        *beyond(asked, state),
+        *in_vain(scenario, request.jobs, asked),
     ]
     ready = time.perf_counter()
     tree = scenario.quota.tree()
@@ -279,6 +282,7 @@ def simulate(
                     lambda: state.ways is not None or sprayed(scenario, state)() is not None,
                 ),
                 *odd,
+                *never_bought(scenario.growth.changes(inventory), end_s),
                 *(fled.notes if fled else ()),
             ],
             "end_s": end_s,

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from sim import table
 from sim.errors import ScenarioError
 from sim.state import JobState, State
+from sim.state.growth import Change
+from sim.units import human_s
 from sim.workload import AbstractWorkload
 
 if TYPE_CHECKING:
@@ -154,3 +157,43 @@ def cramped(asked: Sequence[Asked], gpus: int) -> list[str]:
     who = listed(f"{one.of.least} of {one.of.title} with {one.of.gpus} each" for one in asked)
     return [f"services: the fewest replicas, {who}, need {need:,} GPUs of {gpus:,} that there are: "
             "some of them wait to the end; lower min_replicas or raise cluster.nodes"]  # fmt: skip
+
+
+def spans(scenario: Scenario, jobs: pa.Table, asked: Sequence[Asked]) -> dict[str, float]:
+    """Return when the last job and the last request of each service come, by what they are."""
+    found = {}
+    if jobs.num_rows:
+        found["job"] = float(table.to_numpy(jobs, "submit_s").max())
+    found |= {f"request of {one.of.name}": float(one.requests.arrival_s[-1])
+              for one in asked if not one.of.link and len(one.requests.arrival_s)}  # fmt: skip
+    return {what: min(last_s, scenario.horizon_s) for what, last_s in found.items()}
+
+
+def in_vain(scenario: Scenario, jobs: pa.Table, asked: Sequence[Asked]) -> list[str]:
+    """Return notes where nothing is left after the warm-up, and on what begins after the last."""
+    last, found = spans(scenario, jobs, asked), []
+    found += [
+        f"warmup_s: is {human_s(scenario.warmup_s)}, and the last {what} comes at "
+        f"{human_s(last_s)}: statistics count none; lower it, or let them come for longer"
+        for what, last_s in last.items()
+        if last_s < scenario.warmup_s
+    ]
+    laws = {"job": ("workload", scenario.workload.late)}
+    laws |= {f"request of {of.name}": ("services.requests", requests.late)
+             for of, requests in scenario.services.listed()}  # fmt: skip
+    for what, last_s in last.items():
+        path, late = laws[what]
+        found += [f"{knob}: begins after the last {what}, at {human_s(last_s)}: it lifts nothing"
+                  for knob in late(path, last_s)]  # fmt: skip
+    return found
+
+
+def never_bought(changes: Sequence[Change], end_s: float) -> list[str]:
+    """Return a note on nodes that were to come or go only after the end of the run."""
+    late = [change for change in changes if change.at_s > end_s]
+    if not late:
+        return []
+    return [
+        f"growth: {len(late)} of {len(changes)} entries are for later than the run, which ended "
+        f"at {human_s(end_s)}, the first of them for {human_s(late[0].at_s)}: they never were"
+    ]

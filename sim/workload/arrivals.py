@@ -33,6 +33,11 @@ class AbstractArrivals(abc.ABC):
     def issues(self, path: str) -> list[str]:
         """Return every fault of the parameters."""
 
+    def late(self, path: str, until_s: float) -> list[str]:
+        """Return what begins at an instant or later, by its path."""
+        del path, until_s
+        return []
+
 
 def _renewal(gaps: Callable[[int], F8], rate_per_s: float, jobs: int | None, until_s: float) -> F8:
     """Return the sums of gaps of mean 1 / rate, (n,).
@@ -137,6 +142,12 @@ class Profile(AbstractArrivals):
             n += len(at_s)
         return drawn[:n]
 
+    def late(self, path: str, until_s: float) -> list[str]:
+        """Return the campaigns that begin so late."""
+        own = [f"{path}.campaigns[{i}]" for i, one in enumerate(self.campaigns)
+               if one["begin_s"] >= until_s]  # fmt: skip
+        return own + self.base.late(f"{path}.base", until_s)
+
     def rate(self, t_s: F8) -> F8:
         """Return the rate at each instant, (n,), as a multiple of the mean rate."""
         edges, passed = self._week()
@@ -229,6 +240,10 @@ class Switched(AbstractArrivals):
             edges, passed = self._stays(switches, 2 * edges[-1], (edges, passed))
         at_s = np.interp(found, passed, edges)
         return at_s[at_s < until_s]
+
+    def late(self, path: str, until_s: float) -> list[str]:
+        """Return what of its base begins so late."""
+        return self.base.late(f"{path}.base", until_s)
 
     def _stays(
         self, rng: Rng, until_s: float, before: tuple[F8, F8] | None = None

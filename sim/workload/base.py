@@ -45,3 +45,8 @@ class AbstractWorkload(abc.ABC):
     @abc.abstractmethod
     def issues(self, path: str = "workload") -> list[str]:
         """Return every fault of the parameters, each as `path: what is; what must be`."""
+
+    def late(self, path: str, until_s: float) -> list[str]:
+        """Return what of its laws begins at an instant or later, by its path."""
+        del path, until_s
+        return []

@@ -132,6 +132,10 @@ class Synthetic(AbstractWorkload):
         if self.mem_per_gpu_bytes is not None:
             columns["mem_bytes"] = self.mem_per_gpu_bytes * size
 
+    def late(self, path: str, until_s: float) -> list[str]:
+        """Return the campaigns that begin so late."""
+        return self.arrivals.late(f"{path}.arrivals", until_s)
+
     def issues(self, path: str = "workload") -> list[str]:
         """Return every fault of the parameters."""
         found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from sim.policies.autoscaler.faults import refuse, wrong
@@ -30,6 +30,11 @@ class AbstractAutoscaler(abc.ABC):
     def names(self) -> tuple[str, ...]:
         """Return the services and pools that it names; of a policy for all, none."""
         return ()
+
+    def counts(self, name: str) -> Mapping[str, Sequence[float]]:
+        """Return the replicas of a service or pool that it wishes for whatever it sees, by knob."""
+        del name
+        return {}
 
     def reads_s(self, name: str) -> float:
         """Return how often the numbers of a service or pool are read for it."""

@@ -43,11 +43,19 @@ class ByPool(AbstractAutoscaler):
         """Return the services and pools that it names."""
         return tuple(map(str, self.policies))
 
+    def key(self, name: str) -> str:
+        """Return by which name the policy of a service or pool stands here, "" if by none."""
+        service, _, pool = name.partition("/")
+        return next((key for key in (name, pool, service) if key in self.policies), "")
+
     def of(self, name: str) -> AbstractAutoscaler:
         """Return the policy of a service or pool."""
-        service, _, pool = name.partition("/")
-        found = (self.policies[key] for key in (name, pool, service) if key in self.policies)
-        return next(found, self.otherwise)
+        return self.policies.get(self.key(name), self.otherwise)
+
+    def counts(self, name: str) -> Mapping[str, Sequence[float]]:
+        """Return those of its policy."""
+        where = f"policies.{self.key(name)}" if self.key(name) else "otherwise"
+        return {f"{where}.{knob}": many for knob, many in self.of(name).counts(name).items()}
 
     def reads_s(self, name: str) -> float:
         """Return how often the numbers of a service or pool are read for its policy."""

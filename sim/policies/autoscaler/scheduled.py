@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -39,6 +39,11 @@ class Scheduled(AbstractAutoscaler):
             found += plan_faults("autoscaler.plan", self.plan, self.period_s, "replicas",
                                  endless=True)  # fmt: skip
         refuse(found)
+
+    def counts(self, name: str) -> Mapping[str, Sequence[float]]:
+        """Return the numbers of its plan."""
+        del name
+        return {"plan": [replicas for _, replicas in self.plan]}
 
     def start(self, seen: Seen) -> int:
         """Return what the plan says for the first instant."""

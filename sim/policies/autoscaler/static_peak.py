@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -35,6 +36,11 @@ class StaticPeak(AbstractAutoscaler):
         if self.replicas is not None and self.replicas < 1:
             found.append(f"autoscaler.replicas: is {self.replicas}; must be at least 1, or null")
         refuse(found)
+
+    def counts(self, name: str) -> Mapping[str, Sequence[float]]:
+        """Return its number, if it has one."""
+        del name
+        return {} if self.replicas is None else {"replicas": [self.replicas]}
 
     def start(self, seen: Seen) -> int:
         """Return all of them."""

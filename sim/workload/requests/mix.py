@@ -42,6 +42,11 @@ class MixedRequests(AbstractRequests):
                 found += rules.one_of(here, part, AbstractRequests, "DrawnRequests")
         return found
 
+    def late(self, path: str, until_s: float) -> list[str]:
+        """Return the campaigns of its parts that begin so late."""
+        parts = [(f"{path}.parts.{name}", part) for name, part in self.parts.items()]
+        return [late for at, part in parts if part is not None for late in part.late(at, until_s)]
+
     def requests(self, streams: Streams, service: str) -> Requests:
         """Return the requests of all parts; two parts with one class raise ScenarioError."""
         made: list[Requests] = []

@@ -59,6 +59,10 @@ class DrawnRequests(AbstractRequests):
             found += rules.shares(f"{path}.classes", self.classes)
         return found
 
+    def late(self, path: str, until_s: float) -> list[str]:
+        """Return the campaigns that begin so late."""
+        return self.arrivals.late(f"{path}.arrivals", until_s)
+
     def requests(self, streams: Streams, service: str) -> Requests:
         """Return the requests; none at all raises ScenarioError."""
         made = streams.stream("requests", service)

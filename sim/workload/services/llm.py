@@ -137,6 +137,10 @@ class LlmService(AbstractServices):
         parts |= {"least": self.min_replicas, "most": self.max_replicas}
         kind = parts.get("gpu") or parts["gpu_types"]
         parts["gpu_h_usd"] = (self.gpu_h_usd or {}).get(kind)
+        if self.gpu_h_usd and parts["gpu_h_usd"] is None:
+            of = f"not {kind}, of which" if kind else "it is not told of which GPUs"
+            told = f"gpu_h_usd: has {', '.join(self.gpu_h_usd)}; {of} replicas are: no cost is told"
+            parts["notes"] = (*parts.get("notes", ()), told)
         return ((Serving(**(parts | {"first": self.start_replicas})), self.requests),)
 
     def issues(self, path: str = "services") -> list[str]:
