@@ -10,7 +10,8 @@ import pytest
 from sim import Scenario, simulate
 from sim.errors import ScenarioError
 from sim.policies import autoscaler
-from sim.policies.autoscaler import NOTHING, AbstractAutoscaler, ByPool, Wish
+from sim.policies.autoscaler import AbstractAutoscaler, ByPool
+from sim.policies.autoscaler.base import NOTHING, Wish
 from sim.state import Homogeneous
 from sim.table import to_numpy
 from sim.workload import NoJobs, Poisson

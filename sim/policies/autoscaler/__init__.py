@@ -9,7 +9,7 @@ Begin with: static_peak.py, then hpa.py, then kpa.py.
 One of your own, in a file my_scaler.py in the current directory:
 
     from dataclasses import dataclass
-    from sim.policies.autoscaler import NOTHING, AbstractAutoscaler, Wish
+    from sim.policies.autoscaler.base import NOTHING, AbstractAutoscaler, Wish
 
     @dataclass(frozen=True)
     class ByQueue(AbstractAutoscaler):
@@ -29,7 +29,7 @@ asked (`every_s`), what is there at the start (`start`), or one answer for all s
 (`together`): base.py. What it is to remember are notes, rows of (what, when_s, value): memory.py.
 """
 
-from sim.policies.autoscaler.base import NOTHING, AbstractAutoscaler, Seen, Wish
+from sim.policies.autoscaler.base import AbstractAutoscaler
 from sim.policies.autoscaler.by_pool import ByPool
 from sim.policies.autoscaler.dynamo import Dynamo
 from sim.policies.autoscaler.hpa import Hpa
@@ -48,7 +48,6 @@ from sim.policies.autoscaler.target_tracking import TargetTracking
 from sim.policies.autoscaler.wva import Wva
 
 __all__ = [
-    "NOTHING",
     "AbstractAutoscaler",
     "ByPool",
     "Dynamo",
@@ -61,11 +60,9 @@ __all__ = [
     "RayServe",
     "SageServe",
     "Scheduled",
-    "Seen",
     "SloDriven",
     "StaticPeak",
     "StepScaling",
     "TargetTracking",
-    "Wish",
     "Wva",
 ]
