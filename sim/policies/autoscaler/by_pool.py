@@ -78,7 +78,8 @@ class ByPool(AbstractAutoscaler):
         made = {}
         for policy in {id(self.of(one.name)): self.of(one.name) for one in seen}.values():
             mine = [i for i, one in enumerate(seen) if self.of(one.name) is policy]
-            due = [i for i in mine if seen[i].now_s >= self.due_s(notes[i], policy) - 1e-9]
+            due_s = [max(last_s(notes[i], ASKED), 0.0) + policy.every_s - 1e-9 for i in mine]
+            due = [i for i, at_s in zip(mine, due_s, strict=True) if seen[i].now_s >= at_s]
             inner = [notes[i][notes[i][:, 0] != ASKED] for i in due]
             wishes = policy.together([self.shown(seen[i]) for i in due], inner) if due else []
             for i, wish in zip(due, wishes, strict=True):
@@ -87,7 +88,3 @@ class ByPool(AbstractAutoscaler):
             for i in set(mine) - set(due):
                 made[i] = Wish(int(last(notes[i], ASKED, have(seen[i]))), notes[i])
         return [made[i] for i in range(len(seen))]
-
-    def due_s(self, notes: F8, policy: AbstractAutoscaler) -> float:
-        """Return when a policy is to be asked next."""
-        return max(last_s(notes, ASKED), 0.0) + policy.every_s
