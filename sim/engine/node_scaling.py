@@ -138,11 +138,14 @@ def over(fleet: Fleet) -> bool:
 
 def control(
     fleet: Fleet, watch: Watch, ask: Callable[[FleetSeen, F8], NodeWish], every_s: float,
-    notice_s: float | None,
+    notice_s: float | None, why: str = "",
 ) -> Generator[simpy.Event, None, None]:  # fmt: skip
-    """Ask the node scaler every `every_s` seconds, and do as it wishes."""
+    """Ask the node scaler every `every_s` seconds, and do as it wishes.
+
+    `why` : it never asks for a node, if known beforehand.
+    """
     notes, turn, changed = NOTHING, 1, 0
-    fleet.notes.append("node_scaler: asked for no node and gave none back")
+    fleet.notes.append("node_scaler: asked for no node and gave none back" + why)
     while not over(fleet):
         yield fleet.clock.timeout(max(turn * every_s - fleet.clock.now, 0.0))
         turn += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,10 @@ from sim.engine.fleet import Fleet
 from sim.engine.node_scaling import Watch, control
 from sim.errors import ScenarioError
 from sim.rng import Streams
-from sim.state import Inventory
-from sim.state.fleet import Stage
+from sim.state import Inventory, JobState, State
+from sim.state.arrays import B1
+from sim.state.fleet import Fled, Stage
+from sim.state.supply import Terms
 
 if TYPE_CHECKING:
     from sim.study.scenario import Scenario
@@ -58,6 +61,32 @@ def beyond_supply(scenario: Scenario, inventory: Inventory) -> list[str]:
     return found
 
 
+def reach(scenario: Scenario) -> list[tuple[Terms, int, bool]]:
+    """Return of each pool its terms, how many of its nodes may be there at once, and if that lasts.
+
+    It does not where nodes are interrupted and never asked for again.
+    """
+    inventory, found = scenario.cluster.inventory(), []
+    changes, all_terms = scenario.growth.changes(inventory), scenario.supply.terms(inventory)
+    asked = asked_for(scenario, all_terms)
+    for pool, terms in enumerate(all_terms):
+        bought = sum(c.nodes for c in changes if c.pool == pool and c.nodes > 0 and c.at_s > 0.0)
+        many = min(terms.start + bought, terms.places)
+        if asked[pool]:
+            many = max(many, terms.most)
+        found.append((terms, many, bool(asked[pool] or terms.spot_mtbf_s == np.inf)))
+    return found
+
+
+def asked_for(scenario: Scenario, terms: Sequence[Terms]) -> B1:
+    """Return of which pools nodes may be asked for in the run, and come, (p,)."""
+    scaler = scenario.node_scaler
+    if scaler.every_s == np.inf:
+        return np.zeros(len(terms), np.bool_)
+    may = scaler.asks(np.array([t.node_h_usd for t in terms]))
+    return may & np.array([t.refused_frac < 1.0 for t in terms])
+
+
 def fleet_of(
     scenario: Scenario, inventory: Inventory, clock: Clock, cluster: Cluster, streams: Streams
 ) -> Fleet | None:
@@ -85,5 +114,31 @@ def fleet_of(
         fleet.watch_spot(node)
     if asks:
         watch = Watch(fleet, supply.moves_jobs)
-        clock.process(control(fleet, watch, scaler.wish, scaler.every_s, scaler.notice_s))
+        never = not scaler.asks(np.array([t.node_h_usd for t in fleet.terms])).any()
+        why = f"; it {scaler.asks_only}" if never else ""
+        clock.process(control(fleet, watch, scaler.wish, scaler.every_s, scaler.notice_s, why))
     return fleet
+
+
+def vanished(scenario: Scenario, fled: Fled | None, state: State, jobs: int) -> list[str]:
+    """Return a note where nodes were interrupted and nobody asked for new ones.
+
+    The first `jobs` are such, the others replicas.
+    """
+    if fled is None:
+        return []
+    asked, terms = asked_for(scenario, fled.terms), fled.terms
+    first = np.array([t.first for t in terms])
+    pool = np.searchsorted(first, [s.node for s in fled.spans if s.why == "interrupted"], "right")
+    gone = np.bincount(pool - 1, minlength=len(terms)) * ~asked
+    if not gone.any():
+        return []
+    of = ", ".join(f"{many} of pool {t.pool}" for many, t in zip(gone, terms, strict=True) if many)
+    price = np.array([t.node_h_usd for t in terms])
+    refused = scenario.node_scaler.every_s < np.inf and scenario.node_scaler.asks(price)[gone > 0]
+    why = ("supply.refused_frac lets none come: must be below 1" if np.all(refused)
+           else f"node_scaler {scenario.node_scaler.asks_only}")  # fmt: skip
+    wait = int((state.jobs.state[:jobs] == JobState.WAITING).sum())
+    end = f"; {wait:,} job{'s wait' if wait != 1 else ' waits'} to the end" if wait else ""
+    return [f"supply.spot_mtbf_s: nodes were interrupted, {of}, and no others came for them: "
+            f"{why}{end}"]  # fmt: skip

@@ -29,7 +29,7 @@ from sim.state.fleet import Fled
 from sim.state.services import Served
 from sim.study.clashes import unfelt
 from sim.study.demands import beyond
-from sim.study.fleet import fleet_of
+from sim.study.fleet import fleet_of, vanished
 from sim.study.prepare import prepared
 from sim.study.scenario import Scenario
 from sim.study.services import (
@@ -46,7 +46,8 @@ from sim.study.services import (
     unborn,
 )
 from sim.study.sizing import Sizing, unused
-from sim.study.told import cramped, in_vain, named, never_bought, strangers, unfit, worn
+from sim.study.told import cramped, in_vain, named, never_bought, strangers, unfit
+from sim.study.worn import worn
 
 LAST_ROW = 2**62
 EVERY_S = 0.2
@@ -284,6 +285,7 @@ def simulate(
                 *odd,
                 *never_bought(scenario.growth.changes(inventory), end_s),
                 *(fled.notes if fled else ()),
+                *vanished(scenario, fled, state, first),
             ],
             "end_s": end_s,
             "warmup_s": scenario.warmup_s,

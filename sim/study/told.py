@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Names at most that a note lists."""
-HARDLY, HOPELESS = 1e2, 1e6
-"""Starts expected of a job that failures hit: from so many on it is told of, or refused."""
 
 
 def named(jobs: pa.Table, workload: AbstractWorkload) -> Callable[[int], str]:
@@ -101,49 +99,6 @@ def unfit(scenario: Scenario, state: State, name: Callable[[int], str]) -> list[
         f"for more than the cluster ({gpus:,} GPUs on {nodes:,} nodes) holds of the kind, cores, "
         f"memory and shape it wants{quota}"
     ]
-
-
-def saved_s(state: State) -> np.ndarray:
-    """Return how much work each job does from one checkpoint to the next, (n,); inf if to none."""
-    f = state.fabric
-    if not f.on:
-        return np.full(len(state.jobs.gpus), np.inf)
-    return np.where(f.mean_Bps > 0.0, f.every_s[0], np.inf)
-
-
-def worn(scenario: Scenario, state: State, name: Callable[[int], str], many: int) -> list[str]:
-    """Return a note on jobs that failures hardly ever let come through; replicas are none.
-
-    A job of k nodes that begins anew after each hit starts exp(k x hits a node x run) times in the
-    mean; for one that writes checkpoints `run` is till the next of them. Where that is beyond all
-    hope and nothing ends the run, ScenarioError says so before it.
-    """
-    hits_per_s = sum(process.hits_per_s for process in scenario.processes)
-    if hits_per_s <= 0.0:
-        return []
-    jobs, limits = state.jobs, scenario.limits.rule()
-    size = np.where(jobs.chunk_gpus < 0, -(-jobs.gpus // int(state.kinds.size.max())), jobs.chunks)
-    fastest = state.kinds.speed[jobs.klass].max(axis=1, initial=0.0)
-    with np.errstate(divide="ignore", over="ignore"):
-        run_s = np.where(fastest > 0.0, jobs.work_s / fastest, 0.0)
-        if limits.kills:
-            run_s = np.minimum(run_s, jobs.walltime_s + limits.over_s)
-        again_s = np.minimum(run_s, saved_s(state))
-        starts = np.exp(np.maximum(size, 1) * hits_per_s * again_s)
-    rows = np.flatnonzero((starts[:many] > HARDLY) & (jobs.state[:many] != JobState.UNFIT))
-    if not rows.size:
-        return []
-    worst = int(rows[np.argmax(starts[rows])])
-    who = "1 job" if rows.size == 1 else f"{rows.size:,} jobs, the worst"
-    text = (
-        f"failures: begin a job anew, and {who} {name(worst)} on {max(int(size[worst]), 1)} nodes "
-        f"for {run_s[worst] / 3600:,.0f} h would start {starts[worst]:.3g} times before it came "
-        "through"
-    )
-    if starts[worst] > HOPELESS and scenario.horizon_s == np.inf:
-        raise ScenarioError([f"{text}; must be fewer: set a longer failures.mtbf_s, shorter jobs, "
-                             "or horizon_s, at which the run ends"])  # fmt: skip
-    return [f"{text}; a longer failures.mtbf_s or shorter jobs would end it"]
 
 
 def cramped(asked: Sequence[Asked], gpus: int) -> list[str]:

@@ -26,11 +26,18 @@ class AbstractNodeScaler(abc.ABC):
     every_s: float = 10.0
     notice_s: float | None = None
     """Notice of nodes that it gives back; None: as the supply says."""
+    asks_only = "asks for nodes of node_scaler.pool only"
+    """Why it asks for none of the pools that `asks` leaves out, and what to change."""
 
     @property
     def lends(self) -> int | None:
         """Return the pool whose nodes that are not here at instant 0 are lent to others."""
         return None
+
+    def asks(self, node_h_usd: F8) -> B1:
+        """Return of which pools it ever asks for nodes, (p,), by the price of one."""
+        pools, lends = np.arange(len(node_h_usd)), self.lends
+        return np.ones(len(pools), np.bool_) if lends is None else pools == lends
 
     @abc.abstractmethod
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim.policies.node_scaler.backoff import backed_off
 from sim.policies.node_scaler.base import (
+    B1,
     F8,
     AbstractNodeScaler,
     FleetSeen,
@@ -42,10 +43,15 @@ class CloudBurst(AbstractNodeScaler):
     backoff_most_s: float = 600.0
     backoff_forget_s: float = 3600.0
     every_s: float = 60.0
+    asks_only = "rents only nodes that have a price: set supply.node_h_usd"
 
     def __post_init__(self) -> None:
         """Refuse wrong numbers."""
         refuse(wrong(self))
+
+    def asks(self, node_h_usd: F8) -> B1:
+        """Return which pools have a price."""
+        return node_h_usd > 0.0
 
     def wish(self, seen: FleetSeen, notes: F8) -> NodeWish:
         """Return the nodes to rent, and those to give back."""
@@ -53,7 +59,7 @@ class CloudBurst(AbstractNodeScaler):
         closed, kept = backed_off(seen, notes, *rest)
         nodes, price = seen.nodes, seen.pools.node_h_usd
         patient = seen.now_s - seen.waiting.since_s >= self.patience_s
-        most = np.where(closed | (price <= 0.0), 0, room(seen))
+        most = np.where(self.asks(price) & ~closed, room(seen), 0)
         add, wanted = for_gangs(seen, patient, most, price)
-        idle = (seen.now_s - nodes.idle_since_s >= self.idle_s) & (price > 0.0)[nodes.pool]
+        idle = (seen.now_s - nodes.idle_since_s >= self.idle_s) & self.asks(price)[nodes.pool]
         return NodeWish(add, held_back(seen, idle & ~wanted), kept)
