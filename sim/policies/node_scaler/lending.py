@@ -36,7 +36,8 @@ class Lending(AbstractNodeScaler):
 
     Source: scheduled lending between serving and research; notices as spot instances have: 120 s
     AWS, 30 s Google Cloud and Azure.
-    Neglects: time zones; lending by forecast; who owns the nodes: lent is who is not here.
+    Neglects: time zones; lending by forecast; what others do with them: what is lent is not here.
+    A service in the same run gets nodes by `reservations`, by the clock, or `preemption=tail`.
     """
 
     plan: Sequence[Sequence[float]] = ((0.0, 8.0), (7.0, 0.0), (20.0, 8.0))
