@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from sim import Scenario, simulate
+from sim.engine import Reservations
+from sim.policies.autoscaler import Scheduled
 from sim.policies.node_scaler import AbstractNodeScaler, Lending
 from sim.results import Result
 from sim.state import Homogeneous, Supply
 from sim.state.scaling import NOTHING, NodeWish
 from sim.state.words import Going
-from sim.workload import Checkpoints, SameForAll
+from sim.workload import Checkpoints, Poisson, SameForAll
+from sim.workload.requests import DrawnRequests, LogNormalTokens
+from sim.workload.services import LlmReplica, LlmService
 from tests.scaling.test_live_nodes import held_only_while_there, jobs, spans
 from topologies.designs import LeafSpine
 
@@ -225,3 +229,28 @@ def test_who_writes_checkpoints_does_again_what_it_did_since_the_last(every_s):
     done = 150.0 / 1.1
     assert made.stopped.column("lost_s").to_pylist() == pytest.approx([done % every_s])
     assert made.jobs.column("lost_s").to_pylist() == pytest.approx([done % every_s])
+
+
+def test_a_service_in_the_same_run_gains_nodes_that_are_set_aside_for_it_by_the_clock():
+    """conf/experiment/lending.yaml says so: it is a tenant by its name; who trained starts anew."""
+    step = ((0.02, 1e-4, 1e-7), (0.02, 5e-5, 1e-9, 1e-4, 1e-7))
+    one = LlmService(
+        requests=DrawnRequests(1.0, 2000.0, Poisson(), LogNormalTokens(300, 1.0, 60, 1.0, 4000)),
+        replica=LlmReplica(4, None, *step, batch=16, chunk_tokens=256, kv_tokens=50_000),
+        min_replicas=1, max_replicas=2, start_replicas=1,
+    )  # fmt: skip
+    by_day = Scheduled(plan=((0.0, 1.0), (1000.0 / HOUR_S, 2.0)), period_s=7200.0, every_s=50.0)
+    aside = Reservations(({"nodes": 1, "start_s": 1000.0, "announced_s": 1000.0,
+                           "duration_s": 800.0, "tenants": ["llm"], "evicts": True},))  # fmt: skip
+    began, trained = [], []
+    for processes in ((), (aside,)):
+        made = simulate(Scenario(
+            Homogeneous(3, GPUS), jobs((0, 4, 1500), (0, 4, 1500)), services=one,
+            autoscaler=by_day, processes=processes, horizon_s=5000.0,
+        ))  # fmt: skip
+        rows = [row for row in made.ledger.to_pylist() if row["job_id"] is not None]
+        began.append(sorted(r["start_s"] for r in rows if r["job_id"].startswith("llm")))
+        trained = sorted((r["start_s"], r["end_s"]) for r in rows if r["job_id"] in ("0", "1"))
+    assert began[0] == [0.0, 1500.0]  # it waits for the end of a job
+    assert 1000.0 <= began[1][1] <= 1050.0  # the asking at the hour, or the next
+    assert trained == [(0.0, 1000.0), (0.0, 1500.0), (1500.0, 3000.0)]
