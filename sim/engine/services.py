@@ -277,7 +277,7 @@ def control(
             if life.due_s <= late_s:
                 life.scrape()
         on = [life for life in on if not life.over]
-        if turn * every_s <= late_s:
+        if on and turn * every_s <= late_s:
             turn += 1
             wishes = ask([life.seen(ahead) for life in on], [life.notes for life in on])
             for life, wish in zip(on, wishes, strict=True):
