@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sysconfig
 import traceback
 from collections.abc import Iterable
+
+STANDARD = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib"))
+"""The folders of Python's own modules."""
 
 
 class RackplanError(Exception):
@@ -87,7 +92,7 @@ def blame(group: str, error: Exception, now_s: float) -> None:
     for frame, line in traceback.walk_tb(error.__traceback__):
         name, file = str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename
         ours = name == "sim" or name.startswith(("sim.", "numba."))
-        if not ours and "site-packages" not in file and not file.startswith("<"):
+        if not ours and "site-packages" not in file and not file.startswith(("<", *STANDARD)):
             own = frame.f_code.co_qualname, file, line
     if own is not None:
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

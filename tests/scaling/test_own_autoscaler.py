@@ -1,5 +1,7 @@
 """An autoscaler of a user's own: the example is one, and what is wrong with another is told."""
 
+import re
+import statistics
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +95,24 @@ def test_what_is_no_list_of_wishes_is_told():
             run(Together(answer=answer))
 
 
+@dataclass(frozen=True)
+class ByMost(AbstractAutoscaler):
+    """As many replicas for each service as the one that has most."""
+
+    def desired(self, seen, notes):
+        return self.together([seen], [notes])[0]
+
+    def together(self, seen, notes):
+        most = max(max(one.ready, 1) for one in seen)
+        return [Wish(most, NOTHING) for _ in seen]
+
+
+def test_nobody_is_asked_about_no_service():
+    """The last service may be over at an instant when the policy's turn comes."""
+    ready = to_numpy(run(ByMost()).services, "ready")
+    assert ready.max() == 1
+
+
 def test_what_is_no_number_to_begin_with_is_told():
     with pytest.raises(ScenarioError, match=r"Start\.start, asked at 0 s, answered None"):
         run(Start(answer=lambda: None))
@@ -109,6 +129,17 @@ def test_what_it_raises_is_told_with_the_line(policy):
     with pytest.raises(ScenarioError, match=told) as caught:
         run(policy(Faulty(answer=zero)))
     assert len(caught.value.issues) == 1
+
+
+def of_nothing():
+    return statistics.mean([])
+
+
+def test_the_line_told_is_the_users_not_one_of_the_standard_library():
+    line = of_nothing.__code__.co_firstlineno + 1
+    told = rf"of_nothing, .* raised StatisticsError: .*\({re.escape(__file__)}, line {line}\)"
+    with pytest.raises(ScenarioError, match=told):
+        run(Faulty(answer=of_nothing))
 
 
 def test_what_a_queue_policy_raises_is_told_alike():
