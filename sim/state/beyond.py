@@ -42,10 +42,16 @@ def told(tree: Tree | None, qoses: int = 0) -> dict[str, Any] | None:
 
 def root_of(tree: Tree, name: str) -> str:
     """Return the cohort above all others of a queue or cohort; itself if it is in none."""
+    return line_of(tree, name)[-1]
+
+
+def line_of(tree: Tree, name: str) -> list[str]:
+    """Return a queue or cohort and all that are over it, from below."""
     parents = {part.name: part.parent for part in (*tree.queues, *tree.cohorts)}
-    while parents.get(name):
-        name = parents[name]
-    return name
+    line = [name]
+    while parents.get(line[-1]):
+        line.append(parents[line[-1]])
+    return line
 
 
 def unable(

@@ -12,8 +12,10 @@ from sim.errors import ScenarioError
 from sim.policies.autoscaler import NoAutoscaler
 from sim.policies.placement import AbstractPlacement
 from sim.state import AbstractCluster, AbstractFabric, Inventory, NoFabric
+from sim.state.beyond import line_of
 from sim.state.mig import faults_of
 from sim.state.quota import LIMITS, SHARES
+from sim.state.tree import Cap, queue_of
 from sim.workload import NoStorage, SameForAll
 from sim.workload.services import AbstractServices
 
@@ -128,6 +130,35 @@ def beside_services(scenario: Scenario) -> list[str]:
             "or tail without rounds and delay"
         )
     return found
+
+
+def endless(scenario: Scenario) -> list[str]:
+    """Return which limits of a service's association no replica keeps: it has no end.
+
+    Replicas are of no QOS.
+    """
+    try:
+        tree = scenario.quota.tree()
+        names = sorted({of.name for of, _ in scenario.services.listed()})
+        queues = [] if tree is None else queue_of(tree, names).tolist()
+    except (ScenarioError, AttributeError):
+        return []  # told elsewhere
+    if tree is None:
+        return []
+    found: dict[str, str] = {}
+    for name, queue in zip(names, queues, strict=True):
+        for part in line_of(tree, tree.queues[queue].name):
+            group = tree.leaf if part == tree.queues[queue].name else "accounts"
+            cap = tree.caps.get(part, Cap())
+            for knob in ("budget_gpu_s", "wall_s"):
+                value, path = getattr(cap, knob), f"quota.{group}.{part}.{knob}"
+                if value is not None:
+                    found[path] = (
+                        f"{path}: is {value:g} beside the service {name}, and a replica has no "
+                        "end; must be null there: take it out, or name the service in the tenants "
+                        "of another association"
+                    )
+    return list(found.values())
 
 
 def beside_storage(scenario: Scenario) -> list[str]:

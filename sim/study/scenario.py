@@ -32,6 +32,7 @@ from sim.study.clashes import (
     beside_quota,
     beside_services,
     beside_storage,
+    endless,
     misfits,
     of_cluster,
 )
@@ -159,6 +160,7 @@ class Scenario:
         found += beside_services(self)
         found += beside_quota(self)
         found += beside_storage(self)
+        found += endless(self)
         found += fleet_issues(self)
         if not self.horizon_s > 0.0:
             found.append(

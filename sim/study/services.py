@@ -108,11 +108,13 @@ def unborn(state: State, asked: Sequence[Asked]) -> State:
         raise ScenarioError(odd)
     for of, _, places in asked:
         if state.jobs.state[places.start] == JobState.UNFIT:
-            quota = " and the quota of its tenant" if state.quota.rule else ""
+            quota, more = "", ""
+            if state.quota.rule:
+                quota, more = " and the quota of its tenant", ", or a higher quota"
             raise ScenarioError([
                 f"services.{of.dotted}replica.gpus: is {of.gpus}; a replica of {of.title} can "
                 f"never fit this cluster{quota}: take fewer GPUs, or larger nodes, or another "
-                "gpu_types"
+                f"gpu_types{more}"
             ])  # fmt: skip
     arrive = state.events.arrive
     state.jobs.key[first:] = BEFORE_ALL
