@@ -35,22 +35,26 @@ def printed(title: str, columns: list[tuple[str, list[str]]], first_to_go: Seque
     grid(title, [name for name, _ in columns], rows, first_to_go)
 
 
-def costs(usd_h: Sequence[float | None], tokens_h: float) -> list[tuple[str, list[str]]]:
+def costs(usd_h: Sequence[float | None], tokens_h: float | None) -> list[tuple[str, list[str]]]:
     """Return the columns of what an hour costs, and a million of the output tokens asked in it."""
-    each = [None if usd is None else 1e6 * usd / tokens_h for usd in usd_h]
+    each = [1e6 * usd / tokens_h if tokens_h and usd is not None else None for usd in usd_h]
     told = ("usd an hour", usd_h), ("usd a million tokens", each)
     return [(name, [number(usd, ",.2f") for usd in of]) for name, of in told]
 
 
-def tokens_per_h(asks: Requests, window_s: float) -> float:
-    """Return the output tokens an hour that are asked in the busiest `window_s`."""
-    at_s, _, output = busiest(asks, window_s)
-    return 3600.0 * float(output.sum()) / max(float(at_s[-1]), 1e-9)
+def tokens_per_h(asks: Requests, window_s: float) -> float | None:
+    """Return the output tokens an hour that are asked in the busiest `window_s`.
+
+    Where all requests together span less than that, in their span; None where that is an instant.
+    """
+    over_s = min(window_s, float(asks.arrival_s[-1] - asks.arrival_s[0]))
+    return 3600.0 * float(busiest(asks, window_s)[2].sum()) / over_s if over_s > 0.0 else None
 
 
 def shown(
-    title: str, found: Sequence[Found], exact: bool, price: Any, of: Serving, tokens_h: float
-) -> Lines:
+    title: str, found: Sequence[Found], exact: bool, price: Any, of: Serving,
+    tokens_h: float | None,
+) -> Lines:  # fmt: skip
     """Print a row a choice, and how far the closed forms are from it; return what is drawn."""
     columns = [
         ("choice", [label(one.key) for one in found]),
@@ -83,7 +87,7 @@ def shown(
 
 def shown_apart(
     title: str, found: Sequence[FoundApart], exact: bool, price: Any,
-    pools: tuple[Serving, Serving], tokens_h: float,
+    pools: tuple[Serving, Serving], tokens_h: float | None,
 ) -> Lines:  # fmt: skip
     """As `shown`, of two pools."""
     names = [label(one.key) for one in found]

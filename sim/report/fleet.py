@@ -49,7 +49,7 @@ def changes(found: Mapping[str, Any]) -> str:
     told = [f"{many:,} {name}" for name, many in often.items() if many or name in ("came", "went")]
     cost = found["cost_usd"]
     text = f"Nodes: {', '.join(told)}."
-    return text if cost is None else f"{text} They cost {cost:,.0f} usd."
+    return text if cost is None else f"{text} They cost {cost:,.2f} usd."
 
 
 def of_lending(lent: Mapping[str, Any]) -> str:

@@ -201,7 +201,7 @@ def sentence(result: Result) -> str:
     if not found["requests"]:
         return "No request came."
     met = 100.0 * (found["slo_attainment"] or 0.0)
-    cost = f", {found['cost_usd']:,.0f} usd," if "cost_usd" in found else ""
+    cost = f", {found['cost_usd']:,.2f} usd," if "cost_usd" in found else ""
     return (f"{found['gpu_hours']:,.0f} GPU-hours of replicas{cost} answered {found['answered']:,} "
             f"of {found['requests']:,} requests, {met:.2f} % within the SLO.")  # fmt: skip
 
@@ -215,7 +215,7 @@ def cards(result: Result) -> list[tuple[str, str, str]]:
     def time_of(value: float | None) -> str:
         return "–" if value is None else human_s(value)
 
-    cost = f", {found['cost_usd']:,.0f} usd" if "cost_usd" in found else ""
+    cost = f", {found['cost_usd']:,.2f} usd" if "cost_usd" in found else ""
     return [
         ("Within the SLO", f"{100.0 * (found['slo_attainment'] or 0.0):.2f} %",
          f"of {found['requests']:,} requests"),

@@ -60,4 +60,4 @@ def test_the_page_of_a_run_tells_who_paid():
 
 
 def test_the_page_of_a_run_tells_what_nodes_with_a_price_cost():
-    assert told({"fleet": LENT | {"cost_usd": 7785.4}})[0].endswith("They cost 7,785 usd.")
+    assert told({"fleet": LENT | {"cost_usd": 7785.4}})[0].endswith("They cost 7,785.40 usd.")

@@ -74,9 +74,18 @@ def test_the_page_and_the_table_say_what_the_answers_took_and_cost():
     assert f"took {took[0]} in the median, {took[1]} for one in a hundred; {rate:,.0f} out" in text
     assert f"{kv[0]:.1f} % of KV memory in use on average, {kv[1]:.1f} % at most" in text
     assert f"GPUs held cost {cost:,.2f} usd, {each:,.2f} a million output tokens" in text
-    assert f"{hours:,.0f} GPU-hours, {cost:,.0f} usd</span>" in text
-    assert f"GPU-hours of replicas, {cost:,.0f} usd, answered" in text
+    assert f"{hours:,.0f} GPU-hours, {cost:,.2f} usd</span>" in text
+    assert f"GPU-hours of replicas, {cost:,.2f} usd, answered" in text
     assert "usd" not in page(served())
+
+
+@pytest.mark.parametrize("usd", [0.0004, 0.01, 0.4, 0.96])
+def test_cents_are_said_alike_all_over_the_page(usd):
+    """The sum is told three times: in the sentence, on a card and of the service."""
+    made = served(gpu_h_usd={"h100": usd}, replica=LlmReplica(gpu_types="h100"))
+    cost = usd * sum(one["gpu_hours"] for one in made.metrics["services"].values())
+    text = page(made)
+    assert text.count(f"{cost:,.2f} usd") == text.count(" usd") == 3
 
 
 def test_what_gpus_cost_is_said_where_nobody_was_answered_too():

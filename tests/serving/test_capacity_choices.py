@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sim import Scenario
+from sim.app.capacity import costs, tokens_per_h
 from sim.app.hardware import at_best, faults_of_all, judged, label, on, parts, reasons
 from sim.app.services import main
 from sim.physics.calibration import FITS
@@ -113,3 +114,17 @@ def test_memory_that_is_short_and_too_many_replicas_are_the_reasons():
     assert reasons({one.key: [one.why]}) == [
         f"not on {label(keys[0])}: 4,096 replicas do not keep the SLO"
     ]
+
+
+@pytest.mark.parametrize(("at_s", "output", "each"), [
+    ([0.0, 900.0, 9000.0], [60, 90, 10], "16,666.67"),  # 150 tokens in the busiest hour
+    ([0.0, 600.0, 1800.0], [60, 60, 30], "8,333.33"),  # all of them within half an hour
+    ([7.0], [150], "–"),
+    ([7.0, 7.0], [150, 150], "–"),
+])  # fmt: skip
+def test_a_million_tokens_cost_what_an_hour_does_over_its_tokens(at_s, output, each):
+    """At 2.5 usd an hour; by hand: 2.5 / 150 x 1e6, and half of it in half the time."""
+    n = len(at_s)
+    asks = Requests(np.array(at_s), np.full(n, 9), np.array(output), np.zeros(n, np.int64))
+    told = dict(costs([2.5, None], tokens_per_h(asks, 3600.0)))
+    assert told == {"usd an hour": ["2.50", "–"], "usd a million tokens": [each, "–"]}
