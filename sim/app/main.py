@@ -27,7 +27,7 @@ from sim.app.designs import faults_of, folders_of
 from sim.app.guard import guard_hydra
 from sim.app.patience import unhurried
 from sim.app.sweep import CLAIM, FAULT
-from sim.app.terminal import fault, unless_closed
+from sim.app.terminal import fault, though_closed, unless_closed
 from sim.errors import RackplanError, ScenarioError
 from sim.files import data_dir, write
 
@@ -183,7 +183,8 @@ def shown(result: Result, folder: Path, many: bool) -> None:
         if every := told.get("waiting in all, mean"):
             told["wait, mean"] = every
         brief = ", ".join(f"{word} {told[name]}" for word, name in BRIEF.items() if name in told)
-        print(f"  {place}: {cut}{brief}", flush=True)
+        with though_closed():
+            print(f"  {place}: {cut}{brief}")
         return
     title = str(result.manifest.get("name") or "rackplan")
     table(f"{title}, seed {result.manifest['seed']}", result.headline())
@@ -211,20 +212,23 @@ def run(config: DictConfig, left_out: Sequence[str] = ()) -> None:
             raise ScenarioError([*left_out, *faults_of(config, folders(), said)])
         interrupted = answer(config)
     except (RackplanError, OmegaConfBaseException) as error:
+        if many:
+            write(folder / FAULT, str(error) + "\n")
+            with though_closed():
+                fault(error)
+            return
         fault(error)
-        if not many:
-            if not chosen():
-                discarded(folder)
-            sys.exit(USAGE)
-        write(folder / FAULT, str(error) + "\n")
-        return
+        if not chosen():
+            discarded(folder)
+        sys.exit(USAGE)
     except BrokenPipeError:
         raise  # nobody reads on; the run is whole
     except Exception:
         if not many:
             raise
         write(folder / FAULT, traceback.format_exc())
-        traceback.print_exc()
+        with though_closed():
+            traceback.print_exc()
         return
     if interrupted and many:
         raise KeyboardInterrupt  # no other run begins
@@ -285,8 +289,8 @@ def main() -> None:
         sys.exit(USAGE)
     finally:
         sweep.let_go()
-    if sweep.FAILED:
-        sys.exit(1)
+    if code := sweep.code():
+        sys.exit(code)
 
 
 if __name__ == "__main__":

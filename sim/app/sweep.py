@@ -200,7 +200,7 @@ def let_go() -> None:
 
 def compared(folder: Path) -> int:
     """Compare the runs of a sweep that are whole, and return how many they are."""
-    from sim.app.terminal import fault, grid
+    from sim.app.terminal import fault, grid, though_closed
     from sim.report import comparison, write_comparison
     from sim.report.alike import alike
     from sim.report.lent import against
@@ -212,16 +212,25 @@ def compared(folder: Path) -> int:
         if rows:
             made = comparison(rows)
             page = write_comparison(made, folder / PAGE)
-            grid("comparison", made.header(), made.cells(), made.first_to_go())
-            for text in [*alike(made.designs), *against(made.designs)]:
-                print(text)
-            print(f"comparison: {page}")
-        for text in together(faults):
-            fault(f"run {text}")
-        if earlier:
-            print(f"not compared, of an earlier sweep in {folder}: run {', '.join(earlier)}")
+            with though_closed():
+                grid("comparison", made.header(), made.cells(), made.first_to_go())
+                for text in [*alike(made.designs), *against(made.designs)]:
+                    print(text)
+                print(f"comparison: {page}")
+        with though_closed():
+            for text in together(faults):
+                fault(f"run {text}")
+            if earlier:
+                print(f"not compared, of an earlier sweep in {folder}: run {', '.join(earlier)}")
         FAILED.extend(faults)
     return len(rows)
+
+
+def code() -> int:
+    """Return the code of this process's sweep: CLOSED where nobody read on, 1 if a run failed."""
+    from sim.app.terminal import CLOSED, UNREAD
+
+    return CLOSED if UNREAD else min(len(FAILED), 1)
 
 
 def cut_short() -> str:
@@ -248,7 +257,7 @@ class CompareRuns(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse to mix the sweep with another one; tell which of its designs cannot be."""
         del kwargs
-        from sim.app.terminal import fault
+        from sim.app.terminal import fault, though_closed
 
         try:
             claim(Path(config.hydra.sweep.dir), config.overwrite is True)
@@ -259,8 +268,8 @@ class CompareRuns(Callback):
         wrong = refused(
             here.overrides.task, here.job.config_name, folders_of(here.runtime.config_sources)
         )
-        for design, faults in wrong.faults.items():
-            for text in faults:
+        with though_closed():
+            for design, text in [(d, t) for d, faults in wrong.faults.items() for t in faults]:
                 fault(f"will be left out: {design or 'every run'}: {text}")
         if wrong.all_of_them:
             let_go()
@@ -269,7 +278,4 @@ class CompareRuns(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Compare the runs of the sweep."""
         del kwargs
-        from sim.app.terminal import unless_closed
-
-        with unless_closed():  # here: Hydra would pass over an ordinary exception
-            compared(Path(config.hydra.sweep.dir))
+        compared(Path(config.hydra.sweep.dir))

@@ -27,25 +27,51 @@ PLAIN_WIDE = 160
 """Columns of what is written to a file, where COLUMNS does not say."""
 CLOSED = 128 + 13
 """What a shell has as the code of a program that wrote where nobody reads on: SIGPIPE's."""
+UNREAD: list[BrokenPipeError] = []
+"""What this process's sweep went on in spite of."""
 T = TypeVar("T")
 ADDRESS = re.compile(r"<([\w.]+) object at 0x[0-9a-fA-F]+>")
 
 
 @contextlib.contextmanager
 def unless_closed() -> Iterator[None]:
-    """End in silence where nobody reads on, as behind `| head`."""
+    """End in silence where nobody reads on, as behind `| head`.
+
+    A stream that was closed from the first, as by `>&-`, is None in Python; it goes nowhere.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         try:
             yield
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except BrokenPipeError:  # what is left goes nowhere, so that nothing tells of it
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        to_nowhere()
         sys.exit(CLOSED)
+
+
+@contextlib.contextmanager
+def though_closed() -> Iterator[None]:
+    """Go on in silence where nobody reads on, as a sweep does, and note that it was so."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError as error:
+        to_nowhere()
+        UNREAD.append(error)
+
+
+def to_nowhere() -> None:
+    """Send nowhere what is left for streams that nobody reads, so that nothing tells of it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def paper() -> Console:

@@ -114,6 +114,44 @@ def test_where_nobody_reads_on_it_is_silent(tmp_path, words):
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_sweep_that_nobody_reads_on_is_whole_with_its_page(tmp_path, unbuffered):
+    """As behind `| head -1`: the pipe is closed after the first run's line; one run is at fault."""
+    words = ("-m", *SMALL, "services.requests.duration_s=2 min", "report=false",
+             "autoscaler=hpa,kpa", "seed=1,2,-1", "hydra.sweep.dir=here")  # fmt: skip
+    command = [sys.executable, "-m", "sim", *words]
+    around = {**os.environ, "PYTHONPATH": ROOT, "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, cwd=tmp_path, env=around, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as begun:  # fmt: skip
+        begun.stdout.readline()
+        begun.stdout.close()
+        told = begun.stderr.read()
+    assert begun.returncode == 128 + signal.SIGPIPE
+    assert "Traceback" not in told
+    assert "seed: is -1" in told
+    assert len([*(tmp_path / "here").glob("*/metrics.json")]) == 4
+    assert (tmp_path / "here" / "compare.html").exists()
+    assert not (tmp_path / "here" / ".running").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "closed"),
+    [
+        ("workload=none services=none report=false", ">&-"),
+        ("services screen experiment=serving", ">&-"),
+        ("-m workload=none services=none report=false seed=1,2", ">&- 2>&-"),
+        ("queue=no_such", "2>&-"),
+    ],
+)
+def test_a_stream_closed_from_the_first_is_no_fault(tmp_path, words, closed):
+    command = f"exec {sys.executable} -m sim {words} {closed}"
+    around = {**os.environ, "PYTHONPATH": ROOT}
+    done = subprocess.run(command, shell=True, cwd=tmp_path, env=around, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == (2 if "no_such" in words else 0), done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_an_autoscaler_without_a_service_is_told_that_it_does_nothing(tmp_path):
     words = ("experiment=demo", "autoscaler=hpa,kpa", "report=false", "hydra.sweep.dir=here")
     done = rackplan(tmp_path, "-m", *words)
