@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from sim.state.columns import PLENTY, Jobs, Kinds, Nodes
+from sim.state.arrays import F8
+from sim.state.columns import PLENTY, WHOLE, Jobs, Kinds, Nodes
+from sim.state.fair_share import FairShare
 from sim.state.fits import fits_never
 from sim.state.mig import no_slices
-from sim.state.quota import SHARES, Quota
+from sim.state.quota import LIMITS, SHARES, Caps, Quota
 from sim.state.sizes import Sizes
 from sim.state.spans import anywhere
-from sim.state.tree import Cap, Tree
+from sim.state.tree import Cap, Tree, most_ever
 from sim.state.words import JobState
 
 
@@ -88,3 +90,22 @@ def too_much(tree: Tree, quota: Quota, jobs: Jobs) -> np.ndarray:
                 over |= mine & (asks[:, r] > (PLENTY if most is None else most))
         over |= mine & (jobs.walltime_s > (np.inf if cap.wall_s is None else cap.wall_s))
     return over
+
+
+def most_gpus(quota: Quota, caps: Caps, fair: FairShare) -> F8:
+    """Return the most GPUs each queue could ever hold of each flavor, (queues, flavors).
+
+    Neglects: what other queues hold beyond what is guaranteed to them.
+    """
+    queues, nodes, parent = len(quota.strict), len(quota.parent), quota.parent
+    below = np.array([*range(queues), *range(nodes - 1, queues - 1, -1)])  # children first
+    if quota.rule == SHARES:
+        most = np.stack([fair.most[:, 0], np.minimum(fair.most[:, 0], quota.nominal[:, 3])], axis=1)
+    elif quota.rule == LIMITS:
+        most = quota.nominal[:, ::3].copy()
+        for node in below[::-1][parent[below[::-1]] >= 0]:
+            most[node] = np.minimum(most[node], most[parent[node]])
+        most[:queues] = np.minimum(most[:queues], caps.user_most[:, :1])
+    else:
+        most = most_ever(parent, quota.subtree, quota.local, quota.borrow, below)[:, ::3]
+    return np.asarray(most[:queues], np.float64) / WHOLE

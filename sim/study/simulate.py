@@ -256,7 +256,7 @@ def simulate(
         *strangers(scenario, state),
         *unfit(scenario, state, name),
         *worn(scenario, state, name, request.jobs.num_rows),
-        *cramped(asked, inventory.gpus),
+        *cramped(scenario, asked, inventory.gpus, state),
         *beyond(asked, state),
         *in_vain(scenario, request.jobs, asked),
     ]

@@ -13,6 +13,8 @@ import pyarrow as pa
 from sim import table
 from sim.errors import ScenarioError
 from sim.state import JobState, State
+from sim.state.beyond import most_gpus
+from sim.state.columns import WHOLE
 from sim.state.growth import Change
 from sim.units import human_s
 from sim.workload import AbstractWorkload
@@ -101,17 +103,41 @@ def unfit(scenario: Scenario, state: State, name: Callable[[int], str]) -> list[
     ]
 
 
-def cramped(asked: Sequence[Asked], gpus: int) -> list[str]:
-    """Return a note where the fewest replicas of all services need more GPUs than there are.
+def fewest(asked: Sequence[Asked]) -> list[int]:
+    """Return the fewest replicas of each; without one of each pool nothing is answered."""
+    return [max(one.of.least, int(bool(one.of.pool))) for one in asked]
+
+
+def cramped(scenario: Scenario, asked: Sequence[Asked], gpus: int, state: State) -> list[str]:
+    """Return notes where the fewest replicas need more GPUs than there are, or than a queue gets.
 
     Neglects: their types, and that a replica's GPUs lie on as few nodes as they fill.
     """
-    need = sum(one.of.least * one.of.gpus for one in asked)
-    if need <= gpus:
-        return []
-    who = listed(f"{one.of.least} of {one.of.title} with {one.of.gpus} each" for one in asked)
-    return [f"services: the fewest replicas, {who}, need {need:,} GPUs of {gpus:,} that there are: "
-            "some of them wait to the end; lower min_replicas or raise cluster.nodes"]  # fmt: skip
+    many, found = fewest(asked), []
+
+    def held(rows: Sequence[int], whose: str, need: float, has: float, way: str) -> None:
+        if need > has:
+            who = listed(f"{many[i]} of {asked[i].of.title} with {asked[i].of.gpus} each"
+                         for i in rows)  # fmt: skip
+            there = "can be had" if whose else "there are"
+            found.append(f"services: the fewest replicas{whose}, {who}, need {need:,g} GPUs of "
+                         f"{has:,g} that {there}: some of them wait to the end; lower "
+                         f"min_replicas or replica.gpus, or raise {way}")  # fmt: skip
+
+    all_ = sum(n * one.of.gpus for n, one in zip(many, asked, strict=True))
+    held(range(len(asked)), "", all_, gpus, "cluster.nodes")
+    tree, quota = scenario.quota.tree(), state.quota
+    if tree is None or not asked:
+        return found
+    form = quota.form[[one.jobs.start for one in asked]]
+    most, each = most_gpus(quota, state.caps, state.fair_share), quota.ask[form, 0] / WHOLE
+    for queue in np.unique(quota.queue[form]):
+        rows = np.flatnonzero(quota.queue[form] == queue)
+        where = f"quota.{tree.leaf}.{tree.queues[queue].name}"
+        has = float(most[queue, quota.may[form[rows]].any(axis=0)].sum())
+        need = float((np.array(many)[rows] * each[rows]).sum())
+        held(rows.tolist(), f" within {where}", need, has, f"{where}, or what is over it")
+    return found
 
 
 def spans(scenario: Scenario, jobs: pa.Table, asked: Sequence[Asked]) -> dict[str, float]:

@@ -184,3 +184,37 @@ def test_limits_that_end_what_has_no_end_are_refused_by_name(path, knobs):
     (issue,) = caught.value.issues
     assert issue.startswith(f"quota.{path}: is ")
     assert "a replica has no end; must be null" in issue
+
+
+ALL_R = {"cohort": "all", "gpus": 6}
+HOLDS = {
+    "kueue": lambda gpus: Kueue({"s": {"cohort": "all", "gpus": gpus - 2, "borrow_gpus": 2,
+                                       "tenants": ["llm"]}, "r": ALL_R}, {"all": {}}, "r"),
+    "kai": lambda gpus: Kai(projects={"s": {"gpus": 2, "limit_gpus": gpus, "tenants": ["llm"]},
+                                      "r": {"gpus": 6}}, default="r"),
+    "volcano": lambda gpus: Volcano(queues={"s": {"capability_gpus": gpus, "tenants": ["llm"]},
+                                            "r": {}}, default="r"),
+    "slurm": lambda gpus: SlurmLimits({"s": {"gpus": gpus, "tenants": ["llm"]}, "r": {}},
+                                      default="r"),
+    "slurm_user": lambda gpus: SlurmLimits({"s": {"user_gpus": gpus, "tenants": ["llm"]}, "r": {}},
+                                           default="r"),
+    "slurm_over": lambda gpus: SlurmLimits({"s": {"account": "all", "tenants": ["llm"]}, "r": {}},
+                                           {"all": {"gpus": gpus}}, default="r"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", HOLDS)
+@pytest.mark.parametrize("gpus", [4, 6])
+def test_fewer_gpus_of_quota_than_the_fewest_replicas_need_are_told(rule, gpus):
+    """Three replicas of two GPUs: told where they are never there at once, and nowhere else."""
+    quota = HOLDS[rule](gpus)
+    start = Skip(None) if isinstance(quota, Kai | Volcano) else Easy(reservation="nodes")
+    ask = service(min_replicas=3, max_replicas=3, requests=asked(6.0, 60.0))
+    made = run(ask, Plan(((0.0, 3),)), NODES, quota=quota, backfill=start, preemption=Reclaim())
+    got = sum(row["start_s"] is not None for row in rows(made))
+    told = [note for note in made.manifest["notes"] if "fewest replicas" in note]
+    assert got == min(3, gpus // 2)
+    assert len(told) == (got < 3)
+    if told:
+        assert "need 6 GPUs of 4" in told[0]
+        assert ".s, or what is over it" in told[0]
