@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+
+from sim.report.paired import paired
 
 if TYPE_CHECKING:
     from sim.report.compare import Comparison, Design
@@ -43,30 +47,63 @@ def spent_on(designs: Sequence[Design]) -> str:
     return "gpu_hours"
 
 
-def best_of(designs: Sequence[Design]) -> Design | None:
-    """Return the cheapest design that keeps the SLO, else who keeps most of it, for the least."""
-    spends = spent_on(designs)
-    ranks = {}
+def by_chance(one: Design, other: Design, name: str) -> bool:
+    """Return whether the seeds that both have do not tell two apart in a metric."""
+    change = paired(one.values[name], other.values[name])
+    return change is not None and change.half is not None and not change.clear
+
+
+def as_said(one: Design, other: Design, name: str) -> bool:
+    """Return whether two print alike in a metric."""
+    from sim.report.compare import said
+
+    return said(name, one.means[name]) == said(name, other.means[name])
+
+
+def tied(designs: Sequence[Design]) -> list[Design]:
+    """Return the cheapest design that keeps the SLO, else of most of it, and all that cost alike.
+
+    Alike is what prints alike, or what the seeds do not tell apart. Of these, those under which
+    jobs wait least come first, then the cheapest, then the first.
+    """
+    spends, kept = spent_on(designs), dict[int, float]()
     for i, design in enumerate(designs):
-        met, cost = design.means["slo_attainment_frac"], design.means[spends] or 0.0
+        met = design.means["slo_attainment_frac"]
         if met is not None:
-            ranks[i] = (-min(met, KEPT), cost)
-    return designs[min(ranks, key=lambda i: ranks[i])] if ranks else None
+            kept[i] = 1.0 if met >= KEPT else round(met, 4)  # as it is said
+    able = [designs[i] for i in kept if kept[i] == max(kept.values())]
+    if not able:
+        return []
+
+    def of(name: str, design: Design) -> float:
+        value = design.means[name]
+        return math.inf if value is None else value
+
+    least = min(able, key=partial(of, spends))
+    same = [d for d in able if as_said(d, least, spends) or by_chance(d, least, spends)]
+    wait, ranks = "wait_mean_s", []
+    for name, low in ((wait, min(same, key=partial(of, wait))), (spends, least)):
+        ranks.append([of(name, low if as_said(d, low, name) else d) for d in same])
+    return [same[i] for i in sorted(range(len(same)), key=lambda i: [rank[i] for rank in ranks])]
+
+
+def best_of(designs: Sequence[Design]) -> Design | None:
+    """Return the cheapest design that keeps the SLO, of those alike whose jobs wait least."""
+    return next(iter(tied(designs)), None)
 
 
 def paid(best: Design, first: Design) -> str:
-    """Return what jobs wait under the best instead of under the first, and how many fewer end.
+    """Return what jobs wait under the best instead of under another, and how many fewer end.
 
     As clauses; "" where that is alike.
     """
     from sim.report.compare import NOISE, said
 
-    change, text = best.against_first["wait_mean_s"], ""
-    now, before = (said("wait_mean_s", d.means["wait_mean_s"]) for d in (best, first))
-    if change is not None and now != before:
+    name, text = "wait_mean_s", ""
+    now, before = (said(name, d.means[name]) for d in (best, first))
+    if None not in (best.means[name], first.means[name]) and now != before:
         text = f"; jobs then wait {now} on average instead of {before}"
-        if change.half is not None and not change.clear:
-            text += ", which may be chance"
+        text += ", which may be chance" * by_chance(best, first, name)
     short = (best.means["not_completed"] or 0.0) - (first.means["not_completed"] or 0.0)
     return text + (f"; {said('', short)} jobs fewer are completed" if short > NOISE else "")
 
@@ -75,21 +112,34 @@ def answer(made: Comparison) -> str:
     """Return the comparison of services in one sentence: what keeps the SLO at the least cost."""
     from sim.report.compare import said
 
-    best, first = best_of(made.designs), made.designs[0]
-    if best is None:
+    alike = tied(made.designs)
+    if not alike:
         return "No request came."
+    best, first = alike[0], made.designs[0]
+    beside = first if best is not first else alike[min(1, len(alike) - 1)]
     spends = spent_on(made.designs)
     kind = COSTS[spends]
     met, cost = best.means["slo_attainment_frac"] or 0.0, best.means[spends] or 0.0
     told = f"{100 * met:.2f} % for {said(spends, cost)} {kind.unit}{kind.whose}"
-    jobs = paid(best, first)
+    jobs = paid(best, beside)
     if met < KEPT:
         goal = f"{100 * KEPT:.0f} % of requests within the SLO"
         return f"No design answers {goal}; {best.name} comes closest: {told}{jobs}."
     text = f"{best.name} keeps the SLO at the least cost: {told}"
-    before = first.means[spends]
-    if best is first or not before:
-        return f"{text}{jobs}."
+    return f"{text}{held_against(best, beside, spends)}{jobs}."
+
+
+def held_against(best: Design, other: Design, spends: str) -> str:
+    """Return what the best costs against another, as a clause; "" where there is none."""
+    cost, before = best.means[spends] or 0.0, other.means[spends]
+    if best is other or not before:
+        return ""
+    if as_said(best, other, spends):
+        return f", at the same cost as {other.name}"
     less = 100.0 * (1.0 - cost / before)
-    word = kind.less if less > 0 else kind.more
-    return f"{text}, {abs(less):.0f} % {word} than {first.name}{jobs}."
+    word = COSTS[spends].less if less > 0 else COSTS[spends].more
+    share = f"{abs(less):.0f}" if abs(less) >= 0.5 else f"{max(abs(less), 0.1):.1f}"
+    text = f"{share} % {word}"
+    if by_chance(best, other, spends):
+        return f", at the same cost as {other.name} ({text}, which may be chance)"
+    return f", {text} than {other.name}"

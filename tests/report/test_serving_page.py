@@ -1,5 +1,7 @@
 """Services on the page of a run and in the comparison of a sweep."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -184,6 +186,45 @@ def test_what_jobs_pay_for_the_cheapest_is_said():
              for row, waits in zip(some, ((100.0, 200.0), (310.0, 190.0)), strict=True)
              for s, wait_s in enumerate(waits)]  # fmt: skip
     assert "instead of 2 min 30 s, which may be chance; 3 jobs" in answer(comparison(draws))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("dearer", [1.0, 1.0 + 1e-13, 1.0004])
+def test_at_the_same_cost_the_wait_of_jobs_decides(turned, dearer):
+    """Costs that print alike are the same, whichever is first and whatever noise makes of them."""
+    some = rows({"slow": [(0.995, 77.0)], "soon": [(0.995, 77.0 * dearer)]})
+    for row, wait_s in zip(some, (600.0, 60.0), strict=True):
+        row["metrics"]["wait_mean_s"] = wait_s
+    made = comparison(some[::-1] if turned else some)
+    assert best_of(made).name == "autoscaler=soon"
+    assert "for 77 GPU-hours, at the same cost as autoscaler=slow; jobs then wait 1 min" in (
+        answer(made)
+    )
+    assert answer(made).endswith("on average instead of 10 min.")
+    for row in some:
+        row["metrics"]["wait_mean_s"] = None
+    made = comparison(some)
+    assert best_of(made) is made.designs[0]  # without jobs nothing tells them apart
+    assert "wait" not in answer(made)
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-9, 0.1, 0.4, 0.6, 4.0, 300.0])
+def test_nothing_is_said_to_be_a_whole_nothing_per_cent_cheaper(apart):
+    told = answer(comparison(rows({"a": [(1.0, 5000.0 + apart)], "b": [(1.0, 5000.0)]})))
+    share = re.search(r"([\d.]+) % fewer", told)
+    assert (share is None) == (round(apart) == 0)
+    assert share is None or float(share[1]) > 0.0
+
+
+def test_what_seeds_do_not_tell_apart_costs_the_same():
+    """The first costs 10 less in one seed, 8 more in the other; in the end 10 and 9.9 less."""
+    for dear, best in (((90.0, 108.0), "soon"), ((90.0, 90.1), "slow")):
+        some = rows({"slow": [(1.0, h) for h in dear], "soon": [(1.0, 100.0), (1.0, 100.0)]})
+        for row in some:
+            row["metrics"]["wait_mean_s"] = 60.0 if "soon" in row["design"].values() else 600.0
+        told = answer(comparison(some))
+        assert told.startswith(f"autoscaler={best} keeps")
+        assert ("which may be chance)" in told) == (best == "soon")
 
 
 def test_of_two_that_keep_as_little_the_cheaper_is_closest():
