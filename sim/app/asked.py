@@ -88,6 +88,15 @@ def asked(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return [made for word in told for made in _knob(word, groups)], faults
 
 
+def taken(said: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Return a note for each word that `asked` added to what was said."""
+    return [
+        f"note: {word} is taken: {TAKEN[word]}"
+        for word in words
+        if word in TAKEN and word not in said
+    ]
+
+
 def flags_last(words: Sequence[str]) -> list[str]:
     """Return the words, knobs first: Hydra reads none behind a flag that stands behind another."""
     before = ["", *words]
@@ -101,11 +110,13 @@ def flags_last(words: Sequence[str]) -> list[str]:
 def with_fabric(words: Sequence[str]) -> list[str]:
     """Return the words, and a fabric to go with knobs that have none to be set of.
 
-    The configuration as it is shipped has no fabric; one that may have its own is left alone.
+    The configuration as it is shipped has no fabric; one that may have its own is left alone, and
+    a word with `~`, which takes away, sets nothing.
     """
-    keys = [word.lstrip("+~").partition("=")[0] for word in words]
+    keys = [word.lstrip("+").partition("=")[0] for word in words]
     knobs = {key.partition(".")[2] for key in keys if key.startswith("fabric.")}
-    if not knobs or "fabric" in keys or not {*keys}.isdisjoint(OTHER_CONFIGURATION):
+    said = {key.lstrip("~") for key in keys}
+    if not knobs or not said.isdisjoint({"fabric", *OTHER_CONFIGURATION}):
         return [*words]
     known = OmegaConf.load(data_dir("conf") / "fabric" / f"{PLAIN_FABRIC}.yaml")
     if not knobs <= {*known} - {"_target_"}:
@@ -118,14 +129,16 @@ def with_service(words: Sequence[str]) -> list[str]:
     """Return the words, and a service to go with an autoscaler that has none.
 
     The experiment with a service beside training is taken; it has knobs of its cluster and its
-    jobs, so that where another of those is chosen the service alone is.
+    jobs, so that where another of those is chosen the service alone is. A word with `~`, which
+    takes away, chooses none.
     """
-    said = dict(word.lstrip("+~").partition("=")[::2] for word in words)
-    scales = said.get("autoscaler", "none") != "none" or "autoscaler._target_" in said
+    chosen = dict(word.lstrip("+").partition("=")[::2] for word in words)
+    said = {key.lstrip("~") for key in chosen}
+    scales = chosen.get("autoscaler", "none") != "none" or "autoscaler._target_" in chosen
     other = {*OTHER_CONFIGURATION, "services", "services._target_"}
     if not scales or not other.isdisjoint(said):
         return [*words]
-    at = next(i for i, word in enumerate(words) if word.lstrip("+~").startswith("autoscaler"))
+    at = next(i for i, word in enumerate(words) if word.lstrip("+").startswith("autoscaler"))
     return [
         *words[:at],
         BOTH if {"cluster", "workload"}.isdisjoint(said) else A_SERVICE,

@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from sim.app import sweep
-from sim.app.asked import TAKEN, asked
+from sim.app.asked import asked, taken
 from sim.app.designs import faults_of, folders_of
 from sim.app.guard import guard_hydra
 from sim.app.patience import unhurried
@@ -262,8 +262,8 @@ def main() -> None:
     try:
         if left_out and many:
             raise ScenarioError(left_out)
-        for word in [word for word in words if word in TAKEN and word not in sys.argv[1:]]:
-            print(f"note: {word} is taken: {TAKEN[word]}")
+        for text in taken(sys.argv[1:], words):
+            print(text)
         sys.argv[1:] = words
         job = partial(run, left_out=tuple(left_out)) if left_out else run
         entry = hydra.main(version_base="1.3", config_path=str(data_dir("conf")),

@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from sim.app.asked import FOLDER_FLAGS, asked, parted
+from sim.app.asked import FOLDER_FLAGS, asked, parted, taken
 from sim.app.build import GROUPS, KNOBS, question
 from sim.app.capacity import Lines, shown, shown_apart, tokens_per_h
 from sim.app.check import quantity
@@ -119,6 +119,8 @@ def itself(pools: Sequence[Serving], model: str | None) -> bool:
 def answer(given: Sequence[str], exact: bool) -> None:
     """Print what each service needs on each choice of hardware; RackplanError if faulty."""
     own, words, faults = told(given)
+    for text in taken(given, words):
+        print(text)
     model = named(own["model"]) if own["model"] else None
     keys = fitting(model)
     whole, seed = composed(words, faults, keys)

@@ -70,6 +70,10 @@ def test_an_autoscaler_that_nobody_gave_a_service_has_one_beside_training(tmp_pa
         (("autoscaler=hpa", "experiment=serving"), []),
         (("autoscaler=hpa", "--config-dir", "."), []),  # which may have a service of its own
         (("queue=sjf",), []),
+        (("~autoscaler", "workload.jobs=50"), []),  # what takes away chooses nothing
+        (("autoscaler=hpa", "~services"), []),
+        (("~fabric.spines",), []),
+        (("fabric.spines=2", "~fabric"), []),
     ],
 )
 def test_what_is_taken_with_an_autoscaler(words, taken):
@@ -77,6 +81,13 @@ def test_what_is_taken_with_an_autoscaler(words, taken):
     assert faults == []
     assert sorted({*made} & {*TAKEN}) == taken
     assert sorted({*made} - {*TAKEN}) == sorted({*asked(["services=llm", *words])[0]} - {*TAKEN})
+
+
+def test_what_is_taken_is_told_without_a_run_too(tmp_path):
+    done = rackplan(tmp_path, "services", "screen", "autoscaler=hpa", "model=llama_8b")
+    assert done.stdout.startswith("note: experiment=mixed is taken: an autoscaler is chosen, and")
+    done = rackplan(tmp_path, "services", "screen", "experiment=mixed", "autoscaler=hpa")
+    assert "is taken" not in done.stdout
 
 
 def test_flags_may_stand_anywhere(tmp_path):
