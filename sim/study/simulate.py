@@ -46,7 +46,7 @@ from sim.study.services import (
     unborn,
 )
 from sim.study.sizing import Sizing, unused
-from sim.study.told import cramped, in_vain, named, never_bought, strangers, unfit
+from sim.study.told import cramped, in_vain, named, never_bought, stranded, strangers, unfit
 from sim.study.worn import worn
 
 LAST_ROW = 2**62
@@ -283,6 +283,7 @@ def simulate(
                     lambda: state.ways is not None or sprayed(scenario, state)() is not None,
                 ),
                 *odd,
+                *stranded(ended, end_s),
                 *never_bought(scenario.growth.changes(inventory), end_s),
                 *(fled.notes if fled else ()),
                 *vanished(scenario, fled, state, first),

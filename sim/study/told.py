@@ -16,6 +16,7 @@ from sim.state import JobState, State
 from sim.state.beyond import most_gpus
 from sim.state.columns import WHOLE
 from sim.state.growth import Change
+from sim.state.services import Served
 from sim.units import human_s
 from sim.workload import AbstractWorkload
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """Names at most that a note lists."""
+STOOD_S = 3600.0
+"""So long beyond a cold start may a service with open requests stand without a replica, untold."""
 
 
 def named(jobs: pa.Table, workload: AbstractWorkload) -> Callable[[int], str]:
@@ -166,6 +169,34 @@ def in_vain(scenario: Scenario, jobs: pa.Table, asked: Sequence[Asked]) -> list[
         path, late = laws[what]
         found += [f"{knob}: begins after the last {what}, at {human_s(last_s)}: it lifts nothing"
                   for knob in late(path, last_s)]  # fmt: skip
+    return found
+
+
+def stranded(ended: Sequence[Served], end_s: float) -> list[str]:
+    """Return a note on each service or pool that stood without a replica while requests were open.
+
+    To the end, for longer than a cold start and `STOOD_S`. Its numbers are read until it is over.
+    """
+    left: dict[str, int] = {}
+    for one in ended:
+        many = int(((one.fates.last < 0) & ~one.fates.shed()).sum())
+        left[one.of.name] = left.get(one.of.name, 0) + many
+    found = []
+    for one in ended:
+        over_s = float(one.log[0, -1]) if one.log.shape[1] else end_s
+        held = [end for _, _, start, _, _, end, _ in one.replicas if not np.isnan(start)]
+        last_s = max((over_s if np.isnan(end) else end for end in held), default=0.0)
+        if not left[one.of.name] or over_s - last_s <= sum(one.of.stages_s) + STOOD_S:
+            continue
+        waits = any(np.isnan(start) for _, _, start, _, _, end, _ in one.replicas
+                    if np.isnan(end) or end >= over_s)  # fmt: skip
+        why = "the autoscaler asked for none"
+        if waits:
+            why = ("those asked for waited for GPUs or quota that others held: raise these, or "
+                   "lower max_replicas of the others")  # fmt: skip
+        found.append(f"services: {one.of.title} had no replica from {human_s(last_s)} to the end "
+                     f"at {human_s(over_s)}, and {left[one.of.name]:,} requests of {one.of.name} "
+                     f"are open; {why}")  # fmt: skip
     return found
 
 

@@ -12,7 +12,8 @@ from sim.policies.quota import Kai, Kueue, NoQuota, SlurmLimits, Volcano
 from sim.state import Homogeneous
 from sim.workload import Given
 from sim.workload.requests import GivenRequests
-from tests.serving.test_services import Plan, asked, rows, run, service
+from tests.serving.test_pools_live import pool, pools
+from tests.serving.test_services import COLD, Plan, asked, rows, run, service
 
 HORIZON_S = 190.0
 NODES = 6  # of two GPUs
@@ -218,3 +219,22 @@ def test_fewer_gpus_of_quota_than_the_fewest_replicas_need_are_told(rule, gpus):
     if told:
         assert "need 6 GPUs of 4" in told[0]
         assert ".s, or what is over it" in told[0]
+
+
+COLD_S = COLD.node_s + COLD.image_s + COLD.weights_s + COLD.warm_s
+
+
+@pytest.mark.parametrize("till_s", [3600.0 + COLD_S, 50_000.0])
+@pytest.mark.parametrize("gpus", [2, 4])
+def test_a_pool_that_stands_without_a_replica_is_told(gpus, till_s):
+    """One pool has all the quota, the other never a replica: told after a cold start and an hour."""
+    quota = Kueue({"s": {"gpus": gpus, "tenants": ["llm"]}, "r": {"gpus": 8}}, default="r")
+    one = {"prefill": pool(max_replicas=1), "decode": pool(max_replicas=1)}
+    made = run(pools(requests=asked(1.0, 60.0), **one), Plan(((0.0, 1),)), quota=quota,
+               preemption=Reclaim(), horizon_s=till_s)  # fmt: skip
+    told = [note for note in made.manifest["notes"] if "had no replica" in note]
+    assert len(told) == (gpus == 2 and till_s == 50_000.0)
+    if told:
+        left = made.requests.column("fate").to_pylist().count("open")
+        assert told[0].startswith("services: llm/decode had no replica from 0 s to the end")
+        assert f"{left} requests of llm are open; those asked for waited" in told[0]
