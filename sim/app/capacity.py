@@ -22,6 +22,12 @@ SCREENED = (
     "by square root, default service: 32 % fewer to 150 % more; at others 57 % fewer to 300 % more",
 )
 """How far the closed forms are from the exact kernel: docs/capacity.md."""
+APART = (
+    "by closed form: with the default SLO and tokens, 5 to 150 requests a second, gaps of cv 1 to "
+    "4, 17 % fewer to 50 % more than search finds; at other SLOs and tokens not measured",
+    "docs/capacity.md is of one pool alone; search tells how far it is from each choice of two",
+)
+"""The same of two pools: tests/serving/test_capacity_apart.py."""
 
 
 def number(value: float | None, form: str = ",.0f") -> str:
@@ -112,9 +118,8 @@ def shown_apart(
     if off:
         print(f"GPUs by closed form: {min(off):+.0f} to {max(off):+.0f} % of the exact kernel's")
     if not exact:
-        print("by closed form: with the default SLO and tokens, 5 to 150 requests a second, gaps "
-              "of cv 1 to 4, 17 % fewer to 50 % more than search finds; up to 64 % fewer where the "
-              "SLO is near the longest prompts")  # fmt: skip
+        for text in APART:
+            print(text)
     return names, gpus, guess
 
 

@@ -101,6 +101,16 @@ def not_completed(states: Mapping[str, int]) -> float:
     return float(states["submitted"] - states.get("completed", 0))
 
 
+def of_quotas(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return what queues lent of their quota and took beyond it, GPU-hours; None without quotas."""
+    found = metrics.get("by_queue", {}).values()
+    return {
+        f"quota_{part}_gpu_hours": sum(one[f"{part}_gpu_s"] for one in found) / 3600.0
+        if found else None
+        for part in ("lent", "borrowed")
+    }  # fmt: skip
+
+
 def design_of(overrides: list[str]) -> dict[str, str]:
     """Return what a run chose, without its seed and without where and how it is written."""
     pairs = dict(o.lstrip("+").split("=", 1) for o in overrides if "=" in o)
@@ -148,7 +158,8 @@ def rows_of(places: Iterable[Path]) -> tuple[list[dict[str, Any]], list[str]]:
                     "seed": manifest["seed"],
                     "run": place.name,
                     "metrics": {name: reached(metrics, path) for name, path in HEADLINE.items()}
-                    | {"not_completed": not_completed(metrics["jobs"])},
+                    | {"not_completed": not_completed(metrics["jobs"])}
+                    | of_quotas(metrics),
                     "tenants": tenants_of(metrics),
                     "notes": manifest.get("notes", []),
                     "digest": hashlib.sha256(found).hexdigest(),

@@ -135,6 +135,8 @@ LABELS = {
     "suspended": "suspended",
     "lost_gpu_s": "GPU time lost",
     "worst_tenant_slowdown": "worst tenant's slowdown",
+    "quota_lent_gpu_hours": "GPU-hours of quota lent",
+    "quota_borrowed_gpu_hours": "GPU-hours beyond quota",
     "node_gpu_hours": "GPU-hours of nodes that were on",
     "away_gpu_hours": "GPU-hours away: off or lent",
     "node_usd": "usd of nodes",
@@ -158,6 +160,7 @@ OF_JOBS = (
      ("fragmentation_frac", "restarts", "suspended", "lost_gpu_s", "worst_tenant_slowdown")),
 )  # fmt: skip
 OF_NODES = (
+    ("what queues lent of their quotas", ("quota_lent_gpu_hours", "quota_borrowed_gpu_hours")),
     ("nodes that come and go", ("node_gpu_hours", "away_gpu_hours", "node_usd", "nodes_gone")),
     ("what services took from running jobs",
      ("borrowed_gpu_hours", "borrowed_evictions", "borrowed_lost_gpu_hours",

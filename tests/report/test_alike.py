@@ -8,6 +8,7 @@ from sim.app.sweep import rows_of
 from sim.report import comparison
 from sim.report.alike import alike
 from sim.report.compare import answer, page
+from sim.report.why import grounds
 
 WHY = "autoscaler: there is no service, so nothing is scaled; set services=llm"
 
@@ -67,3 +68,21 @@ def test_what_is_not_compared_makes_a_difference_too(tmp_path):
     same, other = (comparison(rows_of(two)[0]).designs for two in (folders[:2], folders))
     assert alike(same)[0].startswith("price makes no difference here")
     assert alike(other) == []
+
+
+@pytest.mark.parametrize("queues", [{}, {"a": (3.0, 0.0), "b": (0.5, 4.0)}])
+def test_what_quotas_lent_is_summed_over_queues_and_shown_where_there_are_some(tmp_path, queues):
+    for i in range(2):
+        (tmp_path / str(i)).mkdir()
+        manifest = {"status": "complete", "seed": 1, "config": {"overrides": [f"lend={i}"]}}
+        (tmp_path / str(i) / "manifest.json").write_text(json.dumps(manifest))
+        found = {name: {"lent_gpu_s": 3600.0 * lent * i, "borrowed_gpu_s": 3600.0 * more}
+                 for name, (lent, more) in queues.items()}  # fmt: skip
+        whole = {"jobs": {"submitted": 1}, "by_queue": found}
+        (tmp_path / str(i) / "metrics.json").write_text(json.dumps(whole))
+    made = comparison(rows_of([tmp_path / "0", tmp_path / "1"])[0])
+    names = ("quota_lent_gpu_hours", "quota_borrowed_gpu_hours")
+    told = [tuple(design.means[name] for name in names) for design in made.designs]
+    assert told == ([(0.0, 4.0), (3.5, 4.0)] if queues else [(None, None)] * 2)
+    shown = [name for _, labels in grounds(made) for name in labels]
+    assert [name for name in names if name in shown] == [*names[: 2 * bool(queues)]]

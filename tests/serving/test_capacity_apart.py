@@ -216,6 +216,8 @@ def test_the_command_prints_both_pools_and_draws(capsys, tmp_path, monkeypatch):
     told = capsys.readouterr().out
     assert "closed form" in told
     assert "within the SLO" not in told
+    assert "docs/capacity.md is of one pool alone" in told
+    assert "17 % fewer to 50 % more" in told  # as the last of these tests holds
 
 
 @pytest.mark.slow
