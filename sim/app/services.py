@@ -74,11 +74,12 @@ def told(given: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str]]:
 
 
 def composed(
-    words: Sequence[str], faults: Sequence[str], keys: Sequence[Key]
+    words: Sequence[str], faults: Sequence[str] = (), keys: Sequence[Key] | None = None
 ) -> tuple[Scenario, int]:
     """Return the scenario of these words, and its seed; its faults are told with those before.
 
-    What is wrong with some of the choices of hardware only, that of the configuration too, is none.
+    With choices of hardware (`keys`) what is wrong with some of them only, that of the
+    configuration too, is none.
     """
     guard_hydra()
     folders, knobs = parted(words)
@@ -87,8 +88,9 @@ def composed(
         knobs.append(f"hydra.searchpath=[{sources}]")
     with initialize_config_dir(str(data_dir("conf")), version_base="1.3"):
         config = compose("config", knobs)
+    issues = Scenario.issues if keys is None else partial(faults_of_all, keys=keys)
     try:
-        whole, plain = question(config, [Path.cwd()], knobs, partial(faults_of_all, keys=keys))
+        whole, plain = question(config, [Path.cwd()], knobs, issues)
     except ScenarioError as error:
         raise ScenarioError([*faults, *error.issues]) from None
     if faults:
