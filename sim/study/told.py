@@ -177,16 +177,16 @@ def stranded(ended: Sequence[Served], end_s: float) -> list[str]:
 
     To the end, for longer than a cold start and `STOOD_S`. Its numbers are read until it is over.
     """
-    left: dict[str, int] = {}
-    for one in ended:
-        many = int(((one.fates.last < 0) & ~one.fates.shed()).sum())
-        left[one.of.name] = left.get(one.of.name, 0) + many
     found = []
     for one in ended:
         over_s = float(one.log[0, -1]) if one.log.shape[1] else end_s
         held = [end for _, _, start, _, _, end, _ in one.replicas if not np.isnan(start)]
         last_s = max((over_s if np.isnan(end) else end for end in held), default=0.0)
-        if not left[one.of.name] or over_s - last_s <= sum(one.of.stages_s) + STOOD_S:
+        if over_s - last_s <= sum(one.of.stages_s) + STOOD_S:
+            continue
+        both = [other.fates for other in ended if other.of.name == one.of.name]
+        left = sum(int(((fates.last < 0) & ~fates.shed()).sum()) for fates in both)
+        if not left:
             continue
         waits = any(np.isnan(start) for _, _, start, _, _, end, _ in one.replicas
                     if np.isnan(end) or end >= over_s)  # fmt: skip
@@ -195,7 +195,7 @@ def stranded(ended: Sequence[Served], end_s: float) -> list[str]:
             why = ("those asked for waited for GPUs or quota that others held: raise these, or "
                    "lower max_replicas of the others")  # fmt: skip
         found.append(f"services: {one.of.title} had no replica from {human_s(last_s)} to the end "
-                     f"at {human_s(over_s)}, and {left[one.of.name]:,} requests of {one.of.name} "
+                     f"at {human_s(over_s)}, and {left:,} requests of {one.of.name} "
                      f"are open; {why}")  # fmt: skip
     return found
 

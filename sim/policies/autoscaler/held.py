@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ def refused(policy: object, method: str, now_s: float, given: object, must: str)
 
 def is_count(value: Any) -> bool:
     """Return whether a value is a finite number; what is not whole of it is cut off later."""
-    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
+    return isinstance(value, int | float | np.integer | np.floating) and math.isfinite(value)
 
 
 def counted(policy: object, seen: Seen, many: Any) -> int:
